@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_TERMINATED = 143  # 128 + SIGTERM, as shells count
+_TERMINATED = 143  # 128 + SIGTERM, as in shells
 
 
 def main() -> None:
@@ -23,5 +23,5 @@ def main() -> None:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # As an exception, so that whatever was half done is undone.
+    # As an exception, so that unfinished work is undone.
     sys.exit(_TERMINATED)

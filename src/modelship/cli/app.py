@@ -15,7 +15,7 @@ from modelship.progress import worded_by
 
 __all__ = ["cli"]
 
-# In the order of the way from a model to a service, which is how --help shows them.
+# In the order of the steps from a model to a service; --help shows them in it.
 _COMMANDS = {
     "evaluate": "modelship.cli.evaluate:evaluate",
     "register": "modelship.cli.register:register",
@@ -45,18 +45,18 @@ _COMMANDS = {
     "demo": "modelship.cli.demo:demo",
 }
 
-_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 class _Commands(click.Group):
-    """Commands that are imported when they are asked for, inside one error boundary."""
+    """Commands that are imported on first use, inside one error boundary."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            if ctx.resilient_parsing:  # a shell completes
+            if ctx.resilient_parsing:  # called by a shell for completion
                 return None
             ctx.fail(f"There is no command {cmd_name!r}{nearest(cmd_name, _COMMANDS)}.")
         module, _, attribute = _COMMANDS[cmd_name].partition(":")
@@ -64,7 +64,7 @@ class _Commands(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "--json" in args:  # also if the rest cannot be read
+        if "--json" in args:  # also if the other arguments are invalid
             ask_for_json(ctx)
         try:
             return super().parse_args(ctx, args)
@@ -85,7 +85,7 @@ class _Commands(click.Group):
             click.echo("interrupted", err=True)
             ctx.exit(_INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click says these, and ends quietly when nobody reads on
+            raise  # click reports these itself, and exits quietly on a closed pipe
         except Exception:  # noqa: BLE001 - the boundary: whatever else comes is a bug
             _report_bug(ctx)
 

@@ -80,7 +80,7 @@ def azureml_offline(
 
 @contextmanager
 def _until_interrupted() -> Iterator[None]:
-    """End the body quietly on Ctrl-C; another Ctrl-C does not disturb the tidying up."""
+    """End the body quietly on Ctrl-C; another Ctrl-C does not interrupt the cleanup."""
     try:
         yield
     except KeyboardInterrupt:
@@ -97,7 +97,7 @@ class _Terminal(logging.Handler):
 
 @contextmanager
 def _failures_shown() -> Iterator[None]:
-    """Show deployments that fail, with the time, while the body runs."""
+    """Show failed deployments, with the time, while the body runs."""
     handler, logger = _Terminal(), logging.getLogger("modelship.testing.offline")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logger.addHandler(handler)
@@ -119,7 +119,7 @@ def _document(workspace: OfflineWorkspace) -> dict[str, object]:
 def _say(workspace: OfflineWorkspace, compute: str) -> None:
     click.echo(f"An Azure ML workspace is open at {workspace.endpoint}, in {workspace.folder}.")
     click.echo("\nIn another terminal, in the folder of your code, type:\n")
-    # The variables hold a password: it is in a file of the user's own, and in no terminal or log.
+    # The variables contain a password: it is in a file of the user, and in no terminal or log.
     click.echo(f". {shlex.quote(str(workspace.environment_path))}")
     # It asks before it replaces one that names a workspace in Azure.
     click.echo(f"cp -i {shlex.quote(str(workspace.config_path))} config.json")

@@ -176,19 +176,19 @@ def history(
 
 
 def _opened_alike(config: Config, options: Mapping[str, Any]) -> Deployment:
-    """Return a service of a target that is opened as when it was deployed, and as given on top."""
+    """Return a service of a target with its deployed options, overridden by the given ones."""
     name = str(config.name)
     deployment = open_target(config, options=options).get(name)
     try:
         before = {**deployment.place_options}
-    except StorageError:  # deployed from another machine; what needs more of it says so
+    except StorageError:  # deployed from another machine; commands that need more report it
         return deployment
     file = config.options.get(config.chosen_target, {})
     return open_target(config, options={**before, **file, **options}).get(name)
 
 
 def _changed(deployment: Deployment, given: Mapping[str, Any]) -> Serving:
-    """Return how a service is served with what was given on top."""
+    """Return the serving of a service, overridden by what was given."""
     before = deployment.serving(secrets=given.get("secrets"))
     if (server := given.get("server", before.server)) != before.server:
         before = replace(before, server_options=_known_to(server, before.server_options))
@@ -201,7 +201,7 @@ def _changed(deployment: Deployment, given: Mapping[str, Any]) -> Serving:
 
 
 def _known_to(server: str, server_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that another server has too: the others cannot stay."""
+    """Return the options that another server also supports: the others are dropped."""
     from modelship.server.options import OPTIONS
 
     return {name: v for name, v in server_options.items() if server in OPTIONS[name].servers}
@@ -228,7 +228,7 @@ def _row(change: Change) -> Sequence[str]:
 
 
 def _change_document(change: Change) -> dict[str, Any]:
-    """Return a change as JSON values. Hashes of secrets are not among them."""
+    """Return a change as JSON values, without the hashes of secrets."""
     document = change.to_document()
     record = document.pop("release")
     return {

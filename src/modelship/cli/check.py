@@ -134,7 +134,7 @@ def _check(
 
 
 def _asked(config: Config) -> dict[str, Any]:
-    """Return what the bundle is judged for: a known place, or the target of a plug-in."""
+    """Return the place to check the bundle for: a known one, or the target of a plug-in."""
     from modelship.bundle.profile import PROFILES
     from modelship.targets import DeployTarget
 
@@ -145,7 +145,7 @@ def _asked(config: Config) -> dict[str, Any]:
 
 
 def _check_parts(config: Config, asked: Mapping[str, Any]) -> Sequence[Finding]:
-    """Check what no bundle can be made of."""
+    """Check for parts that no bundle can be made of."""
     from modelship.checks import check_parts
     from modelship.errors import ModelError
 
@@ -153,7 +153,7 @@ def _check_parts(config: Config, asked: Mapping[str, Any]) -> Sequence[Finding]:
         models: list[Model | str] = []
         for location in config.models or ("",):
             model: Model | str = location
-            with suppress(ModelError):  # the check says the same, beside what else is wrong
+            with suppress(ModelError):  # the check reports the same, along with other findings
                 model = stack.enter_context(open_named(location))
             models.append(model)
         return check_parts(models, **parts_of(config, models), **asked)

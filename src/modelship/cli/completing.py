@@ -1,7 +1,7 @@
 """Complete command-line arguments: fast, and never with an error.
 
-A shell asks at each Tab, so nothing here imports what deploys or asks a place: services are those
-that this machine has deployed, or that ``modelship.yaml`` names.
+A shell calls this at each Tab, so nothing here imports deployment code or queries a place: services
+are those that were deployed from this machine, or that ``modelship.yaml`` names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OUR_TARGETS: Final = ("aci", "docker", "process")
 def _complete(
     words: Callable[[click.Context], Iterable[str]],
 ) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Return what completes with those of `words` that begin as typed; none if that fails."""
+    """Return completions for those of `words` that start with the typed text; none on an error."""
 
     @functools.wraps(words)
     def complete(
@@ -51,13 +51,13 @@ def _complete(
 
 
 def files(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Let the shell complete with files."""
+    """Let the shell complete file names."""
     return [CompletionItem(typed, type="file")]
 
 
 @_complete
 def target_names(_context: click.Context) -> Iterator[str]:
-    """Yield the names of targets, installed plug-ins too."""
+    """Yield the names of targets, including installed plug-ins."""
     from importlib.metadata import entry_points
 
     yield from OUR_TARGETS
@@ -66,13 +66,13 @@ def target_names(_context: click.Context) -> Iterator[str]:
 
 @_complete
 def service_names(context: click.Context) -> Iterator[str]:
-    """Yield the names that this machine has deployed, on the target that was typed if one was."""
+    """Yield the names deployed from this machine, on the typed target if any."""
     from modelship.state_paths import state_folder
 
     target = context.params.get("target") or "*"
     home = state_folder()
     for folder in home.glob(f"releases/{target}/*"):
-        if len(folder.parent.name) != _DIGITS:  # beside them lie releases, by their digests
+        if len(folder.parent.name) != _DIGITS:  # releases are next to them, by their digests
             yield folder.name
     yield from (each.stem for each in home.glob(f"failures/{target}/*.json"))
     yield from _labels(context)
@@ -80,7 +80,7 @@ def service_names(context: click.Context) -> Iterator[str]:
 
 @_complete
 def services_of_file(context: click.Context) -> Iterable[str]:
-    """Yield what services are called in modelship.yaml."""
+    """Yield the keys of the services in modelship.yaml."""
     return _labels(context)
 
 
@@ -97,13 +97,13 @@ def _labels(context: click.Context) -> Iterable[str]:
 
 @_complete
 def servers(_context: click.Context) -> Iterable[str]:
-    """Yield the servers."""
+    """Yield the names of the servers."""
     return ("azmlinfsrv", "modelship")
 
 
 @_complete
 def profiles(_context: click.Context) -> Iterable[str]:
-    """Yield the places whose limits are known."""
+    """Yield the places with known limits."""
     from modelship.bundle.profile import PROFILES
 
     return PROFILES
@@ -111,7 +111,7 @@ def profiles(_context: click.Context) -> Iterable[str]:
 
 @_complete
 def server_options(_context: click.Context) -> Iterator[str]:
-    """Yield the settings of the server, each with what comes before its value."""
+    """Yield the settings of the server, each with the text before its value."""
     from modelship.server.options import OPTIONS
 
     yield from (f"{name}=" for name in OPTIONS)
@@ -119,7 +119,7 @@ def server_options(_context: click.Context) -> Iterator[str]:
 
 @_complete
 def target_options(context: click.Context) -> Iterator[str]:
-    """Yield the options of the target that was typed, or of the default one."""
+    """Yield the options of the typed target, or of the default one."""
     import inspect
 
     from modelship.targets.known import TARGETS

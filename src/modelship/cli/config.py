@@ -1,8 +1,7 @@
 """``modelship.yaml``: the settings of one project, and what overrides them.
 
-A flag stands over an environment variable ``MODELSHIP_<KEY>``, which stands over the file. In the
-file, what is said of one of its ``services`` stands over what is said of all. Mappings are merged
-key by key.
+A flag overrides an environment variable ``MODELSHIP_<KEY>``, which overrides the file. In the file,
+the settings of one of its ``services`` override those of all. Mappings are merged key by key.
 """
 
 from __future__ import annotations
@@ -32,38 +31,38 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Config:
-    """Every setting that ``modelship.yaml`` can hold.
+    """Every setting that ``modelship.yaml`` can have.
 
     Parameters
     ----------
     model : str or Sequence[str], optional
-        Path or URI of the model, or of each of several; ``NAME=`` before one names it.
+        Path or URI of the model, or of each of several; the prefix ``NAME=`` names it.
     entry_script, source_directory : str, optional
-        The scoring script, and the folder that goes along with it.
+        The scoring script, and the folder whose files are included with it.
     environment : str, optional
         A conda YAML or requirements file.
     packages : Sequence[str]
-        Packages besides those of the environment.
+        Packages in addition to those of the environment.
     sample_input : JSON value, optional
-        A sample request; a str is the path of a JSON file that holds it.
+        A sample request; a str is the path of a JSON file that contains it.
     schema : str, optional
         The file of a schema.
     output : str
-        ``"labels"``, or ``"proba"``: what a script that is written answers.
+        ``"labels"`` or ``"proba"``: what a generated script returns.
     validate : bool
-        Whether such a script refuses requests that do not fit the schema.
+        Whether such a script refuses requests that do not match the schema.
     cpu_cores, memory_gb : float
-        What the service may use; above 0, memory in gibibytes.
+        The resources of the service; above 0, memory in gibibytes.
     tags : Mapping[str, str]
         Labels of the deployment.
     description : str
-        One sentence for people.
+        A one-sentence description.
     name : str, optional
         The service's name.
     target : str, optional
-        Where it runs.
+        The target that runs it.
     options : Mapping[str, Mapping[str, Any]]
-        Options by the name of the target that they are for.
+        Options by the name of their target.
     serving : Mapping[str, Any]
         How the bundle is served: the fields of :class:`modelship.Serving`.
     require : Mapping[str, float]
@@ -71,17 +70,17 @@ class Config:
     data : str, optional
         The test set's file.
     label : str or Sequence[str]
-        The column that holds y, or each of several.
+        The column of y, or one for each of several.
     task, separator, decimal : str, optional
-        What y means, and how a CSV file is written.
+        The meaning of y, and the format of a CSV file.
     encode, decode : str, optional
-        From rows to what a service takes, and from its answer to predictions: functions, as
+        Functions that convert rows to the service's input, and its output to predictions, as
         ``module:function`` or ``file.py:function``.
     timeout_s : float
-        Seconds for a deployment.
+        The timeout of a deployment, in seconds.
     services : Mapping[str, Config]
-        The settings of each service that the file lists, by what it is called there. Its name is
-        that too, unless one is set.
+        The settings of each service in the file, by its key there. The key is also its name, unless
+        one is set.
     """
 
     model: str | Sequence[str] | None = None
@@ -119,7 +118,7 @@ class Config:
         Raises
         ------
         ConfigError
-            If the file or a variable cannot be used; with the line and the key.
+            If the file or a variable is invalid; with the line and the key.
         """
         file: dict[str, Any] = {}
         if path is not None or Path(FILE_NAME).exists():
@@ -135,7 +134,7 @@ class Config:
         )
 
     def overridden_by(self, **given: Any) -> Config:
-        """Return these settings with the ones given on top; None and ``()`` mean not given."""
+        """Return a copy with the given settings replaced; None and ``()`` mean not given."""
         stated = {key: value for key, value in given.items() if value not in (None, ())}
         for key in ("tags", "require"):
             if key in stated:
@@ -143,10 +142,10 @@ class Config:
         return replace(self, **_merged({key: getattr(self, key) for key in stated}, stated))
 
     def of_service(self, label: str | None, **given: Any) -> Config:
-        """Return the settings of a service of the file, else these with that name.
+        """Return the settings of a service of the file, or else these with that name.
 
-        It is found by what the file calls it, or by its name if no other service there has it. What
-        is given stands over them, as for :meth:`overridden_by`.
+        It is found by its key in the file, or by its name if no other service there has it. The
+        given settings override them, as for :meth:`overridden_by`.
         """
         named = [each for each in self.services.values() if each.name == label]
         if len(named) == 1 and label not in self.services:
@@ -156,12 +155,12 @@ class Config:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Where each model lies; empty if none is set."""
+        """The location of each model; empty if none is set."""
         return (self.model,) if isinstance(self.model, str) else tuple(self.model or ())
 
     @property
     def scoring(self) -> dict[str, Any]:
-        """What a test set is and how it is scored, by the option beside ``--data``."""
+        """The test set and how to score it, by the name of the option that goes with ``--data``."""
         names = ("task", "separator", "decimal", "encode", "decode")
         labels = (self.label,) if isinstance(self.label, str) else tuple(self.label)
         return {"label": labels, **{name: getattr(self, name) for name in names}}
@@ -207,9 +206,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of each layer over those before it; mappings are merged, also in them.
+    """Return the layers merged, later ones over earlier ones; mappings are merged recursively.
 
-    A sample request is one value.
+    A sample request counts as one value.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -233,10 +232,10 @@ def _from_environment() -> dict[str, Any]:
 
 
 def _value(text: str, key: str, kind: Kind, *, variable: str) -> Any:
-    """Return the value that a variable gives a key."""
+    """Return the value of a key from a variable."""
     import yaml
 
-    # Text is taken as it stands: a name such as "123" or "on" is no number and no boolean.
+    # Text is used unparsed: a name such as "123" or "on" is not a number or boolean.
     if kind.fits("text") and key != "sample_input":
         return text
     try:

@@ -13,7 +13,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def make_absolute(values: dict[str, Any], *, folder: Path, has_source: bool) -> None:
-    """Let the paths of the file start at the file's folder."""
+    """Resolve the paths of the file against the file's folder."""
     paths = {"model", "entry_script", "source_directory", "environment", "sample_input", "data"}
     paths.add("schema")
     if has_source:

@@ -35,7 +35,7 @@ _PICTURED = 30
 
 @dataclass
 class _Findings:
-    """What the demo found; its ``--json`` document."""
+    """The results of the demo; its ``--json`` document."""
 
     target: str
     name: str
@@ -91,7 +91,7 @@ def demo(
 def _look_for_place(
     story: Story, place: DeployTarget, options: Mapping[str, Any], *, timeout_s: float
 ) -> None:
-    """Find out whether the place is there, with what its services stand on, before any work."""
+    """Check that the place and its base image are available, before any work."""
     with story.step(f"Look for {place.name}", spinner=False) as telling:
         found = len(place.list())
         telling.outcome = f"available, with {found} {'service' if found == 1 else 'services'}"
@@ -111,7 +111,7 @@ def _fetch_base_image(image: str, *, timeout_s: float) -> None:
 
 
 class _Demo:
-    """The chapters of the story, in order."""
+    """The steps of the demo, in order."""
 
     def __init__(self, story: Story, findings: _Findings, output: Path) -> None:
         self._story = story

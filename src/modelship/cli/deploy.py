@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["deploy", "say_deployment"]
 
-_SHORT = 100  # characters; a longer sample request is no example to copy
+_SHORT = 100  # characters; a longer sample request is no useful example to copy
 
 
 @click.command(
@@ -99,7 +99,7 @@ def deploy(
 
 
 def say_deployment(deployment: Deployment, *, sample: str | None) -> None:
-    """Print where a service answers, and what to type next."""
+    """Print the address of a service, and what to type next."""
     name = deployment.name
     if deployment.target != "process":
         name += f" -t {deployment.target}"

@@ -35,8 +35,8 @@ _MARKS = {"ok": ("✓", "green"), "note": ("-", "yellow"), "problem": ("✗", "r
 _UNWELL = 7
 _LINES = 20_000
 _CHUNK_BYTES = 2**20
-_CHUNKS_KEPT = 16  # of the end; more than a diagnosis reads
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes what a command prints
+_CHUNKS_KEPT = 16  # from the end; more than a diagnosis reads
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # the encoding of PowerShell's redirected output
 _READY = "ready for serving traffic"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -94,7 +94,7 @@ def _is_log(what: str) -> bool:
     path = Path(what)
     if path.is_dir() or path.exists():
         return not path.is_dir()
-    if re.search(r"[./\\]", what):  # no service has such a name
+    if re.search(r"[./\\]", what):  # not a valid service name
         raise InvalidOptionError("LOGFILE", what, "an existing file, or the name of a service")
     return False
 
@@ -154,7 +154,7 @@ def _explain_log(log: str, *, name: str) -> None:
 
 
 def _explain_failure(failure: Failure) -> None:
-    """Tell why a deployment failed of which nothing runs."""
+    """Print why a deployment failed of which nothing is left."""
     if as_json_is_asked():
         told = {"name": failure.name, "target": failure.target, "state": None, "answers_since": ""}
         found = diagnosis_document(failure.diagnosis) if failure.diagnosis else None
@@ -231,14 +231,14 @@ def _say_service(
 
 
 def _answers_since(log: str) -> str:
-    """Return the time at which the server said that it was ready, or ``""``."""
+    """Return the time at which the server reported that it was ready, or ``""``."""
     line = log.rpartition(_READY)[0].rpartition("\n")[2]
     match = _TIME.search(line)
     return match[0] if match else ""
 
 
 def _failed_request(log: str, around: Surroundings) -> Diagnosis | None:
-    """Return what the log of a healthy service tells of requests since it was ready."""
+    """Return what the log of a healthy service has on failed requests since it was ready."""
     _, ready, since = log.rpartition(_READY)
     diagnosis = diagnose(f"{ready}\n{since}", around=around)
     return diagnosis if is_known(diagnosis) else None

@@ -110,7 +110,7 @@ def evaluate(
 
 
 def _refuse_functions(scoring: Mapping[str, Any]) -> None:
-    """Refuse what is typed of a service's requests and answers beside a model."""
+    """Refuse the request and response options of a service if a model is given."""
     typed = [f"--{each}" for each in ("encode", "decode") if scoring.get(each)]
     if typed:
         raise click.UsageError(
@@ -168,7 +168,7 @@ def _say(report: Report, bounds: Mapping[str, float], failure: GateError | None)
 
 
 def _say_outputs(report: Report) -> None:
-    """Print the metrics of each output, those that all of them have."""
+    """Print the metrics of each output, for those metrics that all outputs have."""
     outputs = report.outputs
     metrics = [
         each for each in report.metrics if all(each in one.metrics for one in outputs.values())

@@ -130,7 +130,7 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _needs(model: Model) -> list[str]:
-    """Return what the environment of a service has to hold, as far as the file tells."""
+    """Return the packages that the environment of a service needs, as far as the file shows."""
     from modelship.known_packages import IMPORT_TO_PYPI, provider_of
 
     passport = model.passport
@@ -173,7 +173,7 @@ def _rank(names: Sequence[tuple[str, str]], colors: Mapping[str, str]) -> int:
 
 
 def _by_module(names: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Group names: to each module, what is named of it, and the full name of that.
+    """Group names by module: the names in it, each with its full name.
 
     In a nested name the module ends before the first part that looks like a class.
     """

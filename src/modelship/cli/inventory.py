@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["list_services", "targets"]
 
 
-# Who never installed a place, or has no workspace, has no service there.
+# A user who has not installed a place, or has no workspace, has no services there.
 _NOT_SET_UP = (MissingExtraError, WorkspaceNotFoundError)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What was seen on one target: its services, or why there was nothing to be seen."""
+    """The result for one target: its services, or why they could not be listed."""
 
     target: str
     services: Sequence[dict[str, Any]] = ()
@@ -110,7 +110,7 @@ def _try_to_look(config: Config) -> _Look:
 
 
 def _is_configured(config: Config) -> bool:
-    """Return whether the file says something of the target that is looked at."""
+    """Return whether the file configures the target."""
     name = config.chosen_target
     return name in config.options or name in {each.target for each in config.services.values()}
 
@@ -122,7 +122,7 @@ def _look(config: Config, *, options: dict[str, Any]) -> _Look:
 
 def _documents(deployments: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
     for deployment in deployments:
-        with suppress(DeploymentNotFoundError):  # deleted while we looked
+        with suppress(DeploymentNotFoundError):  # deleted meanwhile
             yield deployment_document(deployment)
 
 

@@ -32,7 +32,7 @@ _MERGED: Final = "<<"
 
 
 class Problem(NamedTuple):
-    """What is wrong with a value, and on which line of its file; lines count from 1."""
+    """The problem with a value, and its line in the file; lines count from 1."""
 
     line: int
     text: str
@@ -40,20 +40,20 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """The values that a key takes.
+    """The valid values of a key.
 
     Parameters
     ----------
     expected : str
-        What they are, in words.
+        A description of them.
     fits : Callable
-        Whether a value is one of them.
+        Returns whether a value is valid.
     keys : Mapping[str, Kind] or Kind, optional
-        Of a mapping: what each of its keys takes; one Kind if any key is taken.
+        For a mapping: the kind of each of its keys, or one Kind if any key is allowed.
     is_shown : bool
-        Whether a value may be shown in a message; it may hold a secret if not.
+        Whether a value may be shown in a message; False if it may contain a secret.
     of_serving : str
-        The field of Serving that the value is for, if that judges it by itself.
+        The field of Serving that the value is for, if Serving validates it.
     """
 
     expected: str
@@ -64,7 +64,7 @@ class Kind:
 
 
 def problem_of(name: str, value: object, kind: Kind) -> str:
-    """Return what is wrong with a value itself, not looking into a mapping; or ``""``."""
+    """Return the problem with a value itself, not with what a mapping contains; or ``""``."""
     if kind.fits(value):
         return _refusal(name, value, kind.of_serving) if kind.of_serving else ""
     found = reprlib.repr(value) if kind.is_shown else type(value).__name__
@@ -72,7 +72,7 @@ def problem_of(name: str, value: object, kind: Kind) -> str:
 
 
 def _refusal(name: str, value: object, option: str) -> str:
-    """Return what a Serving says of a value that it does not take, or ``""``."""
+    """Return the error of Serving for an invalid value, or ``""``."""
     from modelship.targets import Serving
 
     try:
@@ -85,7 +85,7 @@ def _refusal(name: str, value: object, option: str) -> str:
 def problems_in(
     node: yaml.Node, values: Mapping[Any, Any], keys: Mapping[str, Kind] | Kind, *, of: str = ""
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the keys of a mapping, and of those in it.
+    """Yield the problems with the keys of a mapping, and of nested ones.
 
     Parameters
     ----------
@@ -94,15 +94,15 @@ def problems_in(
     values : Mapping
         The same mapping as values.
     keys : Mapping[str, Kind] or Kind
-        What they take.
+        The kind of each key.
     of : str
-        Where the mapping lies, such as ``"serving."``.
+        The path of the mapping, such as ``"serving."``.
     """
     seen: set[str] = set()
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         key = str(key_node.value)
-        if key == _MERGED and of:  # what is merged was read, and checked, where it is written
+        if key == _MERGED and of:  # merged content was read, and checked, where it is written
             continue
         kind = keys if isinstance(keys, Kind) else keys.get(key)
         if problem := _problem(key, kind, values, keys, of=of, seen=seen):
@@ -127,7 +127,7 @@ def _problem(
         if isinstance(keys, Mapping) and _is_of_serving(key, keys):
             return f"there is no key {key!r}{where}; write it as serving: {{{key}: ...}}."
         return f"there is no key {key!r}{where}{nearest(key, known)}; known: {', '.join(known)}."
-    if key not in values:  # a tag made something else of it, such as !!binary
+    if key not in values:  # a tag such as !!binary changed its type
         return f"{of}{key} is not written as text."
     if key in seen:
         return f"{of}{key} is given twice."
@@ -140,7 +140,7 @@ def _is_of_serving(key: str, keys: Mapping[str, Kind]) -> bool:
 
 
 def _moved(key: str, *, of: str) -> str:
-    """Return where an option of a target has gone, if it says how a bundle is served."""
+    """Return where an option of a target has moved, if it is now an option of serving."""
     is_option = of.startswith("options.") or ".options." in of
     if not is_option or key not in OF_SERVING:
         return ""

@@ -47,18 +47,18 @@ _PURPOSES: Final = {
 
 @dataclass(frozen=True)
 class Seen:
-    """One thing that was looked at.
+    """The result of one check.
 
     Parameters
     ----------
     what : str
-        What it is, such as ``"uv"``.
+        What was checked, such as ``"uv"``.
     status : {"ok", "note", "problem"}
-        Whether it is as it should be; a note says what only some need.
+        Whether it is OK; ``note`` is for what only some need.
     found : str
-        What is there.
+        What was found.
     remedy : str
-        One thing to do; empty if nothing has to be done.
+        One thing to do; empty if there is nothing to do.
     """
 
     what: str
@@ -68,7 +68,7 @@ class Seen:
 
 
 def look(config: Config, *, timeout_s: float = _TIMEOUT_S) -> list[Seen]:
-    """Return what was seen of each part; all are looked at together, each for so long at most."""
+    """Return the result of each check; all run concurrently, each with a timeout."""
     looks: dict[str, Callable[[], Seen]] = {
         "Python": _python,
         "uv": _uv,
@@ -80,7 +80,7 @@ def look(config: Config, *, timeout_s: float = _TIMEOUT_S) -> list[Seen]:
         "extras": _extras,
     }
     found: dict[str, Seen] = {}
-    sysconfig.get_config_vars()  # Python fills this on first use, and not safely from threads
+    sysconfig.get_config_vars()  # Python fills this on first use, which is not thread-safe
     threads = [
         threading.Thread(target=_into, args=(found, what, one), daemon=True)
         for what, one in looks.items()
@@ -125,7 +125,7 @@ def _uv() -> Seen:
 
 
 def _index() -> Seen:
-    """Ask the index for one small package, without what is cached."""
+    """Request one small package from the index, without the cache."""
     from modelship.bundle._uv import run_uv
     from modelship.bundle._uv_explained import explain
 
@@ -183,7 +183,7 @@ def _existing(folder: Path) -> Path:
 
 def _ports() -> Seen:
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))  # raises if no service can have a port
+        one.bind(("127.0.0.1", 0))  # raises if no port is available
     if _is_taken(_SERVE_PORT):
         remedy = "Use another port: modelship serve --port 5002."
         return Seen("ports", "note", f"services get free ports; {_SERVE_PORT} is in use", remedy)
@@ -204,7 +204,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _docker(config: Config) -> Seen:
-    """Ask the engine what it is, and whether it has the image that services stand on."""
+    """Query the engine, and check whether it has the base image of services."""
     from modelship.runtime.images.engine import connected
 
     try:
@@ -241,7 +241,7 @@ def _extras() -> Seen:
 
 
 def _is_installed(extra: str) -> bool:
-    """Return whether every package of an extra is installed, by what the distribution says."""
+    """Return whether all packages of an extra are installed, by its metadata."""
     for line in metadata.requires(_DISTRIBUTION) or ():
         name, _, marker = line.partition(";")
         if f"extra == '{extra}'" in marker.replace('"', "'"):

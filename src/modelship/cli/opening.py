@@ -46,7 +46,7 @@ _SAMPLE_FILE: Final = "an existing JSON, CSV or Parquet file"
 
 @contextmanager
 def open_model(location: str) -> Iterator[Model]:
-    """Read the model at a path as it lies there, or fetch it for as long as the body runs."""
+    """Read the model at a path in place, or fetch it for the duration of the body."""
     from modelship.sources import Model, ModelSource
 
     if Path(location).exists():
@@ -69,7 +69,7 @@ def open_named(location: str) -> Iterator[Model]:
 
 
 def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
-    """Return the chosen target with the file's options for it, and those given on top."""
+    """Return the chosen target with the file's options for it, overridden by the given ones."""
     from modelship.targets import DeployTarget
 
     for option in options:
@@ -85,14 +85,14 @@ def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
 def open_service(
     name: str, config_file: Path | None, *, target: str | None, options: Mapping[str, Any]
 ) -> tuple[DeployTarget, str]:
-    """Return the target of a service and its name there; it may be called as in the file."""
+    """Return the target of a service and its name there; it may be given by its key in the file."""
     config = Config.find(config_file).of_service(name, target=target)
     return open_target(config, options=options), str(config.name)
 
 
 @contextmanager
 def open_bundle(config: Config) -> Iterator[ScoringBundle]:
-    """Put together the bundle that `config` describes; its model is there while the body runs."""
+    """Create the bundle that `config` describes; its model exists until the body ends."""
     from modelship.bundle import ScoringBundle
 
     if not config.models:
@@ -108,7 +108,7 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
 
 @contextmanager
 def explaining(locations: Sequence[str]) -> Iterator[None]:
-    """Where no use can be made of a model, say what lies there if that is no model at all."""
+    """If a model is unusable, say what the file is if it is no model at all."""
     from modelship.bundle.mistaken import require_model
 
     try:
@@ -121,7 +121,7 @@ def explaining(locations: Sequence[str]) -> Iterator[None]:
 
 
 def bundle_from(folder: Path | None, config: Config, stack: ExitStack) -> ScoringBundle:
-    """Return the bundle in `folder`, or what `config` describes for as long as `stack` is open."""
+    """Return the bundle in `folder`, or what `config` describes while `stack` is open."""
     if folder is None:
         return stack.enter_context(open_bundle(config))
     from modelship.bundle import ScoringBundle
@@ -130,7 +130,7 @@ def bundle_from(folder: Path | None, config: Config, stack: ExitStack) -> Scorin
 
 
 def parts_of(config: Config, models: Sequence[Model | str]) -> dict[str, Any]:
-    """Return what goes into a bundle besides the models, as its parameters."""
+    """Return the parts of a bundle besides the models, as its parameters."""
     return {
         "entry_script": _entry_script(config),
         "source_directory": config.source_directory,
@@ -145,7 +145,7 @@ def parts_of(config: Config, models: Sequence[Model | str]) -> dict[str, Any]:
 
 
 def _environment(config: Config) -> Environment | str | Sequence[str] | None:
-    """Return the environment of the file together with the packages, as far as they are given."""
+    """Return the environment of the file together with the packages, if any are given."""
     if config.environment is None or not config.packages:
         return config.environment or config.packages or None
     from modelship.bundle import Environment
@@ -154,7 +154,7 @@ def _environment(config: Config) -> Environment | str | Sequence[str] | None:
 
 
 def _entry_script(config: Config) -> str | None:
-    """Return the script relative to its folder, also if the flag and the file each gave one."""
+    """Return the script relative to its folder, whether from flags, the file, or both."""
     script, folder = config.entry_script, config.source_directory
     if script is None or folder is None or not Path(script).is_absolute():
         return script
@@ -180,7 +180,7 @@ def _sample_input(config: Config, models: Sequence[Model | str]) -> object:
 
 
 def _sample_of_table(path: str, config: Config, models: Sequence[Model | str]) -> object:
-    """Return rows of a table in a file, as the one model takes them, if it is that which does."""
+    """Return rows of a table in a file, in the input format of the only model, if any."""
     from modelship.bundle.schemas import schema_of
     from modelship.evaluation.files.sampling import sample_of
     from modelship.sources import Model

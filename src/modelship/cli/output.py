@@ -35,22 +35,22 @@ __all__ = [
 ]
 
 _AS_JSON = "modelship.as_json"
-_UNBOUNDED = 100_000  # columns; a table in a file or a pipe is never cut
+_UNBOUNDED = 100_000  # columns; a table in a file or a pipe is never truncated
 
 
 def use_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
-    """Remember the command that runs, and whether ``--json`` was given; for the callback."""
+    """Record the running command, and whether ``--json`` was given; for the callback."""
     ctx.meta[_AS_JSON] = value
     ctx.meta[COMMAND] = ctx
 
 
 def ask_for_json(ctx: click.Context) -> None:
-    """Let an error be a JSON document, unless the command has no ``--json``."""
+    """Make an error a JSON document, unless the command has no ``--json``."""
     ctx.meta[_AS_JSON] = True
 
 
 def as_json_is_asked() -> bool:
-    """Return whether the command that runs was given ``--json``."""
+    """Return whether the running command was given ``--json``."""
     return bool(click.get_current_context().meta.get(_AS_JSON))
 
 
@@ -60,10 +60,10 @@ def emit(document: object) -> None:
 
 
 def fail(error: ModelshipError, *, document: Mapping[str, Any] | None = None) -> NoReturn:
-    """Say `error` on stderr and exit with its code.
+    """Print `error` on stderr and exit with its code.
 
-    With ``--json`` the same goes to stdout as the key ``error`` of `document`, so that
-    stdout always holds one document.
+    With ``--json`` it is also printed on stdout as the key ``error`` of `document`, so that stdout
+    always has one document.
     """
     if as_json_is_asked():
         emit({**(document or {}), "error": error_document(error)})
@@ -101,7 +101,7 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:
 
 
 def say_diagnosis(diagnosis: Diagnosis) -> None:
-    """Print the cause, where it lies, what proves it, and what to do."""
+    """Print the cause, its location, its evidence, and the advice."""
     head = click.style(diagnosis.code, fg="red", bold=True)
     click.echo(f"{head}  {diagnosis.where}".rstrip())
     click.echo(f"  {diagnosis.problem}")
@@ -111,7 +111,7 @@ def say_diagnosis(diagnosis: Diagnosis) -> None:
 
 
 def deployment_document(deployment: Deployment) -> dict[str, object]:
-    """Return what is known of a deployment as JSON values."""
+    """Return the fields of a deployment as JSON values."""
     instance, release = deployment.instance, deployment.release
     return {
         "name": deployment.name,
@@ -155,7 +155,7 @@ def say_facts(facts: Mapping[str, str]) -> None:
 
 
 def say_findings(findings: Sequence[Finding]) -> None:
-    """Print what a check found: errors in red first, each with one thing to do."""
+    """Print the findings of a check: errors in red first, each with its advice."""
     for each in findings:
         color = "red" if each.blocks else "yellow"
         head = click.style(f"{each.severity} {each.code}", fg=color, bold=True)
@@ -173,7 +173,7 @@ def say_findings(findings: Sequence[Finding]) -> None:
 
 
 def say_trusted(model: Model) -> None:
-    """Print on stderr what keeps a model from being safe to load, since it is loaded anyway."""
+    """Print on stderr why a model is not safe to load, since it is loaded anyway."""
     for reason in model.passport.obstacles:
         click.secho(f"trusted {model.path.name}: {reason}", fg="yellow", err=True)
 
@@ -192,5 +192,5 @@ def _print(table: Any) -> None:
         console = Console(highlight=False, width=_UNBOUNDED)
     with console.capture() as captured:
         console.print(table)
-    # Padding at the end of lines is of no use to anybody.
+    # Trailing spaces are useless.
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

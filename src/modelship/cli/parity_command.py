@@ -138,7 +138,7 @@ def parity(
 
 
 def _open(place: str, config: Config, options: Mapping[str, Any]) -> DeployTarget:
-    """Open a target with its own options, and those that begin with its name or with no name."""
+    """Open a target with its own options, and those with its name as a prefix or without one."""
     from modelship.targets import Serving
 
     name, _, told = place.partition(":")
@@ -153,7 +153,7 @@ def _open(place: str, config: Config, options: Mapping[str, Any]) -> DeployTarge
 
 
 def _told(text: str, *, place: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is written behind a target: its own options, and how the bundle is served."""
+    """Parse the text after a target: its own options, and how the bundle is served."""
     from modelship.server.options import OPTIONS
 
     options: dict[str, Any] = {}

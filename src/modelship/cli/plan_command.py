@@ -39,7 +39,7 @@ _MARKS = {"create": ("+", "green"), "replace": ("~", "yellow"), "nothing": ("=",
 
 
 class _Detailed(click.Command):
-    """A command that exits with 2 for another reason than what was typed."""
+    """A command whose exit code 2 does not mean a usage error."""
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         with _apart():
@@ -204,7 +204,7 @@ def _say_outcomes(services: Sequence[PlannedService]) -> None:
 
 
 def _end_if_failed(services: Sequence[PlannedService]) -> None:
-    """Say each error on stderr, and exit with the code of the first."""
+    """Print each error on stderr, and exit with the code of the first."""
     failed = [(each.label, each.error) for each in services if each.error is not None]
     for label, error in failed:
         head = click.style("error: ", fg="red", bold=True)

@@ -33,7 +33,7 @@ _OF_BUNDLE = (
 
 @dataclass
 class PlannedService:
-    """One service of the file: what it is to be, and what has come of that."""
+    """One service of the file, with its plan and the result."""
 
     label: str
     config: Config
@@ -57,7 +57,7 @@ class PlannedService:
         )
 
     def deploy(self, *, timeout_s: float | None, **how: Any) -> bool:
-        """Do what the plan says, and return whether that succeeded."""
+        """Carry out the plan, and return whether that succeeded."""
         try:
             if self.apply is not None:
                 self.deployment = self.apply(timeout_s=timeout_s or self.config.timeout_s, **how)
@@ -79,7 +79,7 @@ class PlannedService:
 
 
 class Bundles:
-    """The bundle of each service; those that are made of the same have one."""
+    """The bundle of each service; services with the same parts share one."""
 
     def __init__(self, folder: Path | None, stack: ExitStack) -> None:
         self._folder = folder
@@ -101,7 +101,7 @@ def find(
     *,
     trust_model: bool,
 ) -> list[PlannedService]:
-    """Return each service that was asked for with its plan, or why there is none."""
+    """Return each requested service with its plan, or why there is none."""
     bundles = Bundles(folder, stack)
     services = [PlannedService(label, own) for label, own in _chosen(config, labels).items()]
     for each in services:
@@ -117,7 +117,7 @@ def deploy(services: Sequence[PlannedService], *, timeout_s: float | None, **how
 
 
 def _chosen(config: Config, labels: Sequence[str]) -> Mapping[str, Config]:
-    """Return the settings of the services that were named, or of all, in the file's order."""
+    """Return the settings of the named services, or of all, in the file's order."""
     services = config.services or ({config.name: config} if config.name else {})
     if not services:
         raise click.UsageError(f"{FILE_NAME} names no service: give it name: or services:.")
@@ -130,7 +130,7 @@ def _chosen(config: Config, labels: Sequence[str]) -> Mapping[str, Config]:
 
 
 def _require_apart(services: Mapping[str, Config]) -> None:
-    """Refuse two services of the file that are one and the same."""
+    """Refuse two services of the file that are the same service."""
     seen: dict[str, str] = {}
     for label, own in services.items():
         place = own.chosen_target

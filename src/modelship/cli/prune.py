@@ -59,7 +59,7 @@ def prune(*, dry_run: bool, unused_for_h: float) -> None:
 
 
 def _shown(size_bytes: float) -> str:
-    """Return a size as people read it, in units of a thousand."""
+    """Format a size for people, in decimal units."""
     for unit in ("B", "kB", "MB"):
         if size_bytes < _STEP:
             return f"{size_bytes:.0f} {unit}"

@@ -22,7 +22,7 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
 def _value(text: str) -> Any:
-    """Return a number, the numbers that commas separate, None for ``none``, or the text."""
+    """Parse a number, comma-separated numbers, ``none`` as None, or text."""
     if text.lower() == "none":
         return None
     if "," in text:
@@ -69,12 +69,12 @@ def rollout_options(command: _Command) -> _Command:
 
 
 def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``gate``, ``rollout`` and ``shadow`` as :meth:`DeployTarget.deploy` takes them.
+    """Return ``gate``, ``rollout`` and ``shadow`` for :meth:`DeployTarget.deploy`.
 
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take, or there is no such option.
+        If an option is unknown or has an invalid value.
     """
     from modelship.routing import Canary, Shadow
 

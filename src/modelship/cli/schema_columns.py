@@ -17,7 +17,7 @@ _COLUMNS_SHOWN: Final = 20
 
 
 def column_lines(schema: Schema) -> Iterator[str]:
-    """Yield a line for each column of which something is known, long lists folded."""
+    """Yield a line for each column about which something is known, long lists folded."""
     known = [
         (text_in_words(each.name or str(at)), _facts(each))
         for at, each in enumerate(schema.columns)

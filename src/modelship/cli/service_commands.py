@@ -70,7 +70,7 @@ def run(
     if isinstance(answer, bytes) and not as_json_is_asked():
         click.echo(answer, nl=False)
     else:
-        # In one line: an answer is long and flat, and goes on into other programs.
+        # On one line: a response is long and flat, and is piped into other programs.
         click.echo(json.dumps(_jsonable(answer)))
 
 
@@ -106,7 +106,7 @@ def _content(file: str) -> bytes:
 def _require_json(payload: str) -> None:
     from modelship.server import not_json
 
-    # The text is sent as it stands; a slip in it is better told here than by a service.
+    # The text is sent unchanged; an error in it is better reported here than by a service.
     try:
         json.loads(payload)
     except json.JSONDecodeError as error:

@@ -89,21 +89,21 @@ def environment_options(command: _Command) -> _Command:
 def environment_under(
     config: Config, variables: Iterable[tuple[str, str]], secrets: Iterable[tuple[str, str]]
 ) -> dict[str, Any]:
-    """Return the variables and secrets of a service: as the file says, and what was given on top.
+    """Return the variables and secrets of a service: the file's, overridden by the given ones.
 
-    They are named as the parameters of :class:`modelship.Serving`.
+    The keys are the parameter names of :class:`modelship.Serving`.
     """
     given = {"variables": dict(variables), "secrets": dict(secrets)}
     return {option: {**config.serving.get(option, {}), **each} for option, each in given.items()}
 
 
 def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:
-    """Return how a bundle is served: as the file says, and what was given on top.
+    """Return how a bundle is served: as in the file, overridden by the given options.
 
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take.
+        If an option has an invalid value.
     """
     from modelship.targets import Serving
 
@@ -111,11 +111,11 @@ def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:
 
 
 def stated_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were typed, as fields of Serving: pairs become mappings."""
+    """Return the given options as fields of Serving: pairs become mappings."""
     stated = {name: value for name, value in given.items() if value not in (None, ())}
     return {name: dict(value) if name in _MAPPINGS else value for name, value in stated.items()}
 
 
 def flag_of(option: str) -> str:
-    """Return what to type for a field of Serving."""
+    """Return the command-line flag of a field of Serving."""
     return _FLAGS.get(option, f"--{option}")

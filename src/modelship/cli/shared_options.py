@@ -43,16 +43,16 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 def pair(
     read: Callable[[str], Any], *, expected: str, shown: bool = True
 ) -> Callable[[str], tuple[str, Any]]:
-    """Return what reads one ``key=value``; for the type of an option.
+    """Return a parser of one ``key=value``; for the type of an option.
 
     Parameters
     ----------
     read : Callable
-        Turns the text after the ``=`` into the value; raises ValueError if it cannot.
+        Converts the text after the ``=`` to the value; raises ValueError if it cannot.
     expected : str
-        What the value has to be, in words.
+        A description of valid values.
     shown : bool
-        Whether a message may quote what was typed; not so where it may be a secret by mistake.
+        Whether a message may quote the typed text; False if it may be a secret by mistake.
     """
 
     def convert(given: str) -> tuple[str, Any]:
@@ -69,7 +69,7 @@ def pair(
 
 
 def scalar(text: str) -> Any:
-    """Return the number, boolean, null or quoted string that `text` writes in JSON, or `text`."""
+    """Parse `text` as a JSON number, boolean, null or string; otherwise return it unchanged."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:
@@ -79,14 +79,14 @@ def scalar(text: str) -> Any:
 def gathered(
     options: Sequence[Callable[[_Command], _Command]], names: Sequence[str], *, into: str
 ) -> Callable[[_Command], _Command]:
-    """Return what adds several options to a command, which gets their values as one mapping.
+    """Return a decorator that adds several options to a command and passes them as one mapping.
 
     Parameters
     ----------
     options : Sequence[Callable]
-        What adds each option, in the order in which help shows them.
+        The decorators of the options, in the order of the help.
     names : Sequence[str]
-        What their values are called.
+        The names of their values.
     into : str
         The parameter of the command that gets the mapping.
     """
@@ -151,7 +151,7 @@ def option_option(command: _Command) -> _Command:
 
 
 def _server_option(given: str) -> tuple[str, Any]:
-    """Read ``name=value`` by the table of the server; an unknown name is for the target to tell."""
+    """Parse ``name=value`` by the server's options; the target reports unknown names."""
     from modelship.server.options import OPTIONS
 
     option = OPTIONS.get(given.partition("=")[0])

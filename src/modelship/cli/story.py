@@ -17,18 +17,18 @@ _NAME_WIDTH = 18
 
 @dataclass
 class Telling:
-    """What a step has to say when it is done; its body fills this in."""
+    """The message of a finished step; its body fills this in."""
 
     outcome: str = ""
 
 
 class Story:
-    """A sequence of steps, each told in one line with its duration.
+    """A sequence of steps, each printed on one line with its duration.
 
     Parameters
     ----------
     on_stderr : bool
-        Tell it on stderr, since stdout belongs to a JSON document.
+        Print to stderr, since stdout is for a JSON document.
     """
 
     def __init__(self, *, on_stderr: bool) -> None:
@@ -37,18 +37,18 @@ class Story:
         self._console = Console(stderr=on_stderr, highlight=False, soft_wrap=True)
 
     def title(self, text: str) -> None:
-        """Say what the story is about."""
+        """Print the title."""
         self._console.print(f"\n[bold]{text}[/bold]\n")
 
     def say(self, text: str) -> None:
-        """Say one line between steps, or after the last."""
+        """Print a line between steps, or after the last."""
         self._console.print(text, markup=False)
 
     @contextmanager
     def step(self, name: str, *, spinner: bool = True) -> Iterator[Telling]:
-        """Run the body as the step `name`, and tell its outcome and duration.
+        """Run the body as the step `name`, and print its outcome and duration.
 
-        A body that shows its own progress gets no spinner around it.
+        A body that shows its own progress gets no spinner.
         """
         telling = Telling()
         started = time.monotonic()

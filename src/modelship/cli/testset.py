@@ -53,9 +53,9 @@ _HELP: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def options_of(data: str) -> dict[str, Callable[[_Command], _Command]]:
-    """Return what adds each option, by the name of its value, for a test set given with `data`.
+    """Return the decorators of the options for a test set given with `data`, by value name.
 
-    Beside ``--data`` they are ``--label`` and so on, beside ``--gate`` ``--gate-label``.
+    With ``--data`` they are ``--label`` and so on, with ``--gate`` ``--gate-label``.
     """
     return {
         flag_of(name, data=data)[2:].replace("-", "_"): click.option(
@@ -66,27 +66,27 @@ def options_of(data: str) -> dict[str, Callable[[_Command], _Command]]:
 
 
 def flag_of(name: str, *, data: str) -> str:
-    """Return what an option is called beside `data`."""
+    """Return the name of an option that goes with `data`."""
     return f"--{name}" if data == "--data" else f"{data}-{name}"
 
 
 def testset_options(command: _Command) -> _Command:
-    """Add the options beside ``--data``; their values are passed on as the mapping ``scoring``."""
+    """Add the options for ``--data``; their values are passed on as the mapping ``scoring``."""
     options = options_of("--data")
     return gathered([*options.values()], [*options], into="scoring")(command)
 
 
 def evaluator_from(file: str, given: Mapping[str, Any], *, data: str = "--data") -> Evaluator:
-    """Return an evaluator of a file that was given with `data`, with the options beside it.
+    """Return an evaluator of a file that was given with `data`, with the options for it.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such file, or an option has a value that it cannot take.
+        If the file does not exist, or an option has an invalid value.
     InvalidTestSetError
-        If the file does not hold a test set.
+        If the file is not a test set.
     MissingExtraError
-        If it takes a library to read it that is not installed.
+        If the library that reads it is not installed.
     """
     from modelship.evaluation import Evaluator
     from modelship.evaluation.files import DataFile
@@ -105,7 +105,7 @@ def evaluator_from(file: str, given: Mapping[str, Any], *, data: str = "--data")
 
 
 def _character(text: str | None) -> str | None:
-    r"""Return a separator; a tab may be written as a shell lets it be: ``\t`` or ``tab``."""
+    r"""Return a separator; a tab may be typed in a way that suits shells: ``\t`` or ``tab``."""
     return "\t" if text in ("\\t", "tab") else text
 
 
@@ -123,7 +123,7 @@ def _function(text: str | None, *, option: str) -> Callable[[Any], Any] | None:
 
 
 def _module(place: str, *, option: str) -> Any:
-    """Return a module by its file, or by its name; the current folder is searched first."""
+    """Import a module by its file or its name; the current folder is searched first."""
     try:
         if place.endswith(".py"):
             return _of_file(Path(place))

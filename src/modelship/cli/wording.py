@@ -36,11 +36,11 @@ _FLAGS: Final[Mapping[str, str]] = {
     "base_image": "--option base_image=IMAGE",
     "dns_name_label": "--option dns_name_label=LABEL",
 }
-_CALLED: Final = {"profile": ("target", "limits")}  # what Python calls otherwise
+_CALLED: Final = {"profile": ("target", "limits")}  # whose name differs in Python
 _TYPED: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
 _VALUE: Final = r"(?:'[^']*'|\['[^']*'\]|True|False|\.\.\.|\d+(?:\.\d+)?)?"
-# Both ways are told, Python's first: "overwrite=True (--overwrite)", "save() (modelship bundle)".
+# Both are shown, Python's first: "overwrite=True (--overwrite)", "save() (modelship bundle)".
 _TWO_WAYS: Final = re.compile(
     rf"(?<![\w-])(?:(?:\w+=)?{_CALL}|\w+={_VALUE}) \((?P<typed>(?:--|modelship )[^()]+)\)"
 )
@@ -70,7 +70,7 @@ class MistypedError(InputError):
 
     @classmethod
     def from_click(cls, error: click.UsageError) -> MistypedError:
-        """Return the error of click as one of ours."""
+        """Convert an error of click to one of ours."""
         command = error.ctx.command_path if error.ctx else "modelship"
         return cls(error.format_message(), command=command, exit_code=error.exit_code)
 
@@ -84,7 +84,7 @@ class MistypedError(InputError):
 
 
 def worded(text: str) -> str:
-    """Return advice as it is typed: ``timeout_s=60`` becomes ``--timeout 60``."""
+    """Return advice with command-line flags: ``timeout_s=60`` becomes ``--timeout 60``."""
     text = _TWO_WAYS.sub(r"\g<typed>", text)
     text = _BESIDE.sub("", _OR.sub("", text))
     text = _SERVER_OPTION.sub(r"--server-option \g<name>=...", text)
@@ -94,7 +94,7 @@ def worded(text: str) -> str:
 
 
 def message_of(error: ModelshipError) -> str:
-    """Return what was found; what a program said is quoted as it was."""
+    """Return the message; quoted output of a program is left unchanged."""
     if isinstance(error, InvalidOptionError):
         option = _typed(error.option)
         error = InvalidOptionError(option, error.found, worded(error.expected))
@@ -103,12 +103,12 @@ def message_of(error: ModelshipError) -> str:
 
 
 def hint_of(error: ModelshipError) -> str:
-    """Return the one thing to do next, with the flags of the command that runs."""
+    """Return the advice, with the flags of the running command."""
     return _OF_TEST_SETS.sub(_beside_gate, worded(error.hint))
 
 
 def text_of(error: ModelshipError) -> str:
-    """Return all of an error, as ``str(error)`` does for Python."""
+    """Return the full text of an error, as ``str(error)`` does for Python."""
     parts = [message_of(error)]
     parts += [f"  | {line}" for line in error.evidence.splitlines()]
     parts += [error.aftermath] if error.aftermath else []
@@ -127,7 +127,7 @@ def _flag(found: re.Match[str]) -> str:
 
 
 def _beside_gate(found: re.Match[str]) -> str:
-    """Return an option of a test set as it is called beside ``--gate``, where that is meant."""
+    """Return a test-set option by its name for ``--gate``, if that is meant."""
     running = click.get_current_context(silent=True)
     command: click.Context | None = running.meta.get(COMMAND) if running else None
     flags = {flag for each in command.command.params for flag in each.opts} if command else set()
@@ -136,7 +136,7 @@ def _beside_gate(found: re.Match[str]) -> str:
 
 
 def _typed(option: str) -> str:
-    """Return the flag that gave an option its value; what stands in a file is called as there."""
+    """Return the flag that gave an option its value; settings from a file keep their names."""
     running = click.get_current_context(silent=True)
     command: click.Context | None = running.meta.get(COMMAND) if running else None
     if command is None:

@@ -103,7 +103,7 @@ def bundle(
     config = Config.find(config_file).overridden_by(model=models, **given)
     with showing("Make the bundle"), open_bundle(config) as made:
         if upgrade:
-            made = _upgraded(made)  # noqa: PLW2901 - the same, locked anew
+            made = _upgraded(made)  # noqa: PLW2901 - the same, locked again
         made.save(output)
         document = _document(made, folder=output)
     if as_json_is_asked():

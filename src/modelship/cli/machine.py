@@ -101,7 +101,7 @@ def _into(found: dict[str, Seen], what: str, one: Callable[[], Seen]) -> None:
         found[what] = one()
     except ModelshipError as error:
         found[what] = Seen(what, "problem", message_of(error), hint_of(error))
-    except Exception as error:  # noqa: BLE001 - the others are to be shown all the same
+    except Exception as error:  # noqa: BLE001 - the others are still shown
         found[what] = Seen(what, "problem", f"it cannot be checked: {error}")
 
 

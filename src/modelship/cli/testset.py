@@ -119,7 +119,7 @@ def _function(text: str | None, *, option: str) -> Callable[[Any], Any] | None:
     function = getattr(_module(place, option=option), name, None)
     if not callable(function):
         raise InvalidOptionError(option, text, f"a function that {place} has")
-    return function  # type: ignore[no-any-return]  # whoever wrote it knows its type
+    return function  # type: ignore[no-any-return]  # its author knows its type
 
 
 def _module(place: str, *, option: str) -> Any:

@@ -196,7 +196,7 @@ class TargetContract(ChangeClauses, FailureClauses):
 
     def test_t25_each_option_is_recorded_or_says_where(self, target: DeployTarget) -> None:
         """T25: each constructor option is in `options`, or says where the place is."""
-        backend = target._backend  # noqa: SLF001 - what its author wrote is what is looked at
+        backend = target._backend  # noqa: SLF001 - the check is about the backend itself
         parameters = inspect.signature(type(backend)).parameters.values()
         named = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
         assert named == {*backend.options, *self.where_options}

@@ -239,7 +239,7 @@ class ChangeClauses(ContractFixtures):
 
 
 def _backend(target: DeployTarget) -> TargetBackend:
-    return target._backend  # noqa: SLF001 - what its author wrote is what is looked at
+    return target._backend  # noqa: SLF001 - the check is about the backend itself
 
 
 def _routes(target: DeployTarget) -> bool:

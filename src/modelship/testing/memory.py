@@ -176,7 +176,7 @@ class MemoryBackend(TargetBackend):
         self,
         draft: Instance,
         prepared: Prepared,
-        steps: Steps,  # noqa: ARG002 - nothing here takes long enough to tell
+        steps: Steps,  # noqa: ARG002 - nothing here takes long enough to report
     ) -> Instance:
         release = prepared.release
         address = self._address_for(draft.name, port=release.serving.port)

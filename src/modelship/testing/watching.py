@@ -56,7 +56,7 @@ class Callers:
     def _send(self) -> None:
         try:
             self.answers.append(self._deployment.run(cases.ROWS, timeout_s=30.0))
-        except Exception as error:  # noqa: BLE001 - whatever a caller meets is a request lost
+        except Exception as error:  # noqa: BLE001 - any exception is a lost request
             self.failures.append(error)
 
 

@@ -149,7 +149,7 @@ class Rollouts:
             self._operations.end(operation, "Cancelled")
         except DeploymentFailure as failure:
             self._fail(name, operation, failure)
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
+        except Exception as error:  # noqa: BLE001 - it becomes the error of the operation
             _log.exception("deploying %s failed", name)
             self._fail(
                 name,

@@ -132,7 +132,7 @@ class Profiles:
             measured = self._measure(document, rows, operation)
         except DeploymentFailure as failure:
             self._end(name, operation, "Failed", error=failure.error)
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
+        except Exception as error:  # noqa: BLE001 - it becomes the error of the operation
             words = f"{type(error).__name__}: {error}"
             self._end(name, operation, "Failed", error=failures.never_started(words).error)
         else:

@@ -164,7 +164,7 @@ class Jobs:
         except _EndingError as ending:
             log.say(str(ending).partition("\n")[0])
             self._records.reach(job.run_id, ending.status, error=ending.error)
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
+        except Exception as error:  # noqa: BLE001 - it becomes the error of the run
             message = str(error) or type(error).__name__
             log.say(message)
             code = "UserError" if isinstance(error, ModelshipError) else "ServiceError"

@@ -180,7 +180,7 @@ def _sample_input(config: Config, models: Sequence[Model | str]) -> object:
 
 
 def _sample_of_table(path: str, config: Config, models: Sequence[Model | str]) -> object:
-    """Return rows of a table in a file, in the input format of the only model, if any."""
+    """Return rows of a table in a file, as the only model takes them unless a script does."""
     from modelship.bundle.schemas import schema_of
     from modelship.evaluation.files.sampling import sample_of
     from modelship.sources import Model

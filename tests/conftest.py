@@ -73,9 +73,12 @@ def docker_base_image(docker_engine):
     return os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Start Chromium; skip, or fail if MODELSHIP_REQUIRE_BROWSER is 1, where there is none."""
+    """Start Chromium; skip, or fail if MODELSHIP_REQUIRE_BROWSER is 1, where there is none.
+
+    Playwright keeps an event loop running in this thread: later modules cannot have it around.
+    """
     executable = os.environ.get("MODELSHIP_CHROMIUM") or shutil.which("chromium")
     if not executable or importlib.util.find_spec("playwright") is None:
         reason = "needs Chromium (Debian's package chromium) and the Python package playwright"

@@ -148,10 +148,9 @@ class Config:
         given settings override them, as for :meth:`overridden_by`.
         """
         named = [each for each in self.services.values() if each.name == label]
-        if len(named) == 1 and label not in self.services:
-            return named[0].overridden_by(**given)
-        found = self.services.get(label or "") or self.overridden_by(name=label)
-        return found.overridden_by(**given)
+        if label in self.services or len(named) != 1:
+            named = [self.services.get(label or "") or self.overridden_by(name=label)]
+        return named[0].overridden_by(**given)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from modelship.cli.shared_options import (
     config_option,
     json_option,
     option_option,
+    request_timeout_option,
     scalar,
     timeout_option,
     trust_option,
@@ -71,14 +72,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
     type=click.FloatRange(min=0),
     help="By how much two floats may differ [default: 0, not at all].",
 )
-@click.option(
-    "--request-timeout",
-    "request_timeout_s",
-    default=60.0,
-    metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Seconds for each answer [default: 60].",
-)
+@request_timeout_option
 @option_option
 @environment_options
 @trust_option

@@ -17,6 +17,7 @@ from modelship.cli.shared_options import (
     json_option,
     name_option,
     option_option,
+    request_timeout_option,
     target_option,
     timeout_option,
 )
@@ -57,14 +58,7 @@ __all__ = ["replay"]
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N captured requests."
 )
-@click.option(
-    "--request-timeout",
-    "request_timeout_s",
-    default=60.0,
-    metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Seconds for each answer [default: 60].",
-)
+@request_timeout_option
 @timeout_option("Seconds for the bundle's script to start [default: 600].")
 @config_option
 @json_option

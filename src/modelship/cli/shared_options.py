@@ -30,6 +30,7 @@ __all__ = [
     "option_option",
     "pair",
     "quiet_option",
+    "request_timeout_option",
     "scalar",
     "server_option",
     "target_option",
@@ -206,6 +207,18 @@ def check_option(command: _Command) -> _Command:
 def quiet_option(command: _Command) -> _Command:
     """Add ``--quiet``."""
     return click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")(command)
+
+
+def request_timeout_option(command: _Command) -> _Command:
+    """Add ``--request-timeout``, passed on as ``request_timeout_s``."""
+    return click.option(
+        "--request-timeout",
+        "request_timeout_s",
+        default=60.0,
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds for each answer [default: 60].",
+    )(command)
 
 
 def timeout_option(meaning: str) -> Callable[[_Command], _Command]:

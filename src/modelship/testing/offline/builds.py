@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.bundle import Resources
-from modelship.bundle.lock import minor_of
 from modelship.errors import ModelshipError
 from modelship.progress import Steps
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.build_causes import BuildCause
 from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.images import Images
-from modelship.testing.offline.pythons import take
+from modelship.testing.offline.pythons import on_some_python
 from modelship.testing.offline.service_documents import limits, workers
 from modelship.testing.offline.specifications import Specification
 
@@ -119,28 +119,20 @@ class Builder:
             for option in specification.dropped:
                 note = f"Left out: {option}. Packages come from where this machine gets its own."
                 self._operations.write(build.operation, note)
-            image = self._build(build, self._on_some_python(build, specification))
+            chosen = on_some_python(
+                specification,
+                pythons=self._compute.pythons,
+                images=self._images,
+                steps=build.steps,
+                say=partial(self._operations.write, build.operation),
+            )
+            image = self._build(build, chosen)
         except (ModelshipError, TimeoutError) as error:
             name = str((request.get("environment") or {}).get("name") or "")
             cause = BuildCause.of(error, environment=name, conda=conda)
             self._operations.write(build.operation, cause.log)
             raise failures.build_failed(cause) from error
         return image if specification.has_server else None
-
-    def _on_some_python(self, build: Build, specification: Specification) -> Specification:
-        """Return the specification with the Python that it gets here, and log which one."""
-        asked, pythons = specification.python_release, self._compute.pythons
-        if not asked:
-            return specification
-        taken = take(
-            asked,
-            here=pythons.beside(minor_of(asked), build.steps),
-            place=pythons.place,
-            resolve=lambda minor: self._images.lock(specification.with_python(minor)),
-        )
-        if taken.note:
-            self._operations.write(build.operation, taken.note)
-        return specification.with_python(taken.minor)
 
     def _build(self, build: Build, specification: Specification) -> Image:
         request = build.document["environmentImageRequest"]

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from modelship.progress import Steps
+    from modelship.testing.offline.images import Images
+    from modelship.testing.offline.specifications import Specification
 
-__all__ = ["SDK_PYTHONS", "PythonsHere", "PythonsOfImages", "Taken", "take"]
+__all__ = ["SDK_PYTHONS", "PythonsHere", "PythonsOfImages", "Taken", "on_some_python", "take"]
 
 SDK_PYTHONS: Final = ("3.8.13", "3.10.18")
 """What azureml-core 1.61 writes where nobody names a Python, in ``CondaDependencies()`` and
@@ -142,6 +144,48 @@ def take(
     if refused:
         raise next(iter(refused.values()))
     raise PythonNotFoundError("the environment", minor, tuple(here))
+
+
+def on_some_python(
+    specification: Specification,
+    *,
+    pythons: PythonsHere | PythonsOfImages,
+    images: Images,
+    steps: Steps,
+    say: Callable[[str], None],
+) -> Specification:
+    """Return the specification with the Python that it gets here, and log which one.
+
+    Parameters
+    ----------
+    specification : Specification
+        The environment; one that names no patch release is returned unchanged.
+    pythons : PythonsHere or PythonsOfImages
+        The Pythons to choose from.
+    images : Images
+        Resolves the packages for a Python.
+    steps : Steps
+        The deadline for listing the Pythons.
+    say : Callable
+        Receives the line for the log.
+
+    Raises
+    ------
+    PythonNotFoundError, ResolutionError
+        As for :func:`take`.
+    """
+    asked = specification.python_release
+    if not asked:
+        return specification
+    taken = take(
+        asked,
+        here=pythons.beside(minor_of(asked), steps),
+        place=pythons.place,
+        resolve=lambda minor: images.lock(specification.with_python(minor)),
+    )
+    if taken.note:
+        say(taken.note)
+    return specification.with_python(taken.minor)
 
 
 def _refusal(resolve: Callable[[str], object], python: str) -> ResolutionError | None:

@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.lock import minor_of
 from modelship.errors import EnvironmentSpecError
 from modelship.progress import Steps
 from modelship.runtime.environments import environment_python
 from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.images import Images
-from modelship.testing.offline.pythons import PythonsHere, take
+from modelship.testing.offline.pythons import PythonsHere, on_some_python
 from modelship.testing.offline.runs.submissions import LOCAL
 from modelship.testing.offline.specifications import Specification
 
@@ -78,26 +77,13 @@ class Interpreters:
             say(note)
         for option in specification.dropped:
             say(f"Left out: {option}. Packages come from where this machine gets its own.")
-        _, lock = self._images.lock(self._on_some_python(specification, say))
+        steps = Steps("run", timeout_s=_LISTING_S)
+        chosen = on_some_python(
+            specification, pythons=self._pythons, images=self._images, steps=steps, say=say
+        )
+        _, lock = self._images.lock(chosen)
         say(f"Python {lock.python}, with {len(_packages(lock.text))} packages.")
         return environment_python(lock, timeout_s=timeout_s)
-
-    def _on_some_python(
-        self, specification: Specification, say: Callable[[str], None]
-    ) -> Specification:
-        """Return the specification with the Python that it gets here, and log which one."""
-        asked = specification.python_release
-        if not asked:
-            return specification
-        taken = take(
-            asked,
-            here=self._pythons.beside(minor_of(asked), Steps("run", timeout_s=_LISTING_S)),
-            place=self._pythons.place,
-            resolve=lambda minor: self._images.lock(specification.with_python(minor)),
-        )
-        if taken.note:
-            say(taken.note)
-        return specification.with_python(taken.minor)
 
 
 def _packages(lock: str) -> list[str]:

@@ -29,7 +29,7 @@ TELLING: Final = 2
 """Names what happened, in someone else's words; a traceback says more."""
 _HINT: Final = 1
 """Tells that it went wrong; what says why counts more."""
-_WEIGHTS: Final = {"": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
+_WEIGHTS: Final = {"DECISIVE": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,4 @@ def _known_signs() -> tuple[Sign, ...]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     rows = yaml.load(_TABLE.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
-    return tuple(
-        Sign(**{**row, "weight": _WEIGHTS.get(row.get("weight"), DECISIVE)}) for row in rows
-    )
+    return tuple(Sign(**{**row, "weight": _WEIGHTS[row.get("weight", "DECISIVE")]}) for row in rows)

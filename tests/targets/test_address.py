@@ -10,12 +10,14 @@ import pytest
 import requests
 
 from modelship.errors import PortTakenError
-from modelship.targets import DeployTarget, Serving, State
+from modelship.targets import DeployTarget, Serving, State, settling
+from modelship.targets.process import ProcessBackend
 from modelship.testing import cases
 
 ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
 NEGATED = [-row for row in SCORED]
+NEGATING = cases.SCALING.replace("factor * ", "-factor * ")
 LEAVING_A_CHILD = """
 import os, time
 def init():
@@ -79,7 +81,7 @@ def test_an_update_leads_the_same_address_to_the_new_release(deploy, scaling, ma
     assert old.own_uri not in {"", uri}
     with requests.Session() as session:
         assert session.post(uri, json=ROWS).json() == SCORED
-        deployment.update(make_bundle(cases.SCALING.replace("factor * ", "-factor * ")))
+        deployment.update(make_bundle(NEGATING))
         assert session.post(uri, json=ROWS).json() == NEGATED
     assert (deployment.scoring_uri, deployment.run(ROWS)) == (uri, NEGATED)
     with pytest.raises(ConnectionRefusedError):
@@ -130,3 +132,40 @@ def test_a_process_of_another_user_cannot_reach_the_gate(deploy, scaling, home):
     assert gate.is_socket()
     assert gate.stat().st_mode & 0o077 == 0
     assert (home / "state" / "process").stat().st_mode & 0o077 == 0
+
+
+def test_an_interrupted_update_leaves_the_address_to_the_old_release(
+    deploy, scaling, make_bundle, monkeypatch
+):
+    """The new release, open already, ends without closing the address that both share."""
+    deployment = deploy(scaling)
+    accept = ProcessBackend.accept
+
+    def interrupted(backend, instance, *, on):
+        if not on and instance.instance_id == deployment.instance.instance_id:
+            raise KeyboardInterrupt
+        accept(backend, instance, on=on)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProcessBackend, "accept", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            deploy(make_bundle(NEGATING))
+    assert deployment.run(ROWS) == SCORED
+
+
+def test_what_a_killed_deployer_left_open_ends_without_the_address(
+    target, deploy, scaling, make_bundle, monkeypatch
+):
+    """With both releases open, the one that is not healthy ends, and the other serves on."""
+    deployment = deploy(scaling)
+    backend, old, accept = target._backend, deployment.instance, ProcessBackend.accept
+    with monkeypatch.context() as patch:  # as a deployer that is killed before it closes the old
+        patch.setattr(ProcessBackend, "stop", lambda *_, **__: None)
+        patch.setattr(
+            ProcessBackend, "accept", lambda *which, on: accept(*which, on=on) if on else None
+        )
+        deploy(make_bundle(NEGATING))
+    both = backend.instances("kept")
+    assert [each.routed for each in both] == [True, True]
+    settling._serve_alone(backend, old, both)
+    assert deployment.run(ROWS) == SCORED

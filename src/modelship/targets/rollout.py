@@ -33,6 +33,7 @@ from modelship.targets.instance import Instance
 from modelship.targets.rolling_back import releases_to_keep
 from modelship.targets.settling import DRAIN_S, conclude, ended_by_itself
 from modelship.targets.state import State
+from modelship.targets.switching import switch, switch_back
 from modelship.targets.trying import Stages, Trying
 from modelship.targets.way_back import WayBack
 
@@ -259,14 +260,11 @@ class Rollout:
         """
         if not isinstance(self._backend, SupportsRoute):
             return
-        self._backend.accept(instance, on=True)
         try:
-            for each in older:
-                self._backend.accept(each, on=False)
+            switch(self._backend, instance, off=older)
         except BaseException:
             if current is not None:
-                with suppress(ModelshipError):  # it has exited: then nothing serves
-                    self._backend.accept(current, on=True)
+                switch_back(self._backend, current, off=[instance])
             raise
 
     def _stop_older(self, instance: Instance, older: Sequence[Instance]) -> None:

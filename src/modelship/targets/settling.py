@@ -7,15 +7,14 @@ the outcome of the change.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import ModelshipError
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.health import serving_one
 from modelship.targets.state import State
+from modelship.targets.switching import close_gates, switch_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,12 +140,15 @@ def _serve_alone(
     """Route requests to one instance, and stop all others."""
     if isinstance(backend, SupportsReplace):
         return
-    if isinstance(backend, SupportsRoute) and serving is not None and not serving.routed:
-        with suppress(ModelshipError):  # it has just exited: then nothing serves
-            backend.accept(serving, on=True)
-    for each in instances:
-        if serving is None or each.instance_id != serving.instance_id:
-            backend.stop(each, grace_s=DRAIN_S)
+    others = [
+        each for each in instances if serving is None or each.instance_id != serving.instance_id
+    ]
+    if isinstance(backend, SupportsRoute) and serving is not None:
+        if not serving.routed:
+            switch_back(backend, serving, off=())
+        close_gates(backend, others)
+    for each in others:
+        backend.stop(each, grace_s=DRAIN_S)
 
 
 def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -> Change:

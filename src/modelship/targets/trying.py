@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from modelship.errors import (
     GateError,
     InvalidOptionError,
-    ModelshipError,
     RolloutFailedError,
     ScoringTimeoutError,
     TargetUnavailableError,
@@ -28,6 +27,7 @@ from modelship.targets.backend import SupportsLend
 from modelship.targets.calling import Caller
 from modelship.targets.service_subject import ServiceSubject
 from modelship.targets.state import State
+from modelship.targets.switching import switch, switch_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,12 +220,10 @@ class Trying:
                 with backend.lend(current) as lease:
                     router.hold(lease)
                 yield router
-                backend.accept(instance, on=True)
-                backend.accept(current, on=False)
+                switch(backend, instance, off=[current])
                 winner = "new"
             except BaseException:
-                with suppress(ModelshipError):  # it has exited: nobody has the address
-                    backend.accept(current, on=True)
+                switch_back(backend, current, off=[instance])
                 raise
             finally:
                 self._end(router, winner)

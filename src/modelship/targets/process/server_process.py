@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,9 @@ def launch(
 def is_running(instance_id: str, folder: Path) -> bool:
     """Return whether the server that was launched in `folder` still runs."""
     pid = _pid(folder)
-    return pid is not None and (_is_ours(pid, instance_id) or _begins(folder))
+    with suppress(psutil.Error):
+        return pid is not None and (_is_ours(psutil.Process(pid), instance_id) or _begins(folder))
+    return False
 
 
 def exists(pid: int) -> bool:
@@ -99,19 +102,17 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
     are found too, and a process that reuses an old id is left alone.
     """
     server = _pid(folder)
-    family = _family(instance_id)
-    if grace_s and server is not None and server in family:
-        _signal(server, psutil.Process.terminate)
-        _wait([server], instance_id, timeout_s=grace_s)
+    asked = [each for each in _family(instance_id) if each.pid == server] if grace_s else []
+    _signal(asked, psutil.Process.terminate)
+    _wait(asked, timeout_s=grace_s)
     end_s = time.monotonic() + _KILLING_S
     # While its members are killed, a process tree can fork another; so look again.
     while time.monotonic() < end_s:
         family = _family(instance_id)
         if not family and not _begins(folder):
             return
-        for each in family:
-            _signal(each, psutil.Process.kill)
-        _wait(family, instance_id, timeout_s=_KILLING_S)
+        _signal(family, psutil.Process.kill)
+        _wait(family, timeout_s=_KILLING_S)
 
 
 def _begins(folder: Path) -> bool:
@@ -132,14 +133,13 @@ def _pid(folder: Path) -> int | None:
     return int(found) if _PROCESS_ID.fullmatch(found) else None
 
 
-def _family(instance_id: str) -> list[int]:
-    return [pid for pid in psutil.pids() if _is_ours(pid, instance_id)]
+def _family(instance_id: str) -> list[psutil.Process]:
+    return [each for each in psutil.process_iter() if _is_ours(each, instance_id)]
 
 
-def _is_ours(pid: int, instance_id: str) -> bool:
+def _is_ours(process: psutil.Process, instance_id: str) -> bool:
     """Return whether the process lives and has our marker: an id may be reused."""
     try:
-        process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         return process.environ().get(MARKER) == instance_id
@@ -147,14 +147,24 @@ def _is_ours(pid: int, instance_id: str) -> bool:
         return False
 
 
-def _signal(pid: int, send: Callable[[psutil.Process], None]) -> None:
-    try:
-        send(psutil.Process(pid))
-    except psutil.Error:  # it exited meanwhile
-        return
+def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+    for each in processes:
+        with suppress(psutil.Error):  # it exited meanwhile
+            send(each)
 
 
-def _wait(pids: Sequence[int], instance_id: str, *, timeout_s: float) -> None:
+def _wait(processes: Sequence[psutil.Process], *, timeout_s: float) -> None:
+    """Wait until processes have released what they hold, sockets included.
+
+    A process that is killed loses its environment first, and closes its files after that.
+    """
     end_s = time.monotonic() + timeout_s
-    while time.monotonic() < end_s and any(_is_ours(pid, instance_id) for pid in pids):
+    while time.monotonic() < end_s and any(map(_lives, processes)):
         time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

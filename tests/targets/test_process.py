@@ -65,10 +65,16 @@ def deployed(target, bundle):
     return target.deploy(bundle, name="digits", serving=Serving(), show_output=False)
 
 
+# So that its deployment takes a second after the service has been started.
+STARTING_LATE = (
+    f"{cases.SCALING}\nimport time\ninit = lambda start=init: [time.sleep(1), start()]\n"
+)
+
+
 @pytest.fixture
-def deployer(bundle, tmp_path):
-    """Return a function that starts another process, which deploys the bundle under a name."""
-    folder = bundle.save(tmp_path / "saved")
+def deployer(make_bundle, tmp_path):
+    """Return a function that starts another process, which deploys a bundle under a name."""
+    folder = make_bundle(STARTING_LATE).save(tmp_path / "saved")
     started = []
 
     def start(name):

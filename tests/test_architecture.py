@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/explanation/architecture.md"
-WAY = PAGE.read_text().partition("## The way of the data\n")[2].partition("\n## ")[0]
+WAY = PAGE.read_text().partition("## Data flow\n")[2].partition("\n## ")[0]
 ROWS = re.findall(r"^\| `([\w/]+\.py)` \| (.*?) \|", WAY, re.MULTILINE)
 
 

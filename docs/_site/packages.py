@@ -96,7 +96,7 @@ def picture(rows, pairs):
 def table(rows):
     """Return the packages with what each is for, as Markdown."""
     lines = [f"| `{name}` | {purpose(name)} |" for layer in rows for name in layer]
-    return "\n".join(["| package | what it is for |", "|---|---|", *lines])
+    return "\n".join(["| package | purpose |", "|---|---|", *lines])
 
 
 def drawn():

@@ -52,8 +52,9 @@ def test_error_is_public_and_drawn_in_the_tree(cls):
 
 @pytest.mark.parametrize("cls", ALL)
 def test_error_is_documented_with_its_exit_code(cls):
-    """The reference has a row for each error, with the exit code of its class."""
-    assert f"| `{cls.__name__}` | {cls.exit_code} |" in DOCS.read_text()
+    """The reference has a row for each error, with its exit code and the summary of its class."""
+    summary = " ".join(inspect.getdoc(cls).partition("\n\n")[0].split()).replace("``", "`")
+    assert f"| `{cls.__name__}` | {cls.exit_code} | {summary} |" in DOCS.read_text()
 
 
 @pytest.mark.parametrize(

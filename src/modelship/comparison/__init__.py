@@ -1,4 +1,4 @@
-"""Compare the responses of several places to the same requests."""
+"""Compare the responses of several targets to the same requests."""
 
 from modelship.comparison.answers import PlaceAnswer
 from modelship.comparison.differences import Difference

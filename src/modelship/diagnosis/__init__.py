@@ -1,4 +1,4 @@
-"""Why a service does not run: from its log, and from what the place that runs it says.
+"""Explain why a service does not run, from its log and from what the target reports.
 
 :func:`diagnose` reads the log, and :func:`explain_exception` a single exception. Both are pure:
 they do no I/O, and their run time is bounded for a log of any size.

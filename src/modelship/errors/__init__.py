@@ -9,7 +9,7 @@
     │   ├── UnknownPluginError
     │   ├── MissingExtraError
     │   └── ConfigError
-    ├── ModelError                      3   the model, or the way to it
+    ├── ModelError                      3   the model, or fetching it
     │   ├── ModelNotFoundError
     │   ├── FetchError
     │   ├── DigestMismatchError
@@ -17,23 +17,23 @@
     │   ├── ModelLoadError
     │   ├── NoEstimatorError
     │   └── UntrustedModelError
-    ├── EvaluationError                 4   the test set, or what it showed
+    ├── EvaluationError                 4   the test set, or its evaluation
     │   ├── InvalidTestSetError
     │   ├── PredictionError
     │   ├── UnknownMetricError
     │   ├── PictureError
     │   └── GateError
-    ├── BundleError                     5   what a service is made of
+    ├── BundleError                     5   the bundle
     │   ├── EntryScriptError
     │   ├── SampleInputError
     │   ├── BundleFormatError
     │   └── CheckFailedError
-    ├── EnvironmentSpecError            6   what the script needs
+    ├── EnvironmentSpecError            6   the environment
     │   ├── UntranslatablePackageError
     │   ├── ResolutionError
     │   ├── PythonNotFoundError
     │   └── EnvironmentBuildError
-    ├── TargetError                     7   the place that runs it
+    ├── TargetError                     7   the target
     │   ├── TargetUnavailableError
     │   ├── UnsupportedError
     │   ├── BaseImageError
@@ -45,7 +45,7 @@
     │   ├── DeploymentFailedError
     │   ├── DeploymentTimeoutError
     │   └── RolloutFailedError
-    ├── ScoringError                    8   one request
+    ├── ScoringError                    8   a request
     │   ├── InvalidPayloadError
     │   ├── ScoringRequestError
     │   ├── ServiceUnreachableError
@@ -58,10 +58,10 @@
     │   ├── WorkspaceCredentialsError
     │   ├── WorkspaceUnreachableError
     │   └── WorkspaceRequestError
-    └── StorageError                    10  the disk, and what is kept on it
+    └── StorageError                    10  the disk, or the stored state
 
 A raise site passes data; the class composes the sentence. Each error says what was found and what
-was expected (:attr:`ModelshipError.message`), the last output where there is one
+was expected (:attr:`ModelshipError.message`), the last output if there is one
 (:attr:`ModelshipError.evidence`), and one thing to do next (:attr:`ModelshipError.hint`).
 ``exit_code`` is the exit code of the command line.
 """

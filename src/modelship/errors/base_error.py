@@ -12,7 +12,7 @@ __all__ = ["ModelshipError", "nearest", "rebuild"]
 
 
 class ModelshipError(Exception):
-    """Base of every error that modelship raises on purpose.
+    """Base class of all errors that modelship raises on purpose.
 
     A class defines its texts as templates (``str.format``) over its attributes, or overrides the
     property if a template is not sufficient.

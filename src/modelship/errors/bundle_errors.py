@@ -22,14 +22,14 @@ __all__ = [
 
 
 class BundleError(ModelshipError):
-    """What a service is made of is not complete or not right."""
+    """A bundle, or a part of it, is invalid."""
 
     exit_code = 5
 
 
 @dataclass(eq=False)
 class EntryScriptError(BundleError):
-    """The scoring script breaks the contract of init() and run()."""
+    """The scoring script violates the contract of init() and run()."""
 
     path: str
     problem: str
@@ -44,7 +44,7 @@ class EntryScriptError(BundleError):
 
 @dataclass(eq=False)
 class SampleInputError(BundleError):
-    """The sample request cannot be sent, or does not fit the model."""
+    """The sample request cannot be sent, or does not match the model."""
 
     _message = "sample_input cannot be used: {problem}."
 
@@ -57,7 +57,7 @@ class SampleInputError(BundleError):
 
 @dataclass(eq=False)
 class BundleFormatError(BundleError):
-    """A folder is not a saved bundle, or was changed since it was saved."""
+    """A folder is not a saved bundle, or was changed after it was saved."""
 
     _message = "{path} is not a usable bundle: {problem}."
 
@@ -68,7 +68,7 @@ class BundleFormatError(BundleError):
 
 @dataclass(eq=False)
 class CheckFailedError(BundleError):
-    """A check found errors in a bundle. ``findings`` holds them."""
+    """A check found errors in a bundle; they are in ``findings``."""
 
     findings: Sequence[Finding]
 

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class EnvironmentSpecError(ModelshipError):
-    """What the script needs cannot be read, resolved or built."""
+    """The environment of a script cannot be read, resolved or built."""
 
     _message = "{path}: {problem}"
 
@@ -32,7 +32,7 @@ class EnvironmentSpecError(ModelshipError):
 
 
 class UntranslatablePackageError(EnvironmentSpecError):
-    """Conda packages have no known counterpart on PyPI. ``packages`` names them."""
+    """Conda packages have no known equivalent on PyPI; ``packages`` lists them."""
 
     def __init__(self, path: str, packages: Sequence[str]) -> None:
         names = ", ".join(map(repr, packages))
@@ -59,7 +59,7 @@ class ResolutionError(EnvironmentSpecError):
 
 
 class PythonNotFoundError(EnvironmentSpecError):
-    """The Python that the environment asks for is not on this machine."""
+    """The required Python version is not installed on this machine."""
 
     def __init__(self, path: str, python: str, found: Sequence[str]) -> None:
         here = f"installed here: {', '.join(found)}" if found else "none is installed here"

@@ -21,14 +21,14 @@ __all__ = [
 
 
 class EvaluationError(ModelshipError):
-    """A test set, or what it showed, is not as it should be."""
+    """A test set is invalid, or its evaluation failed."""
 
     exit_code = 4
 
 
 @dataclass(eq=False)
 class InvalidTestSetError(EvaluationError):
-    """X and y do not make a test set."""
+    """X and y are not a valid test set."""
 
     _message = "This is not a usable test set: {problem}."
 
@@ -38,7 +38,7 @@ class InvalidTestSetError(EvaluationError):
 
 @dataclass(eq=False)
 class PredictionError(EvaluationError):
-    """What was evaluated did not answer with one prediction a row."""
+    """The model or service did not return one prediction per row."""
 
     _message = "{summary}: {problem}."
 
@@ -52,7 +52,7 @@ class PredictionError(EvaluationError):
 
 @dataclass(eq=False)
 class UnknownMetricError(EvaluationError, AttributeError):
-    """The report holds no metric of this name; for ``hasattr`` it is not there."""
+    """The report has no metric of this name; also an ``AttributeError``, for ``hasattr``."""
 
     name: str
     known: Sequence[str]
@@ -71,7 +71,7 @@ class UnknownMetricError(EvaluationError, AttributeError):
 
 @dataclass(eq=False)
 class PictureError(EvaluationError):
-    """A picture cannot be drawn from this report."""
+    """A plot cannot be drawn from this report."""
 
     _message = "Cannot draw the image: {problem}."
 
@@ -81,7 +81,7 @@ class PictureError(EvaluationError):
 
 @dataclass(eq=False)
 class GateError(EvaluationError):
-    """A report did not reach a bound. ``report`` holds the whole report."""
+    """A report does not meet a bound; the full report is in ``report``."""
 
     report: Any
     failures: Sequence[str]

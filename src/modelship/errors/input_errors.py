@@ -21,14 +21,14 @@ __all__ = [
 
 
 class InputError(ModelshipError):
-    """What was asked for is invalid."""
+    """The input is invalid."""
 
     exit_code = 2
 
 
 @dataclass(eq=False)
 class InvalidNameError(InputError):
-    """A name breaks the rule that Azure ML sets for it."""
+    """A name violates Azure ML's rule for names."""
 
     _message = "{name!r} is not a valid {kind} name: it needs {rule}."
 
@@ -39,7 +39,7 @@ class InvalidNameError(InputError):
 
 @dataclass(eq=False)
 class InvalidOptionError(InputError):
-    """An option has a value that it cannot take, or does not exist."""
+    """An option does not exist, or has an invalid value."""
 
     _message = "{option} is {found!r}; expected {expected}."
 
@@ -50,7 +50,7 @@ class InvalidOptionError(InputError):
 
 @dataclass(eq=False)
 class UnknownPluginError(InputError):
-    """No source or target goes by this name."""
+    """No source or target has this name."""
 
     kind: str
     name: str
@@ -78,7 +78,7 @@ class MissingExtraError(InputError):
 
 @dataclass(eq=False)
 class ConfigError(InputError):
-    """``modelship.yaml`` cannot be used as it stands."""
+    """``modelship.yaml`` is invalid."""
 
     _message = "{path}: {problem}"
 

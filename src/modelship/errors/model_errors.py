@@ -23,7 +23,7 @@ __all__ = [
 
 
 class ModelError(ModelshipError):
-    """The model, or the way to it, is not as it should be."""
+    """A model is invalid, or cannot be accessed."""
 
     exit_code = 3
 
@@ -46,7 +46,7 @@ class ModelNotFoundError(ModelError):
 
 @dataclass(eq=False)
 class FetchError(ModelError):
-    """A model could not be brought from where it lives."""
+    """A model could not be fetched from its location."""
 
     _message = "Fetching {location} failed: {cause}."
 
@@ -57,7 +57,7 @@ class FetchError(ModelError):
 
 @dataclass(eq=False)
 class DigestMismatchError(ModelError):
-    """The bytes are not the ones that were asked for, or not those first seen."""
+    """The bytes differ from the requested digest, or from those first read."""
 
     _message = "{what} has the sha256 digest {found}, but {expected} was expected."
     _hint = "The content changed. Fetch the model again, or correct the expected digest."
@@ -69,7 +69,7 @@ class DigestMismatchError(ModelError):
 
 @dataclass(eq=False)
 class CorruptModelError(ModelError):
-    """A model file is truncated, or is not of the format that its name promises."""
+    """A model file is truncated, or its format does not match its name."""
 
     _message = "{path} is not a usable model: {problem}."
 
@@ -95,7 +95,7 @@ class ModelLoadError(ModelError):
 
 @dataclass(eq=False)
 class NoEstimatorError(ModelError):
-    """A model file holds something that does not predict, such as a dict of parts."""
+    """A model file contains something that does not predict, such as a dict of parts."""
 
     _message = "{path} holds {found}; expected an estimator with predict(), or a function."
     _hint = "Save the object that predicts in a separate file, and evaluate that."

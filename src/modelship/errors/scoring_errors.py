@@ -27,14 +27,14 @@ _NOT_ALLOWED: Final = frozenset((401, 403))
 
 
 class ScoringError(ModelshipError):
-    """One request to a service did not come back with an answer."""
+    """A request to a service got no valid answer."""
 
     exit_code = 8
 
 
 @dataclass(eq=False)
 class InvalidPayloadError(ScoringError):
-    """A payload cannot be written as JSON."""
+    """A payload is not JSON serializable."""
 
     _message = "The payload cannot be sent as JSON: {problem}."
 
@@ -99,7 +99,7 @@ class ScoringTimeoutError(ScoringError):
 
 @dataclass(eq=False)
 class ParityError(ScoringError):
-    """Places answered the same requests differently. ``differences`` holds how."""
+    """Several targets answered the same requests differently; see ``differences``."""
 
     _hint = "Check what the script reads from its environment: versions, variables, files, time."
 

@@ -11,7 +11,7 @@ __all__ = ["StorageError"]
 
 @dataclass(eq=False)
 class StorageError(ModelshipError):
-    """Something cannot be kept on this machine, or read from it."""
+    """A file cannot be written to this machine, or read from it."""
 
     _message = "{path} cannot be used: {cause}."
 

@@ -29,14 +29,14 @@ __all__ = [
 
 
 class TargetError(ModelshipError):
-    """The place that runs services did not do what was asked."""
+    """A target failed to perform an operation."""
 
     exit_code = 7
 
 
 @dataclass(eq=False)
 class TargetUnavailableError(TargetError):
-    """The place that runs services cannot be reached."""
+    """A target is not available."""
 
     _message = "The target {target!r} is not available: {cause}."
 
@@ -47,7 +47,7 @@ class TargetUnavailableError(TargetError):
 
 @dataclass(eq=False)
 class UnsupportedError(TargetError):
-    """A target has no such ability."""
+    """A target does not support this operation."""
 
     _message = "The target {target!r} does not support {ability}."
 
@@ -57,7 +57,7 @@ class UnsupportedError(TargetError):
 
 @dataclass(eq=False)
 class BaseImageError(TargetError):
-    """The base image is missing, or is not one that the environment can run on."""
+    """The base image is missing, or the environment cannot run on it."""
 
     _message = "The base image {image!r} cannot be used: {problem}."
 
@@ -80,7 +80,7 @@ class ImageBuildError(TargetError):
 
 @dataclass(eq=False)
 class NameTakenError(TargetError):
-    """Another bundle is deployed under this name, or the same one is run in another way."""
+    """Another bundle, or the same one with another serving, is deployed under this name."""
 
     _hint = "Choose another name, delete that deployment, or pass overwrite=True (--overwrite)."
 
@@ -96,7 +96,7 @@ class NameTakenError(TargetError):
 
 @dataclass(eq=False)
 class PortTakenError(TargetError):
-    """Another program listens on the port that was asked for."""
+    """Another program is using the requested port."""
 
     _message = "Port {port} on 127.0.0.1 is already in use."
     _hint = "Choose another port, or omit it to use a free one."
@@ -106,7 +106,7 @@ class PortTakenError(TargetError):
 
 @dataclass(eq=False)
 class DeploymentNotFoundError(TargetError):
-    """No deployment goes by this name."""
+    """No deployment has this name."""
 
     name: str
     target: str
@@ -131,7 +131,7 @@ class DeploymentNotFoundError(TargetError):
 
 @dataclass(eq=False)
 class NoEarlierReleaseError(TargetError):
-    """A service has no release before the one that serves, to go back to."""
+    """A service has no earlier release for a rollback."""
 
     _message = "{name!r} has no earlier release: the current one is its first."
 
@@ -151,7 +151,7 @@ class NoEarlierReleaseError(TargetError):
 
 @dataclass(eq=False)
 class DeploymentFailedError(TargetError):
-    """A service did not become healthy, or ended. ``diagnosis`` names the cause, if it is known."""
+    """A service did not become healthy, or ended; ``diagnosis`` has the cause, if known."""
 
     name: str
     target: str
@@ -187,7 +187,7 @@ class DeploymentFailedError(TargetError):
 
 @dataclass(eq=False)
 class DeploymentTimeoutError(TargetError):
-    """A deadline passed before the service was healthy. ``diagnosis`` says why, if known."""
+    """A service was not healthy by the deadline; ``diagnosis`` has the cause, if known."""
 
     name: str
     target: str
@@ -218,7 +218,7 @@ class DeploymentTimeoutError(TargetError):
 
 @dataclass(eq=False)
 class RolloutFailedError(TargetError):
-    """A new release was tried and must not take over. ``report`` is that of its gate, if it failed.
+    """A new release failed its gate, shadow or canary; ``report`` is that of the gate.
 
     ``figures`` holds the measurements, by name; ``serves`` the digest of the release that keeps
     serving, or ``""``.

@@ -16,14 +16,14 @@ __all__ = [
 
 
 class WorkspaceError(ModelshipError):
-    """The Azure ML workspace, or the way to it, is not as it should be."""
+    """An Azure ML workspace is misconfigured, or a request to it failed."""
 
     exit_code = 9
 
 
 @dataclass(eq=False)
 class WorkspaceNotFoundError(WorkspaceError):
-    """It is not known which workspace is meant, or there is none of this name."""
+    """No workspace is configured, or none has this name."""
 
     _message = "No Azure ML workspace: {problem}."
 
@@ -47,7 +47,7 @@ class WorkspaceCredentialsError(WorkspaceError):
 
 @dataclass(eq=False)
 class WorkspaceUnreachableError(WorkspaceError):
-    """The services of Azure ML do not answer."""
+    """The services of Azure ML do not respond."""
 
     _message = "The workspace {workspace!r} did not respond when asked to {doing}: {cause}."
 
@@ -63,7 +63,7 @@ class WorkspaceUnreachableError(WorkspaceError):
 
 @dataclass(eq=False)
 class WorkspaceRequestError(WorkspaceError):
-    """The services of Azure ML refused a request, or could not serve it."""
+    """The services of Azure ML refused a request, or failed to serve it."""
 
     _evidence = "{detail}"
 

@@ -1,4 +1,4 @@
-"""Compare the responses of several places, and of the script in process."""
+"""Compare the responses of several targets, and of the script in process."""
 
 from modelship.comparison.answers import PlaceAnswer
 from modelship.comparison.differences import Difference

@@ -1,4 +1,4 @@
-"""Try a new release with a part of the requests, or with copies of them."""
+"""Send a part of the requests, or copies of them, to a new release (canary, shadow)."""
 
 from modelship.routing.stages import Canary, Shadow
 from modelship.routing.trial_bounds import Bounds

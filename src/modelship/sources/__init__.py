@@ -1,4 +1,4 @@
-"""Models, what can be read of them without loading them, and where they come from."""
+"""Fetch models from their sources, and read them without loading them."""
 
 from modelship.sources.model import Model, ModelFile
 from modelship.sources.passport import Passport

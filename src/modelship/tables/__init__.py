@@ -1,4 +1,4 @@
-"""Define schemas, and convert request bodies to what a model was fitted on.
+"""Define schemas, and convert request bodies to the input that a model was fitted on.
 
 This package imports nothing else of modelship. It is copied as ``modelship_tables`` next to
 generated scoring scripts, and runs where modelship is not installed, on Python 3.8 and newer.

@@ -1,4 +1,4 @@
-"""Test deployments: a target in memory, an offline workspace, two contract suites.
+"""Test deployments: an in-memory target, an offline workspace, two contract suites.
 
 The names below are resolved on first use: only :class:`TargetContract` and :class:`SourceContract`
 need pytest, and the ``memory`` target has to work without it.

@@ -379,7 +379,8 @@ def unknown(found: list[Found], *, mode: str) -> str:
 
 def as_table() -> str:
     """Return the rows as a table in Markdown."""
-    head = "| What | azmlinfsrv 1.5.1 | modelship | modelship `--strict` | Why |\n|---|---|---|---|---|\n"
+    head = "| What | azmlinfsrv 1.5.1 | modelship | modelship `--strict` | Why |\n"
+    head += "|---|---|---|---|---|\n"
     return head + "".join(
         f"| {row.what} | {row.reference} | {row.default} | {row.strict} | {row.reason} |\n"
         for row in KNOWN

@@ -1,4 +1,4 @@
-"""Run services as processes of this machine, without Docker; the default target."""
+"""Run services as processes on this machine, without Docker; the default target."""
 
 from modelship.targets.process.process_backend import ProcessBackend
 

@@ -1,4 +1,4 @@
-"""An Azure ML workspace on this machine, that runs the services which are deployed to it.
+"""An Azure ML workspace on this machine that runs the services deployed to it.
 
 The names below are resolved on first use: only an open workspace needs the extra ``offline``.
 """

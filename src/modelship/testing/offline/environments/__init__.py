@@ -1,1 +1,1 @@
-"""Environments: what is registered, what is curated, and how they are built."""
+"""Environments: registration, curated environments, and builds."""

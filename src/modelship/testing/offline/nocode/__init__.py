@@ -1,1 +1,1 @@
-"""Deployment without code: a script and an environment for a model that comes with neither."""
+"""Deploy a model without code: generate its script and its environment."""

@@ -1,1 +1,1 @@
-"""Packages: a model and what serves it as a Docker image, or as what one is built from."""
+"""Package a model and its server as a Docker image, or as a build context."""

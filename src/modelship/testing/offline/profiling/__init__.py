@@ -1,1 +1,1 @@
-"""Profiles: what a model needs, measured by running it on this machine."""
+"""Profile a model: measure its resource usage by running it on this machine."""

@@ -1,1 +1,1 @@
-"""The training half of an offline workspace: experiments, runs, and the computes they run on."""
+"""Training in an offline workspace: experiments, runs, and compute targets."""

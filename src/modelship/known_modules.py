@@ -39,10 +39,10 @@ OF_PYTHON_2: Final = {
     "urllib2": "urllib.request",
     "urlparse": "urllib.parse",
 }
-"""Modules that only Python 2 had, and where Python 3 has what they held."""
+"""Modules that existed only in Python 2, and their replacements in Python 3."""
 
 OTHER_SYSTEMS: Final = frozenset({"_winapi", "msvcrt", "nt", "winreg", "winsound"})
-"""Modules of Python on Windows alone."""
+"""Modules that Python has only on Windows."""
 
 GENERIC_NAMES: Final = frozenset(
     (
@@ -62,9 +62,9 @@ GENERIC_NAMES: Final = frozenset(
         *("util", "utilities", "utils"),
     )
 )
-"""Names that people give to folders of their own.
+"""Common names of users' own folders.
 
-An index has packages of these names too, by strangers: none of them is meant.
+An index has unrelated packages with these names: they are never meant.
 """
 
 

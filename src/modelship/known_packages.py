@@ -26,10 +26,10 @@ __all__ = [
 ]
 
 SOURCE_ONLY = ("docopt", "fusepy")
-"""Packages of pure Python that have no wheel on PyPI, and that others need.
+"""Pure-Python packages without a wheel on PyPI that other packages need.
 
-Everything else is taken as a wheel: building runs code of the package on this machine and
-takes a compiler, and what is built here is not what is built there.
+All other packages are installed only as wheels. Building runs code of the package on this machine
+and needs a compiler, and the result may differ between machines.
 """
 
 FLOORS = {
@@ -45,14 +45,14 @@ FLOORS = {
     "azureml-telemetry": "1.60",
     "azureml-train-core": "1.60",
 }
-"""The lowest release of an Azure ML package that is taken where none is named.
+"""The lower bound of an Azure ML package without a version.
 
-These packages pin each other tightly; a resolver that finds a conflict goes back to
-releases of 2020, which pin nothing and do not build. With a floor it says what is wrong.
+These packages pin each other tightly. On a conflict, a resolver falls back to releases of 2020,
+which pin nothing and do not build. With a lower bound it reports the conflict.
 """
 
 _LAST_FOR_3_8 = {"azureml-core": "1.60", "azureml-inference-server-http": "1.3"}
-"""Newer ones need Python 3.9, or do not go with azureml-defaults 1.60, the last one for 3.8."""
+"""Newer ones need Python 3.9, or conflict with azureml-defaults 1.60, the last one for 3.8."""
 
 _SDK = frozenset(
     f"azureml-{name}"
@@ -63,7 +63,7 @@ _SDK = frozenset(
     )
 )
 SETUPTOOLS = "setuptools<81"
-"""The releases that setuptools itself names to those who need ``pkg_resources``."""
+"""The releases that setuptools itself recommends to users of ``pkg_resources``."""
 _FIRST_WITHOUT = (3, 12)  # conda's Python, and virtual environments, come without setuptools since
 
 
@@ -84,7 +84,7 @@ def floor_of(name: str, *, python: str) -> str | None:
 
 
 _PROVIDERS = {"xgboost": ("xgboost", "xgboost-cpu")}
-"""Packages under which a library is on PyPI; the first is taken where none is installed."""
+"""The packages of a library on PyPI; the first one is used if none is installed."""
 
 
 def provider_of(library: str) -> str:
@@ -120,7 +120,7 @@ IMPORT_TO_PYPI = {
         *("shap", "skops", "sktime", "spacy", "statsmodels", "tensorflow", "torch", "xgboost"),
     )
 }
-"""Packages that models are often made of: the name they are imported by, and that on PyPI."""
+"""Packages of common models, by import name: the name on PyPI."""
 
 SCRIPT_PACKAGES = {
     "attr": "attrs",
@@ -143,7 +143,7 @@ SCRIPT_PACKAGES = {
     "tables": "tables",
     "wx": "wxpython",
 }
-"""Packages that scripts use besides: import names that do not tell the one on PyPI."""
+"""Other packages of scripts whose import name differs from the name on PyPI."""
 # The most likely package, which is sufficient for advice: other packages provide some of these too,
 # so a check cannot report that they are missing.
 _LIKELY = {

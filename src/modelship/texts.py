@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SAVE_AS_UTF8", "as_text", "python_problem", "read_text"]
 
 SAVE_AS_UTF8: Final = "Save it again as UTF-8 (in PowerShell: Set-Content -Encoding utf8)."
-"""The remedy for text in another encoding."""
+"""The advice for text in another encoding."""
 
 _MOST_BYTES: Final = 2**30
 _MARKS: Final = (

@@ -68,17 +68,20 @@ CONDA_TO_PYPI = {
 """Conda names whose PyPI name differs."""
 
 MORE_PARTS = frozenset({"opencv-python-headless"})
-"""PyPI names whose releases there have one part more than conda's: 4.9.0.80 is conda's 4.9.0."""
+"""PyPI names whose releases have one more part there: 4.9.0.80 is conda's 4.9.0."""
 
 NOT_NEEDED = frozenset(_FOLDER.joinpath("conda_not_needed.txt").read_text("utf-8").split())
-"""What conda itself needs to build an environment, what wheels bring along, what is of use on
-Windows or macOS alone, and what draws windows, which no service does."""
+"""Packages that a service never needs from PyPI.
+
+They are conda's own build requirements, parts of wheels, packages for Windows or macOS only, and
+packages for graphical interfaces.
+"""
 
 NOT_NEEDED_BEGINNINGS = (
     *("aws-c-", "aws-checksums", "aws-crt-cpp", "aws-sdk-cpp", "font-ttf-", "fonts-", "ld-impl-"),
     *("m2w64-", "pyobjc-", "xorg-"),
 )
-"""How the names of families of such packages begin."""
+"""The prefixes of families of such packages."""
 
 PROGRAMS = {
     "ffmpeg": ("ffmpeg-python", "moviepy", "pydub"),
@@ -87,7 +90,7 @@ PROGRAMS = {
     "r-base": ("rpy2",),
     "tesseract": ("pytesseract", "tesserocr"),
 }
-"""Programs that no wheel brings along, and the packages that are of no use without them."""
+"""Programs that no wheel includes, and the packages that are useless without them."""
 
 SAME_NAME = frozenset(_FOLDER.joinpath("conda_same_name.txt").read_text("utf-8").split())
-"""Conda names that are the same package under the same name on PyPI."""
+"""Conda packages with the same name on PyPI."""

@@ -45,18 +45,18 @@ class BundleValue:
     """The parts of a :class:`ScoringBundle`, which do not change, and the digest of them."""
 
     models: tuple[Model, ...]
-    """Its models, sorted by name and version; most bundles have one."""
+    """The models, sorted by name and version; most bundles have one."""
     entry_script: str
     source: tuple[SourceFile, ...]
     environment: Environment
     schema: Schema
-    """The columns that its model takes, and what it answers; ``Schema()`` if nothing is known."""
+    """The columns that the model takes, and its outputs; ``Schema()`` if nothing is known."""
     sample_json: str | None
     resources: Resources
     tags: Mapping[str, str]
     description: str
     left_beside: tuple[str, ...] = ()
-    """Modules that the script imports, and that lay beside it and did not go along."""
+    """Modules next to the script that it imports, but that are not included in the bundle."""
 
     def _fill(self, **fields: object) -> None:
         self.__dict__.update(fields)

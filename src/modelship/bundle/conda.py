@@ -45,7 +45,7 @@ class CondaFile:
     requirements: tuple[str, ...]
     python: PythonSpec | None
     lines: Mapping[str, tuple[int, ...]]
-    """The lines that ask for each package, and for ``python``, by canonical name."""
+    """The lines that require each package, and ``python``, by canonical name."""
 
 
 def read_conda(path: Path, text: str) -> CondaFile:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "Output", "generate_source", "is_generated", "is_ours"]
 
 Output = Literal["labels", "proba"]
-"""What a generated script answers: predictions, or the probability of each class beside them."""
+"""The outputs of a generated script: predictions, or also the probability of each class."""
 
 SCRIPT: Final = "score.py"
 
 TABLES: Final = "modelship_tables"
-"""What the copy of :mod:`modelship.tables` beside a script is called."""
+"""The name of the copy of :mod:`modelship.tables` next to a script."""
 
 _OURS: Final = Path(__file__).parent.parent / "tables"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["requirements_of", "requirements_of_all"]
 
 _COMPANIONS: Final = frozenset(("joblib", "numpy", "scipy"))
-"""They come along with whatever wrote the model, and keep to its promises."""
+"""They are installed with the library that wrote the model, and stay compatible."""
 
 _NAME_ONE: Final = (
     "Name one of them, as in environment=['NAME==VERSION'] (--package NAME==VERSION); modelship "

@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 MODELS: Final = "azureml-models"
-"""The folder of models, below the root of the application."""
+"""The folder of models, relative to the root of the application."""
 
 APART: Final = "source"
-"""The folder of the source on a place that gives it one."""
+"""The folder of the source, on a target that keeps it separate."""
 
 _RESERVED: Final = MappingProxyType(
     {

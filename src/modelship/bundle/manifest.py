@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "read_manifest"]
 
 FORMAT: Final = 3
-"""Since 2, the digest covers the requirements beside the lock; since 3, there are any number of
-models. Format 2 is still read: its one model has the same digest."""
+"""The format version.
+
+Since 2, the digest also covers the requirements; since 3, a bundle has any number of models. Format
+2 can still be read: its one model has the same digest.
+"""
 
 _DIGEST: Final = text(pattern=r"[0-9a-f]{64}", said="64 hexadecimal digits")
 _NAME: Final = text(pattern=r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}", said="a name as Azure ML takes it")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["EXTENSION", "descriptions"]
 
 EXTENSION: Final = "x-modelship-schema"
-"""Where a description holds the schema."""
+"""The path of the schema in a description."""
 
 _FILES: Final = {"2.0": "swagger2.json", "3.0.3": "swagger3.json", "3.1.0": "swagger3.1.json"}
 _TYPES: Final = {

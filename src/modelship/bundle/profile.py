@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PROFILES", "SERVICE_NAME", "HasProfile", "Profile"]
 
 SERVICE_NAME: Final = re.compile(r"[a-z](?:[-a-z0-9]{1,30})[a-z0-9]")
-"""What Azure ML takes as the name of a service; it holds on every target."""
+"""The pattern that Azure ML requires of a service's name; it applies to every target."""
 
 
 @dataclass(frozen=True)
@@ -134,4 +134,4 @@ _ALL: Final = (
 )
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType({each.name: each for each in _ALL})
-"""The profile of each place that is known."""
+"""The profile of each known target."""

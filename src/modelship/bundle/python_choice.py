@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["NEWEST_PYTHON", "OLDEST_PYTHON", "RUNNING", "checked_python", "pick_python"]
 
 OLDEST_PYTHON: Final = (3, 8)
-"""The inference server's releases for older ones need packages that have no wheels."""
+"""For older versions, the inference server's releases need packages without wheels."""
 
 NEWEST_PYTHON: Final = (3, 14)
-"""The newest one that is picked for a range such as ``python>=3.8``."""
+"""The newest version that is chosen for a range such as ``python>=3.8``."""
 
 _RUNNING: Final = sys.version_info[:2]
 
 RUNNING: Final = ".".join(map(str, _RUNNING))
-"""The minor version of Python that runs this, such as ``"3.11"``."""
+"""The minor version of the running Python, such as ``"3.11"``."""
 
 
 def checked_python(python: str, *, where: str) -> str:

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 MOST_SOURCE_BYTES: Final = 2**30
-"""How much a bundle's source may hold; it is kept in memory."""
+"""The maximum size of a bundle's source; it is kept in memory."""
 
 # Names in a source folder that a service never needs.
 _LEFT_OUT: Final = frozenset(

@@ -45,12 +45,12 @@ class Expected:
         guarded = [node for each in script.nodes for node in _guarded(each)]
         asked = [node for each in script.nodes for node in _asked(each)]
         self.nodes = frozenset(id(node) for node in (*guarded, *asked))
-        """The nodes that run only if a file is there, or that a script expects to fail."""
+        """The nodes that run only if a file exists, or that a script expects to fail."""
         found = (places.of(node) for node in (*guarded, *asked) if isinstance(node, ast.expr))
         self.places: frozenset[Place] = frozenset(
             place for place in found if place is not None and place.path != "."
         )
-        """Where they lead."""
+        """The paths that these expressions resolve to."""
 
 
 def _guarded(node: ast.AST) -> Iterator[ast.AST]:

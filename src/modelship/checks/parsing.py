@@ -24,7 +24,7 @@ __all__ = ["Function", "Script", "assigned_once", "called", "caught_by", "dotted
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 LARGEST_BYTES: Final = 2_000_000
-"""A script that is larger holds data; parsing it would take long and much memory."""
+"""A larger script contains data; parsing it would take much time and memory."""
 
 
 _NEWER: Final = "Require a newer Python in the environment, or use the syntax of this version."

@@ -165,4 +165,4 @@ SKLEARN_BREAKS: Final = (
         "its losses are in a module _loss, which is gone",
     ),
 )
-"""What is known, most of it of 1.1 and later; older releases differ in the names of modules."""
+"""The known changes, most of them in 1.1 and later; older releases differ in module names."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 CAUGHT, RETURNED = "__modelship_caught__", "__modelship_returned__"
-"""What the notes call, among the builtins."""
+"""The builtins that the notes call."""
 _MOST, _MOST_OF_ONE = 20, 3
 # Characters of a text: shorter ones may be labels, and only so many of a long one are compared.
 _SHORTEST, _SHORTEST_PART, _COMPARED = 3, 12, 80

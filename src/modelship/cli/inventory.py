@@ -43,7 +43,7 @@ class _Look:
     reason: str = ""
     hint: str = ""
     is_used: bool = True
-    """Whether anything says that it is used here: it is installed, and its settings are there."""
+    """Whether the target is used here: it is installed and configured."""
 
 
 @click.command("list", short_help="List the services.", epilog="Example: modelship list -t docker")

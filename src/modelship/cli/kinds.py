@@ -26,7 +26,7 @@ OF_SERVING: Final = MappingProxyType(
         "profile": "limits",
     }
 )
-"""The fields of Serving, also as they were called when they were options of a target."""
+"""The fields of Serving, also under the names that they had as options of a target."""
 
 _MERGED: Final = "<<"
 
@@ -284,4 +284,4 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
     }
 )
-"""By key, in the order of the documentation."""
+"""The keys, in the order of the documentation."""

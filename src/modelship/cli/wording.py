@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND", "MistypedError", "hint_of", "message_of", "text_of", "worded"]
 
 COMMAND: Final = "modelship.command"
-"""Where a context of click keeps the context of the command that runs."""
+"""The key of the running command's context in the metadata of a click context."""
 
 _FLAGS: Final[Mapping[str, str]] = {
     **{

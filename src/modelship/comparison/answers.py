@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDED", "MOST_BYTES", "TOO_LARGE", "TOO_SLOW", "PlaceAnswer"]
 
 MOST_BYTES: Final = 64 << 20
-"""The largest body that is read; an answer may be endless."""
+"""The maximum size of a body that is read; an answer may be endless."""
 TOO_SLOW: Final = "no answer in time"
 ENDED: Final = "it ended before it had answered"
 TOO_LARGE: Final = f"an answer of more than {MOST_BYTES >> 20} MiB"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["needs_other_python", "remedy_for_missing", "remedy_for_version", "to_list"]
 
 _TOLD_BY_INSPECT = frozenset({"scikit-learn", "skops"})
-"""Libraries whose version stands in the files that they write."""
+"""Libraries whose files contain their version."""
 
 
 def remedy_for_missing(module: str, *, around: Surroundings, package: str = "") -> str:

@@ -24,11 +24,11 @@ _MOST_TRIED = 20
 _TABLE: Final = Path(__file__).with_name("signs.yaml")
 
 DECISIVE: Final = 3
-"""Names the cause, as a traceback does."""
+"""It names the cause, like a traceback."""
 TELLING: Final = 2
-"""Names what happened, in someone else's words; a traceback says more."""
+"""It names the event in another program's words; a traceback is more specific."""
 _HINT: Final = 1
-"""Tells that it went wrong; what says why counts more."""
+"""It shows that something failed; a line that says why takes precedence."""
 _WEIGHTS: Final = {"DECISIVE": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
 
 

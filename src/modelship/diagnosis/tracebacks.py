@@ -25,10 +25,10 @@ LINKS: Final = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
 )
-"""Between the tracebacks of one chain, as Python's traceback module writes it."""
+"""The separators between the tracebacks of one chain, as Python's traceback module writes them."""
 
 WRAPPER: Final = "azureml_inference_server_http.server.user_script.UserScript"
-"""Azure ML's server raises this from what the script raised; it says nothing more."""
+"""Azure ML's server raises this from the script's exception; it adds no information."""
 
 _WRAPPERS = frozenset({"UserScriptException", "UserScriptImportException"})
 _FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')

@@ -29,11 +29,11 @@ __all__ = [
 ]
 
 _INDEX: Final = re.compile(r"Unnamed: \d+|")
-"""What the column of an index is called in a CSV file, and what pandas calls it."""
+"""The names of an index column: in a CSV file, and in pandas."""
 
 NOT_FITTED: Final = "that the model was not fitted on"
 ONE_VALUE: Final = "the model takes one value a row"
-"""How an error about unknown columns ends."""
+"""The end of an error about unknown columns."""
 
 _SHOWN: Final = 8
 

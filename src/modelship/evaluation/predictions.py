@@ -19,7 +19,7 @@ __all__ = ["Predictions", "SupportsRun", "align", "decode_answer", "join", "outp
 ANSWER_KEYS: Final = ("predictions", "result", "results")
 _SHOWN_CHARACTERS: Final = 200
 _TRUTH: Final = frozenset({"True", "False"})
-"""Truth values of pandas and NumPy, once they are text."""
+"""The texts of booleans of pandas and NumPy."""
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ class Severity(Enum):
     ERROR = "error"
     """The service would not start, or would answer requests incorrectly. It blocks a deployment."""
     WARNING = "warning"
-    """It may cause a failure, now or later. It is shown and blocks nothing."""
+    """It may cause a failure, now or later. It is shown, and does not block."""
 
     def __str__(self) -> str:
         return self.value

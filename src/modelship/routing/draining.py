@@ -20,7 +20,7 @@ __all__ = ["drain"]
 _DRAIN_S: Final = 40.0  # longer than a server's own drain
 _QUIET_S: Final = 0.5
 _SETTLING_S: Final = 0.1
-"""How long the event loop may need for a connection that it has accepted just now."""
+"""How long the event loop may take to handle a connection that it has just accepted."""
 _LOOK_S: Final = 0.02
 
 

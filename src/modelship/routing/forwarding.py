@@ -29,8 +29,11 @@ _NO_ANSWER: Final = (
     "The request may have been run."
 )
 _IN_A_ROW: Final = 3
-"""Requests that a release breaks off one after the other, and is gone then: something else, such as
-what publishes the port of a container, may still accept its connections."""
+"""After this many consecutive aborted requests a release is gone.
+
+Another process, such as the one that publishes a container's port, may still accept its
+connections.
+"""
 _NOBODY: Final = "No release can be reached."
 
 

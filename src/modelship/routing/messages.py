@@ -96,9 +96,9 @@ class Body:
         self._stream = stream
         self._kept = Kept(most_bytes=most_kept_bytes)
         self.is_broken = False
-        """Whether the caller has gone before all of it had come."""
+        """Whether the caller has disconnected before its request was complete."""
         self.ended_at = 0.0
-        """When its last piece was taken, by the clock of the event loop; 0 until then."""
+        """When its last part was forwarded, on the clock of the event loop; 0 until then."""
 
     @property
     def copy(self) -> bytes | None:

@@ -30,7 +30,7 @@ _MOST_LINE_BYTES: Final = 1 << 22
 _ANSWER_TIMEOUT_S: Final = 120.0
 _NICE: Final = 10
 _COMPARED: Final = frozenset({"content-type", "x-ms-run-function-failed"})
-"""The headers that belong to an answer; ids and the server's version do not."""
+"""The headers that are compared; ids and the server's version are not."""
 
 
 class _Shadow:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["Bounds", "check_seconds", "check_whole"]
 
 _ENOUGH: Final = 20
-"""Answers of each release from which on their latencies are compared."""
+"""The number of answers of each release from which on their latencies are compared."""
 _SEVERAL: Final = 3
-"""Failures that are no chance where it is not known how many requests will come, and refusals."""
+"""The number of failures or refusals that is significant if the total is unknown."""
 _NOISE_S: Final = 0.005
-"""A difference of latencies that says nothing."""
+"""A difference of latencies that is not significant."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,7 +159,7 @@ SERVERS = MappingProxyType(
         "modelship": _OwnServer("modelship", "modelship_server"),
     }
 )
-"""By name: Azure ML's own, which every bundle's environment holds, and modelship's."""
+"""The servers by name: Azure ML's own, which every bundle's environment has, and modelship's."""
 
 
 def trace_variables() -> Mapping[str, str]:

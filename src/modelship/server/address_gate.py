@@ -39,7 +39,7 @@ _HANDOVER_S = 30.0
 _MOST_CALLS = 16
 _LONGEST_COMMAND = 16
 _FOLLOWING_S = 5.0
-"""A worker that has not followed in so long accepts nothing either: it is stuck in a run()."""
+"""A worker that has not followed within this time accepts nothing either: run() blocks it."""
 _SOON_S, _LOOKS = 0.01, 10
 _SO_DETACH_FILTER = 27
 _BACKLOG = 2048

@@ -40,7 +40,7 @@ _PAGE_POLICY = (
 )
 _HTML = b"content-type: text/html; charset=utf-8\r\n"
 _OPEN = frozenset({"/", "/ready", "/docs"})
-"""What needs no key."""
+"""The paths that need no key."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _SCORING = ("GET", "HEAD", "OPTIONS", "POST")
 

@@ -147,7 +147,7 @@ _FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--rest",), {"action": "store_true", "help": argparse.SUPPRESS}),
     (("--version",), {"action": "version", "version": f"modelship's scoring server {VERSION}"}),
 )
-"""What the command line takes, as argparse wants it."""
+"""The arguments of the command line, for argparse."""
 
 
 def _parser(program: str) -> argparse.ArgumentParser:

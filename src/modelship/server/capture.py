@@ -33,7 +33,7 @@ _RAN = (b"x-ms-run-fn-exec-ms", b"x-ms-run-function-failed: True")
 _MOST_WAITING = 64
 _MOST_WAITING_BYTES = 64 << 20
 _PAUSE_S = 0.01
-"""Between two files: a flood of failures must not cost the service its processor."""
+"""The minimum interval between two files: a flood of failures must not overload the service."""
 _TELL_EVERY_S = 10.0
 _CLOSE_S = 5.0
 _BLOCK_BYTES = 4096

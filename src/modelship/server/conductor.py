@@ -27,17 +27,20 @@ if TYPE_CHECKING:
 __all__ = ["Conductor", "Scores"]
 
 _SHORT_S = 0.010
-"""What health may wait: while runs take longer in the mean, none is called by the loop."""
+"""The maximum delay of health: if the average run takes longer, the loop calls none."""
 _LONG_S = 0.050
-"""After one that takes so long none is called by the loop for a while; a busy machine's scheduler
-makes others a little longer than they are, which is no reason."""
+"""After a run this long, the loop calls none for a while.
+
+The scheduler of a busy machine makes other runs slightly longer than they are, which is not a
+reason.
+"""
 _MEMORY = 0.9
 _LARGEST_BODY = 1_000_000
-"""No larger body is worked on by the loop: reading a megabyte of JSON takes 10 ms and more."""
+"""The loop handles no larger body: reading a megabyte of JSON takes 10 ms and more."""
 _TURN_S = 0.001
-"""How long the loop runs requests before it sends their answers and looks for new ones.
+"""How long the loop runs requests before it sends their answers and reads new ones.
 
-Sent together, they wake those who wait for them once, which costs less than once for each.
+Sending them together wakes the waiting clients once, which costs less than once per answer.
 """
 _FEWEST_SHORT = 8
 _LOOK_EVERY_S = 0.2

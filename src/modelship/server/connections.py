@@ -25,9 +25,9 @@ _SLOWEST_BYTES_PER_S = 1000
 _PART_AT_ONCE = 16
 _LOOK_EVERY_BYTES = 1 << 18
 _STALLED_S = 5.0
-"""A body that has not grown by 256 KiB in so long makes room for others."""
+"""A body that has grown by less than 256 KiB in this time is dropped in favor of others."""
 _LINGER_S = 0.3
-"""How long a quiet connection of a draining service may still bring the request on its way."""
+"""How long an idle connection of a draining service may still deliver a request in transit."""
 _LAST_WORDS_S = 1.0
 _LONGEST_END_S = 10.0
 _MIB = 1 << 20

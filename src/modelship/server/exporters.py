@@ -23,7 +23,7 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 _OTLP_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
 _AZURE_PACKAGE = "azure-monitor-opentelemetry-exporter"
 _LOGGERS = ("opentelemetry", "azure.monitor")
-"""The loggers of those that send spans."""
+"""The loggers of the exporters."""
 _MISSING = "No traces are sent: there is no %s. Add %s to the bundle's environment."
 _UNFIT = "No traces are sent: %s is incompatible with the other packages: %s."
 _REFUSED = "No traces are sent: %s does not take its settings (%s); look at the variables %s."

@@ -24,17 +24,20 @@ __all__ = ["read_json_with_orjson"]
 
 _FEW_BRACKETS = 50
 _AROUND = 900
-"""Lists around a text with more brackets than a few. orjson takes 1024 levels of nesting, and so it
-refuses a text that has more than 124 of its own, which the standard library may not read."""
+"""The lists that are put around a text with many brackets.
+
+orjson accepts 1024 levels of nesting. So it refuses a text with more than 124 levels of its own,
+which the standard library may not read.
+"""
 _OPENED, _CLOSED = b"[" * _AROUND, b"]" * _AROUND
 _FEWEST_DIGITS = 19  # of an integer beyond 64 bits
 _DIGITS = b"0" * _FEWEST_DIGITS
 _FRACTION = b"." + _DIGITS
 _CLASSES = bytes.maketrans(b"123456789", b"000000000")
 _MOST_CHARACTERS = 32 << 20
-"""Beside a longer text there may be no room for its copies."""
+"""For a longer text, there may be no memory for its copies."""
 _LARGE_BYTES = 8_000
-"""From this size on NumPy finds runs of digits faster, if the script has loaded it."""
+"""From this size on NumPy finds runs of digits faster, if the script has imported it."""
 _ODD_TEXTS = (
     '{"a": 1, "b": -0, "a": [true, null, "\\u00e9\\ud83d\\ude00"]}',
     "[-0.0, 5e-324, 1e23, 0.1234567890123456789, 2.2250738585072011e-308, 9007199254740993.0]",

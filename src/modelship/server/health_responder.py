@@ -36,7 +36,7 @@ _MOST_HELD = 1000
 _TELL_EVERY_S = 10.0
 _NO_ROOM_PAUSE_S = 0.1
 _LINGER_S = 0.3
-"""How long what is half connected may take to become a connection: more than a round trip."""
+"""How long a half-open connection may take to be established: more than a round trip."""
 _PARTING_S = 1.0
 _SOON_S = 0.02
 _ENDED = (b"503 Service Unavailable", b"The service has ended.")

@@ -23,7 +23,7 @@ JSON = b"content-type: application/json\r\n"
 FAILED = b"x-ms-run-function-failed: True\r\n"
 NOT_FAILED = b"x-ms-run-function-failed: False\r\n"
 WITHOUT_LENGTH = frozenset({204, 304})
-"""Statuses of answers that have no body, and of which none tells a length."""
+"""Statuses whose answers have no body and no length."""
 
 INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."

@@ -128,7 +128,7 @@ class Head:
 
 
 NOTHING = Head("GET", "", b"", version="1.1", fields={}, keep_alive=False)
-"""For what is refused before its head is there."""
+"""For requests that are refused before their head is complete."""
 
 
 def without_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:

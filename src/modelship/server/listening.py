@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["BACKLOG", "NO_ROOM", "Entrance", "Listeners", "accepted"]
 
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Why the kernel has a connection for which this process has no room."""
+"""The errors of accepting a connection for which this process has no resources."""
 _FIRST_PASSED = 3
 _OWNED = "modelship"
 BACKLOG = 2048
-"""How many connections the kernel keeps that nobody has accepted yet."""
+"""How many connections the kernel queues until they are accepted."""
 _SO_ATTACH_FILTER = 26
 # Classic BPF (bpf(4)): load the byte with TCP's flags; if SYN is set drop the packet, and otherwise
 # keep all of it.
@@ -42,7 +42,7 @@ _TRIES = 100
 _PLUGGED_S = 0.05
 
 Entrance = socket.socket | Gate
-"""What connections are accepted from."""
+"""The sockets from which connections are accepted."""
 
 
 class Listeners:
@@ -224,4 +224,4 @@ def _queued(listener: socket.socket) -> int:
 
 
 _unacknowledged = _queued
-"""How much the other side has not confirmed: it has, once it holds the connection itself."""
+"""The number of unacknowledged bytes; 0 once the other side has established the connection."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["REMEDY", "explained"]
 
 REMEDY = "Write the body with json.dumps, and arrays as array.tolist()."
-"""What to do where Python's own notation was sent."""
+"""The advice for a body in Python's own notation."""
 
 _KNOWN = (
     (r"np\.(\w+)\(", "it holds np.{}(…), the repr of a numpy 2 scalar"),

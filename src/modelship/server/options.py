@@ -198,4 +198,4 @@ _ALL = (
 )  # fmt: skip
 
 OPTIONS: Mapping[str, Option] = {each.name: each for each in _ALL}
-"""Every setting, by its name."""
+"""All settings, by name."""

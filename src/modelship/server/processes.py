@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 ENOUGH_FILES = 65_536
-"""No more are asked for."""
+"""The limit is never raised further."""
 
 
 def raise_open_files() -> None:
@@ -59,7 +59,7 @@ def open_files() -> int:
 
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-"""The supervisor drains the service, and ends."""
+"""The signals on which the supervisor drains the service and ends."""
 _PASSED_OVER = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGIO", "SIGPWR", "SIGVTALRM", "SIGPROF")
 
 

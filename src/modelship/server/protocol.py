@@ -29,9 +29,9 @@ _FRAMING_PER_BYTE = 4
 _MOSTLY_FRAMING = "The chunks of the body are too small: send larger ones."
 _GROWTH_BYTES = 1 << 18
 _MOST_AT_ONCE = 16
-"""Requests of one connection that are answered before other connections have their turn."""
+"""Requests of one connection that are answered before it is the turn of other connections."""
 _SLICE_BYTES = 1 << 13
-"""How much is parsed at once where heads may follow each other: some hundred of the shortest."""
+"""How much is parsed at once if several heads may follow: some hundred of the shortest."""
 _SLICE_OF_CHUNKS_BYTES = 1 << 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

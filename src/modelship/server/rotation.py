@@ -20,7 +20,7 @@ __all__ = ["LogFile"]
 
 _LOOK_EVERY_S = 0.5
 _SHORTEST_S = 5.0
-"""Time for every process to have left the last file, before it gives way to the next one."""
+"""How long processes may still write to the last file, before it is replaced."""
 _DEFAULT_MB = 16
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BUCKETS_S", "Field", "Scoreboard", "Slot", "exposition"]
 
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Upper bounds of the durations that are counted together, in seconds."""
+"""Upper bounds of the histogram's buckets, in seconds."""
 
 
 class Field:
@@ -61,7 +61,7 @@ _OF_THE_LIVING = (
 _FIELDS = Field.BUCKETS + len(BUCKETS_S) + 1
 _ITEM_BYTES = 8
 _ITEMS_TOGETHER = 16
-"""Two cache lines, which processors fetch together: no worker writes where another one counts."""
+"""Two cache lines, which processors load together, so that workers do not share one."""
 _WIDTH = -(-_FIELDS // _ITEMS_TOGETHER) * _ITEMS_TOGETHER
 _ENDING, _HELD, _HOSTS = range(3)
 _MOST_COUNTED = 1 << 62

@@ -27,7 +27,7 @@ __all__ = ["Observer", "WorkerService"]
 
 _SWEEP_S = 0.5
 _ARRIVING_S = 0.3
-"""How long a request may take from the kernel to here, when a service drains."""
+"""How long a request may take from the kernel to here while a service drains."""
 _FLUSH_S = 0.05
 _CLASSES = {
     2: Field.ANSWERED_2XX,

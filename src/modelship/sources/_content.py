@@ -60,9 +60,9 @@ _MAX_SAFETENSORS_HEADER: Final = 4 * 2**20
 _TORCH: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LEGACY_TORCH_PICKLES: Final = 5
 UNKNOWN: Final = "its format is unknown"
-"""Why a passport is incomplete of a file whose format nobody knows,"""
+"""Why the passport of a file in an unknown format is incomplete."""
 NO_KERAS: Final = "HDF5 files are not supported, except those of Keras"
-"""and of one that Keras alone did not write."""
+"""Why the passport of an HDF5 file that was not written only by Keras is incomplete."""
 _HDF5_MARKS: Final = (*(b"keras_version", b"layer_names", b"PYTABLES", b"PSEUDOATOM", b'"Lambda"'),)
 
 

@@ -51,8 +51,10 @@ _USES: Final = {
 _PYTHON: Final = sys.stdlib_module_names | {"__builtin__", "copy_reg", "exceptions"}
 _MAIN: Final = "__main__"
 MAIN_OF_DILL: Final = "__builtin__.__main__"
-"""What dill calls the variables of the program, which its functions are given; no such name is
-there for any other unpickler."""
+"""dill's name for the variables of the program, which its functions get.
+
+No other unpickler has this name.
+"""
 # Cython writes such a function for one of its classes; it only creates an instance.
 _OF_CYTHON: Final = re.compile(r"[\w.]+\.__pyx_unpickle_(?!Enum\b)\w+")
 # Common names of functions that read, write, fetch or evaluate, in any library.

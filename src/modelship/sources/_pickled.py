@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLLOWS", "Pickled", "read_all"]
 
 FOLLOWS: Final = "there is extra data after the pickle"
-"""Why a passport is incomplete of a file that goes on after its pickle."""
+"""Why the passport of a file with data after its pickle is incomplete."""
 _ACT_WHEN_IMPORTED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to3", "__main__"))
 
 

@@ -159,9 +159,9 @@ MLFLOW: Final = ModelFormat(
     file_in=file_in,
     in_digests="folder",
 )
-"""A folder with an ``MLmodel`` file, which says which file in it is the model."""
+"""A folder with an ``MLmodel`` file, which names the file of the model."""
 FOLDER: Final = ModelFormat(name="folder")
-"""A folder of files, each of which is read by its own format."""
+"""A folder of files, each read by its own format."""
 
 FORMATS: Final = Formats(
     (
@@ -169,4 +169,4 @@ FORMATS: Final = Formats(
         *(_PICKLE, _JOBLIB, MLFLOW, FOLDER, OTHER),
     )
 )
-"""The formats that are known."""
+"""The known formats."""

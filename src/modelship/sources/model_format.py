@@ -228,4 +228,4 @@ class Formats:
 
 
 OTHER = ModelFormat(name="unknown", begins=(b"",))
-"""A file that no other format recognizes; every file begins with no bytes."""
+"""A file that no other format recognizes; every file begins with the empty string."""

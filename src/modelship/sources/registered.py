@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
 
 DIGEST: Final = "modelship.sha256"
-"""The property of a registered model that holds its digest."""
+"""The property of a registered model that stores its digest."""
 
 _URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>\d+|latest))?")
 # Models without a recorded digest whose files were compared in this process.

@@ -56,13 +56,13 @@ class ModelSource(ABC):
     """
 
     wanted: Wanted = Wanted()
-    """What the model is to be called, and to be; :meth:`open` sets it."""
+    """The requested name, version and digest of the model; :meth:`open` sets it."""
 
     trusted: ClassVar[bool] = False
-    """Whether what it fetches is an object of this process, which may be loaded again as it is."""
+    """Whether the source is an object of this process, which can be loaded again as it is."""
 
     names_are_yours: ClassVar[bool] = False
-    """Whether the names of its files are those of this user's own; if not, none is hidden."""
+    """Whether the file names are the user's own; if not, no files are treated as hidden."""
 
     @staticmethod
     def open(

@@ -32,7 +32,7 @@ __all__ = [
 ARROW = "arrow"
 _KEYS = ("data", "dataframe_records", "instances", "dataframe_split", "inputs", ARROW)
 _INDEXES = frozenset(("", "Unnamed: 0", "__index_level_0__"))
-"""What pandas calls an index that has no name, in CSV, in records of CSV, and in Arrow."""
+"""pandas' names of an index without a name: in CSV, in records of CSV, and in Arrow."""
 _HALF = re.compile("[\\ud800-\\udfff]")
 _SHOWN = 5
 _LONGEST = 200

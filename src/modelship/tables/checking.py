@@ -32,7 +32,7 @@ EXPECTED = {
     "text": "a text is expected",
     "date": "a date in ISO 8601 is expected, such as 2024-05-31",
 }
-"""What a value of each kind has to be, in words."""
+"""The expected values of each kind, in words."""
 
 
 def filled(column: Column, values: list[Any]) -> list[Any]:

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "Column", "Outputs", "SchemaError", "require_one_of"]
 
 KINDS = ("integer", "number", "boolean", "text", "date", "category", "mixed", "")
-"""What the values of a column are; ``""`` is not known. One of the kind ``"category"`` is one that
-the model itself takes as categories: a value that is none of them is a missing one to it."""
+"""The kind of a column's values; ``""`` is unknown.
+
+The model itself encodes the values of a column of the kind ``"category"``: to the model, a value
+outside of its categories is missing.
+"""
 
 _Known = TypeVar("_Known", "Column", "Outputs")
 

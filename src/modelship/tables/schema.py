@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMS", "KINDS", "Column", "OtherColumnsError", "Outputs", "Schema", "SchemaError"]
 
 FORMS = ("table", "objects", "values", "records", "array", "")
-"""A DataFrame with named columns, rows of mixed values, one text a row, dicts, rows of numbers; or
-not known."""
+"""A DataFrame with named columns, rows of mixed values, one text per row, dicts, or rows of
+numbers; ``""`` is unknown."""
 
 FORMAT = 1
 

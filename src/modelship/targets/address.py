@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 IS_SUPPORTED: Final = hasattr(select, "epoll")
-"""Whether this system has what a gate needs: Linux has."""
+"""Whether this system supports gates; Linux does."""
 GATE: Final = "gate"
 ROUTED: Final = "routed"
-"""A file that is there while an instance serves the address of its name."""
+"""A file that exists while an instance serves the address of its name."""
 
 Address = socket.socket
 _BACKLOG: Final = 2048

@@ -85,13 +85,13 @@ class TargetBackend(ABC):
     """
 
     name: ClassVar[str]
-    """The name that the target goes by."""
+    """The name of the target."""
 
     default_check: ClassVar[Literal["static", "trial"]] = "static"
-    """What deploy() does before it builds anything; a trial pays where a failure takes minutes."""
+    """The default of ``deploy(check=)``; a trial is worthwhile if a failure takes minutes."""
 
     serves: ClassVar[frozenset[str]] = frozenset()
-    """The options of :class:`Serving` that the place can keep."""
+    """The options of :class:`Serving` that the target supports."""
 
     @property
     def profile(self) -> Profile:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["LINES_OF_A_FAILURE", "Failure", "failure_of", "forget_failure", "keep_failure", "said"]
 
 LINES_OF_A_FAILURE: Final = 1000
-"""How many lines of a log are kept at most."""
+"""The maximum number of lines of a log that are stored."""
 
 _MOST_LOG: Final = 2**16
 _MOST_TEXT: Final = 2**13

@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 MOST_CHANGES: Final = 100
-"""How many changes of a name are kept."""
+"""The maximum number of changes of a name that are stored."""
 
 MOST_HISTORY_BYTES: Final = 2**22
-"""How long the document of a history may be."""
+"""The maximum size of the document of a history."""
 
 _MOST_FILES: Final = 200
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_RECORD_BYTES", "Instance", "serving_first"]
 
 MOST_RECORD_BYTES: Final = 4 * 2**20
-"""How large the record of an instance may be."""
+"""The maximum size of the record of an instance."""
 
 _URI: Final = text(pattern=r"(https?://\S{1,2000})?", said="an address")
 _SCHEMA: Final = record(

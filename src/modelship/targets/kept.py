@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["BUNDLE", "KeptReleases"]
 
 BUNDLE: Final = "bundle"
-"""The folder of the bundle, in that of its release."""
+"""The folder of the bundle, in the folder of its release."""
 
 _SERVING: Final = "serving.json"
 _PLACE: Final = "place"

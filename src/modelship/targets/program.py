@@ -30,7 +30,7 @@ __all__ = ["APP", "GUNICORN_SETTINGS", "Program"]
 GUNICORN_SETTINGS: Final = Path(__file__).with_name("process") / "gunicorn_settings.py"
 
 APP: Final = "app"
-"""Where the files of a bundle lie, in the folder of an instance."""
+"""The folder of a bundle's files, in the folder of an instance."""
 
 _SAMPLE: Final = "sample.json"
 _INHERIT: Final = Path(__file__).with_name("inherit.py")

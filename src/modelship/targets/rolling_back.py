@@ -20,7 +20,7 @@ __all__ = ["MOST_RELEASES", "release_before", "releases_to_keep", "require_same_
 _CHANGING: Final = {"update": "; to change it, deploy with overwrite=True (--overwrite)"}
 
 MOST_RELEASES: Final = 4
-"""How many releases of a name are kept to go back to, the one that serves among them."""
+"""How many releases of a name are stored for rollbacks, including the current one."""
 
 
 def release_before(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DIED", "DRAIN_S", "conclude", "cut_short", "ended_by_itself", "history", "settle"]
 
 DRAIN_S: Final = 40.0
-"""Seconds that what is under way has to end; longer than either server gives it: 30 s."""
+"""The grace period of requests in progress, in seconds; longer than that of either server: 30 s."""
 
 DIED: Final = "the service has ended by itself"
 

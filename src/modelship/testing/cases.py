@@ -12,7 +12,7 @@ ROWS = {"data": [1, 2.5, -4]}
 """A payload for `SCALING`."""
 
 SCORED = [FACTOR * row for row in ROWS["data"]]
-"""The answer to it."""
+"""The answer to that payload."""
 
 
 def hidden(value: str) -> str:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["HISTORY", "RELEASES", "RegisteredModel"]
 
 HISTORY: Final = "modelship-history-"
-"""What the name of a model begins with that is the history of a service."""
+"""The prefix of the name of a model that is the history of a service."""
 
 RELEASES: Final = "modelship-releases-"
-"""What the name of a model begins with whose versions are the releases of a service."""
+"""The prefix of the name of a model whose versions are the releases of a service."""
 
 
 @dataclass(frozen=True)

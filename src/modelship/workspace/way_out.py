@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CERTIFICATES", "NO_PROXY", "PROXIES", "PROXY_USER", "WayOut", "is_own_proxy"]
 
 PROXY_USER = "modelship-offline"
-"""The name that clients show to the proxy of an offline workspace, beside its password."""
+"""The user name of clients at the proxy of an offline workspace, with its password."""
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -48,7 +48,7 @@ class WayOut:
     """
 
     names = _NAMES
-    """The variables that say something about it."""
+    """The names of the relevant variables."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CALL_TIMEOUT_S", "Workspace"]
 
 CALL_TIMEOUT_S: Final = 120.0
-"""Seconds for one question to a workspace."""
+"""The time limit of one request to a workspace, in seconds."""
 
 _SIGN_IN_TIMEOUT_S: Final = 300.0
 _TRANSFER_TIMEOUT_S: Final = 3600.0

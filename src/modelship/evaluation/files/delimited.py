@@ -37,12 +37,12 @@ _SEPARATORS: Final = (",", ";", "\t", "|")
 _SNIFFED_LINES: Final = 20
 _DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _TRUTH: Final = {"True": True, "False": False}
-"""How pandas writes truth values."""
+"""The texts that pandas writes for booleans."""
 
 GAPS: Final = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN")
 ) | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-"""What pandas reads as missing, unless it is a value that the model knows."""
+"""The texts that pandas reads as missing, unless the model has such a value."""
 
 
 def read_delimited(data: DataFile, schema: Schema) -> tuple[Any, Any]:

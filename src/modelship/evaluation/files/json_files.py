@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["read_json", "read_json_lines"]
 
 _WRAPPERS: Final = ("data", "dataframe_records", "dataframe_split", "instances", "inputs")
-"""The one key of a request's body that holds its rows."""
+"""The possible keys of the rows in a request's body."""
 
 
 def read_json(data: DataFile, schema: Schema) -> tuple[Any, Any]:

@@ -42,7 +42,7 @@ ADVICE = MappingProxyType(
         "RequestException": _REFUSED,
     }
 )
-"""What to do next, by the name of the class in ``docker.errors`` or ``requests``."""
+"""The advice, by the name of the class in ``docker.errors`` or ``requests``."""
 
 
 def translate(error: Exception) -> ModelshipError:

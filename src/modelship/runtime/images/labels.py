@@ -16,31 +16,31 @@ __all__ = [
 ]
 
 BUILD = "io.modelship.build"
-"""Another one for each build; what an interrupted one leaves is known by it."""
+"""A unique id of each build; it identifies what an interrupted build leaves behind."""
 
 GATE = "io.modelship.gate"
-"""On the container of a service, the folder of this machine in which its gate is."""
+"""On the container of a service, the folder of its gate on this machine."""
 
 HISTORY = "io.modelship.history"
 """On the image of a history, its changes as a JSON document, compressed, in base64."""
 
 HISTORY_ENDED = "io.modelship.history-ended"
-"""On the image of the history of a name that serves nothing, since when."""
+"""On the image of the history of a name that serves nothing, the time since then."""
 
 HISTORY_OF = "io.modelship.history-of"
-"""On the image of a history, whose it is: the target's name, a slash, and the service's."""
+"""On the image of a history, its owner: the target's name, a slash, and the service's."""
 
 MODEL_IMAGE = "io.modelship.model-image"
 """On a service image, the name of the model image below it."""
 
 PACKAGE = "io.modelship.package"
-"""On what is built of a package, which workspace made it."""
+"""On the images and containers of a package, the workspace that created them."""
 
 RECORD = "io.modelship.record"
-"""On the container of a service, its record as JSON; no container of a build has it."""
+"""On the container of a service, its record as JSON; containers of builds do not have it."""
 
 SERVICE_IMAGE = "io.modelship.service-image"
-"""On the container of a service, the name of its image; two names may be one image."""
+"""On the container of a service, the name of its image; one image may have two names."""
 
 TARGET = "io.modelship.target"
 """On the container of a service, the name of the target."""

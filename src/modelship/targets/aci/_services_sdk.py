@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["COMPUTE", "Handle", "Sdk"]
 
 COMPUTE = "ACI"
-"""What Azure ML calls Container Instances."""
+"""Azure ML's name for Container Instances."""
 
 _NOT_FOUND = "WebserviceNotFound"
 

@@ -49,7 +49,7 @@ WORDS: Final = {
     ),
     "cmk_key_version": (r"[A-Za-z0-9]+", "the version of a key in a key vault, one word"),
 }
-"""Options that are one word: the pattern, and how it is told to people."""
+"""Options with a pattern: the pattern, and its description."""
 
 
 class _NotShown:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]
 
 PREFIX = "modelship."
-"""What the tags of a record begin with."""
+"""The prefix of the tags of a record."""
 
 _PART = f"{PREFIX}part."
 _MOST_CHARACTERS = 256  # in the value of a tag: "Use tags to organize your Azure resources"

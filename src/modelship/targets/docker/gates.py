@@ -42,7 +42,7 @@ ENVIRONMENT: Final = {
     VARIABLE: f"{_PLACE}/{_HANDOVER}",
     "GUNICORN_CMD_ARGS": f"--config {_PLACE}/{_SETTINGS}",
 }
-"""What a container gets in its environment."""
+"""The environment variables of a container with a gate."""
 
 
 def mount(folder: Path) -> Mapping[str, Any]:

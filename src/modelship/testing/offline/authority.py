@@ -56,7 +56,7 @@ class Authority:
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self.bundle_path = folder / "ca-bundle.pem"
-        """The roots that this process trusts, and this authority beside them; PEM."""
+        """The root certificates that this process trusts, and this authority's; PEM."""
         own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
         write_private(self.bundle_path, "\n".join([*_texts(self._roots()), own]))
 

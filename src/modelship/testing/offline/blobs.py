@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["CONTAINER", "Blobs", "properties"]
 
 CONTAINER = "/azureml<string(minlength=0):suffix>"
-"""The path of a container, as a rule of werkzeug's routing. All names begin alike, so that what
-else is asked of the workspace is not taken for a blob."""
+"""The path of a container, as a rule of werkzeug's routing.
+
+All names have the same prefix, so that no other request to the workspace is taken for a blob.
+"""
 
 _PIECE_BYTES = 1 << 20
 _LONGEST_NAME = 1024

@@ -24,18 +24,18 @@ WS = f"{_GROUP}/{_WORKSPACES}/<workspace>"
 """The path of a workspace in Azure's resource manager, as a rule of werkzeug's routing."""
 
 MMS = f"/modelmanagement/v1.0{WS}"
-"""Where the calls of the model management service begin: models, assets, services, operations."""
+"""The prefix of calls of the model management service: models, assets, services, operations."""
 
 ART = f"/artifact/v2.0{WS}/artifacts"
-"""Where the calls of the artifact service begin."""
+"""The prefix of calls of the artifact service."""
 
 ENV = f"/environment/v1.0{WS}"
-"""Where the calls of the environment service begin."""
+"""The prefix of calls of the environment service."""
 
 PUBLIC_CLOUD: dict[str, Any] = json.loads(
     Path(__file__).with_name("public_cloud.json").read_text(encoding="utf-8")
 )
-"""What is read of https://management.azure.com/metadata/endpoints, and the names of regions."""
+"""The fields read from https://management.azure.com/metadata/endpoints, and names of regions."""
 
 
 def is_direct(request: Request) -> bool:

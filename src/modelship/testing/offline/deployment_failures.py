@@ -37,7 +37,7 @@ _ACI_FAILED = "AciDeploymentFailed"
 _KUBERNETES_FAILED = "KubernetesDeploymentFailed"
 
 MARK = "an injected fault"
-"""What the log of a container holds once it does what a test planted."""
+"""The log of a container that runs an injected fault."""
 
 _SABOTAGE = {
     "crash": """
@@ -66,7 +66,7 @@ def init():
 # The last line of a traceback: the exception's class and message.
 _EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)$")
 _SDK_MESSAGE = re.compile(r"^\s+Message: (.+)$")
-"""The second line of an exception of azureml-core, whose first one has its name alone."""
+"""The second line of an exception of azureml-core; its first line is only the name."""
 _CRASH = "Your container application crashed. This may be caused by errors in your scoring file's "
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAD_END", "bearer_of", "field_of", "fields_of", "holds", "without_prefix"]
 
 HEAD_END = b"\r\n\r\n"
-"""What the head of a request ends with."""
+"""The end of a request's head."""
 
 
 def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -> bool:

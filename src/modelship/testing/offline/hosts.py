@@ -64,7 +64,7 @@ _COLLECTORS = (
 )
 
 AZURE_NAMES = (*sorted(_HOSTS), *(each.removeprefix(".") for each in _DOMAINS + _COLLECTORS))
-"""The hosts that an offline workspace stands for, and the domains of such hosts."""
+"""The hosts that an offline workspace replaces, and their domains."""
 
 
 def is_azure(host: str) -> bool:

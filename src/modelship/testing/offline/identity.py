@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LOCK", "Identity"]
 
 LOCK = ".lock"
-"""The file in a workspace's folder that whoever has it open holds a lock on."""
+"""The lock file in a workspace's folder of the process that has it open."""
 
 _FILE = "workspace.json"
 _ACCESS = "access.json"

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 LARGEST_BODY_BYTES = 1 << 24
-"""How long the body of a request may be; that of a blob may be longer."""
+"""The maximum size of a request's body, except for blobs."""
 
 _DEEPEST = 64
 _LONGEST_REASON = 500

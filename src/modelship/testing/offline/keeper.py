@@ -20,13 +20,13 @@ from pathlib import Path
 __all__ = ["DONE", "LOCK", "MEETING", "keep"]
 
 LOCK = "keeper.lock"
-"""The file in a workspace's folder that its keeper holds a lock on."""
+"""The lock file of the keeper in a workspace's folder."""
 
 MEETING = "keeper"
-"""The Unix socket in a workspace's folder at which its keeper hands over."""
+"""The Unix socket in a workspace's folder through which its keeper hands over."""
 
 DONE = b"."
-"""What the other side sends after each message, before the next one."""
+"""The acknowledgment of a message, before the next one."""
 
 _TURN_S = 5.0
 _READ_S = 1.0

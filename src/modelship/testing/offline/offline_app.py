@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["App", "Call"]
 
 DROP = "modelship.drop"
-"""The key in the WSGI environment whose value, a callable, closes the connection unanswered."""
+"""The key in the WSGI environment of a callable that closes the connection without an answer."""
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_SAID = 100
@@ -85,7 +85,7 @@ class App:
         """The calls, by name."""
         self._faults = faults
         self.guard = guard
-        """What it asks first."""
+        """The first handler of every request."""
         self._said: set[str] = set()
         self._map = _map_of(
             tuple((call.name, call.method, call.path) for call in self.calls.values())

@@ -31,7 +31,7 @@ __all__ = ["ENDED", "Operations", "Step"]
 Step = Literal["BuildEnvironment", "BuildImage", "DeployService"]
 
 ENDED = frozenset({"Succeeded", "Failed", "Cancelled", "TimedOut"})
-"""The states after which nothing changes."""
+"""The final states of an operation."""
 
 
 class Operations:

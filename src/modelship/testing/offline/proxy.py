@@ -123,10 +123,10 @@ class Proxy:
     ) -> None:
         port = int(listener.getsockname()[1])
         self.url = f"http://{PROXY_USER}:{password}@127.0.0.1:{port}"
-        """What ``HTTPS_PROXY`` and ``HTTP_PROXY`` are set to."""
+        """The value of ``HTTPS_PROXY`` and ``HTTP_PROXY``."""
         self._credentials = (base64.b64encode(f"{PROXY_USER}:{password}".encode()),)
         self.refused: list[str] = []
-        """The hosts that were asked for and refused, in order."""
+        """The hosts that were refused, in order."""
         self._workspace_ports = {False: http_port, True: https_port}
         self._account = account
         self._sealed = sealed

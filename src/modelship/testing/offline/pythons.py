@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["SDK_PYTHONS", "PythonsHere", "PythonsOfImages", "Taken", "on_some_python", "take"]
 
 SDK_PYTHONS: Final = ("3.8.13", "3.10.18")
-"""What azureml-core 1.61 writes where nobody names a Python, in ``CondaDependencies()`` and
-``Environment(...)``, and in ``CondaDependencies.create()``."""
+"""The defaults of azureml-core 1.61.
+
+The first is of ``CondaDependencies()`` and ``Environment(...)``, the second of
+``CondaDependencies.create()``.
+"""
 
 _OLDEST: Final = (3, 8)
 _SUPPORTED: Final = tuple(f"3.{minor}" for minor in range(8, 15))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["VERSION_FIELD", "Limits", "QueueTimeoutError", "Route", "Target"]
 
 VERSION_FIELD: Final = b"azureml-model-deployment"
-"""The header field that names a version: in a request the one to ask, in an answer who gave it."""
+"""The header that names a version: the requested one, or in an answer the answering one."""
 
 
 class QueueTimeoutError(Exception):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDPOINT", "Place", "place_of"]
 
 ENDPOINT: Final = "AKSENDPOINT"
-"""What the protocol calls an endpoint: versions of a service on Kubernetes, at one address."""
+"""The protocol's name for an endpoint: versions of a service on Kubernetes, at one address."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _DEFAULT: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 _KEY: Final = re.compile(r"[!-~]{1,512}")
 
 RESOURCES: Final = {"cpu": optional(*NUMBER), "memoryInGB": optional(*NUMBER)}
-"""The shape of what a service asks for."""
+"""The schema of a request for a service."""
 
 _ASSET: Final = {"id": str, "url": str}
 _ENVIRONMENT: Final = {

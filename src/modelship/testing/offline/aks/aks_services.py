@@ -45,7 +45,7 @@ PROBE: Final = {
     "successThreshold": 1,
     "failureThreshold": 3,
 }
-"""The liveness probe of a service for which nobody asks for another one."""
+"""The default liveness probe of a service."""
 
 _NUMBERS: Final = {
     "maxConcurrentRequestsPerContainer": 1,
@@ -69,7 +69,7 @@ OF_VERSIONS: Final = frozenset(
         *("containerResourceRequirements", *_OBJECTS, *_NUMBERS),
     }
 )
-"""What may change of a service, and of a version of an endpoint alike."""
+"""The fields that can change, of a service and of a version of an endpoint."""
 
 _CHANGEABLE: Final = OF_VERSIONS | {
     *("authEnabled", "aadAuthEnabled", "appInsightsEnabled", "namespace")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CONTAINER_NAME", "Containers"]
 
 CONTAINER_NAME = re.compile("azureml(-[a-z0-9]+)*")
-"""What the containers of the workspace's own account are called."""
+"""The names of the containers of the workspace's own account."""
 
 _MOST_ON_A_PAGE = 5000
 

@@ -14,7 +14,7 @@ NO_SHARES = (
     "An offline workspace keeps nothing in file shares: use the blob container of "
     "Workspace.get_default_datastore()."
 )
-"""What is said of a file share in the workspace's own storage account."""
+"""The message about a file share in the workspace's own storage account."""
 
 _FOREIGN = (
     "{account} is another storage account than this workspace's, and a sealed offline workspace "

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ONE", "Environments"]
 
 ONE: Final = f"{ENV}/environments/<path:reference>"
-"""The path of one environment; names may hold slashes, and arrive unquoted."""
+"""The path of one environment; names may contain slashes, and arrive decoded."""
 
 _LATEST = "latest"
 

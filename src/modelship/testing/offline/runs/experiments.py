@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIMENT", "HISTORY", "Experiments"]
 
 HISTORY: Final = f"/history/v1.0{WS}"
-"""Where the calls of the run history begin, as a rule of werkzeug's routing."""
+"""The prefix of calls of the run history, as a rule of werkzeug's routing."""
 
 EXPERIMENT: Final = f"{HISTORY}/experiments/<experiment>"
 """One experiment, by name."""

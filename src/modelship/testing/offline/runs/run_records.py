@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDED", "RUN_ORIGIN", "Records", "failure"]
 
 ENDED: Final = frozenset({"Completed", "Failed", "Canceled"})
-"""The statuses after which a run does not change its status any more."""
+"""The final statuses of a run."""
 
 RUN_ORIGIN: Final = "ExperimentRun"
 """The origin of the artifacts of runs; their container is the run's ``dataContainerId``."""
@@ -55,7 +55,7 @@ class Records:
         self._documents = store.documents("runs")
         self._experiments = store.documents("experiments")
         self.on_cancel: Callable[[str], None] = lambda _run_id: None
-        """Called with the id of a run that is to end, or that a client says has ended."""
+        """Called with the id of a run that is to be canceled, or that a client reports as ended."""
 
     def find(self, run_id: str) -> dict[str, Any]:
         """Return a run.

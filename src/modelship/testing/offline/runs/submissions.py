@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["LOCAL", "Submission"]
 
 LOCAL: Final = "local"
-"""The target that is the machine of the client."""
+"""The target that is the client's machine."""
 
 _SHAPE: Final = {
     "script": optional(str),

@@ -206,7 +206,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     ) -> None:
         """T26: the same digest with another serving is refused; overwrite replaces it."""
         if not self.other_serving:
-            pytest.skip("the test names no other way to serve")
+            pytest.skip("the test sets no other_serving")
         other = Serving(**self.other_serving)
         before = target.deploy(bundle, name=name, show_output=False)
         with pytest.raises(NameTakenError) as caught:

@@ -121,7 +121,7 @@ class ChangeClauses(ContractFixtures):
     def test_t30_the_address_does_not_change(self, target: DeployTarget, told: Told) -> None:
         """T30: a name keeps its scoring URI, if the place can route or replace in place."""
         if not isinstance(_backend(target), SupportsRoute | SupportsReplace):
-            pytest.skip("a name has another address after each change on this target")
+            pytest.skip("the address of a name changes with each release on this target")
         assert len(set(told.addresses)) == 1
 
     def test_t31_no_request_is_lost_in_a_change(self, target: DeployTarget, told: Told) -> None:
@@ -151,7 +151,7 @@ class ChangeClauses(ContractFixtures):
     ) -> None:
         """T37: a canary out of bounds is removed, and no request is lost meanwhile."""
         if not isinstance(_backend(target), SupportsLend):
-            pytest.skip("nothing can stand in front of a name's address on this target")
+            pytest.skip("this target cannot lend the address of a name to a router")
         pytest.importorskip("aiohttp")
         canary = Canary(weights=(50,), requests=4, timeout_s=60, bounds=_BOUNDS)
         with Callers(running) as callers, pytest.raises(RolloutFailedError, match="canary"):
@@ -192,7 +192,7 @@ class ChangeClauses(ContractFixtures):
     ) -> None:
         """T33: variables and secrets are in the script's environment; no secret is shown."""
         if not {"variables", "secrets"} <= _backend(target).serves:
-            pytest.skip("this target gives no variables")
+            pytest.skip("this target supports neither variables nor secrets")
         monkeypatch.setenv("CONTRACT_FROM", _SECRET)
         serving = Serving(
             variables={"CONTRACT_PLAIN": "two words"},
@@ -203,7 +203,8 @@ class ChangeClauses(ContractFixtures):
         )
         assert deployment.run({}) == ["two words", cases.hidden(_SECRET)]
         shown = [repr(serving), repr(deployment), repr(deployment.instance), deployment.logs()]
-        shown += [deployment.instance.to_json(), json.dumps(_documents(deployment.history()))]
+        changes = [each.to_document() for each in deployment.history()]
+        shown += [deployment.instance.to_json(), json.dumps(changes)]
         shown += [each.read_text(errors="replace") for each in _files_of(home)]
         assert [each for each in shown if _SECRET in each] == []
 
@@ -286,10 +287,6 @@ def _assert_follows(changes: Sequence[Change], releases: Sequence[ReleaseRecord]
     assert "script" in changes[1].differed
     assert changes[2].reason
     assert all("@" in each.by and each.began_at <= each.ended_at for each in changes[1:3])
-
-
-def _documents(changes: Sequence[Change]) -> list[dict[str, Any]]:
-    return [each.to_document() for each in changes]
 
 
 def _files_of(home: Path) -> Iterator[Path]:

@@ -79,7 +79,7 @@ class ContractFixtures:
 
     def crash(self, deployment: Deployment) -> None:
         """Kill the program of the service from outside, like a crash; override this."""
-        pytest.skip(f"there is no crash() for {deployment.target}")
+        pytest.skip(f"the test defines no crash() for {deployment.target}")
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

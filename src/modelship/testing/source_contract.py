@@ -148,7 +148,7 @@ class SourceContract:
     def test_s05_a_truncated_model_is_refused(self, place: Path, tmp_path: Path) -> None:
         """S05: a truncated model is CorruptModelError, and nothing is left."""
         if not self.keeps_bytes:
-            pytest.skip("a model breaks off in bytes, and this source has others")
+            pytest.skip("this source does not keep the bytes of a model")
         location = self.put(place, _FILE, _CONTENT[:-5])
         with pytest.raises(CorruptModelError):
             self.open(location).fetch(tmp_path / "to")
@@ -163,7 +163,7 @@ class SourceContract:
     def test_s07_nothing_is_run(self, place: Path, tmp_path: Path) -> None:
         """S07: fetching runs no code of a model, whatever loading it would run."""
         if not self.keeps_bytes:
-            pytest.skip("what is in the bytes is another thing")
+            pytest.skip("this source does not keep the bytes of a model")
         ran = tmp_path / "ran"
         location = self.put(place, _FILE, f"cos\nmkdir\n(V{ran}\ntR.".encode())
         model = self.open(location).fetch(tmp_path / "to")
@@ -173,7 +173,7 @@ class SourceContract:
     def test_s08_no_secret_is_shown(self, location: object, place: Path, tmp_path: Path) -> None:
         """S08: a secret in a location is in no repr, message, hint or evidence."""
         if not self.secret:
-            pytest.skip("its locations hold no secret")
+            pytest.skip("its locations contain no secret")
         source = self.open(location)
         with pytest.raises(ModelshipError) as caught:
             self.open(self.missing(place)).fetch(tmp_path / "to")
@@ -196,7 +196,7 @@ class SourceContract:
     def test_s11_a_uri_of_nothing_is_refused(self) -> None:
         """S11: a URI of only a scheme is InvalidOptionError, before anything is fetched."""
         if not self.scheme:
-            pytest.skip("no URI names its models")
+            pytest.skip("its models have no URIs")
         with pytest.raises(InvalidOptionError):
             self.open(f"{self.scheme}:")
 

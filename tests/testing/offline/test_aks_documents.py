@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from modelship.testing.offline.aks import aks_services as services
-from modelship.testing.offline.aks.aks_services import limits_of
+from modelship.testing.offline.aks.aks_services import AKS, OF_VERSIONS, limits_of
 from modelship.testing.offline.aks.endpoint_versions import changed_versions, new_version, shares
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import base_document, limits, replicas
@@ -28,7 +27,7 @@ ENDPOINT = {
 }
 VALUES = [None, True, -1, 0, 1.5, 1 << 62, "", "text", [], [1], {}, {"a": 1}, {"minReplicas": "x"}]
 FIELDS = [
-    *sorted(services.OF_VERSIONS),
+    *sorted(OF_VERSIONS),
     *("autoScaler/autoscaleEnabled", "autoScaler/minReplicas", "autoScaler/maxReplicas"),
     *("livenessProbeRequirements/periodSeconds", "dataCollection/storageEnabled"),
     *("containerResourceRequirements/cpu", "containerResourceRequirements/memoryInGBLimit"),
@@ -48,12 +47,12 @@ def require_whole(document):
 @pytest.mark.parametrize("operation", ["replace", "remove"])
 def test_a_change_is_refused_or_leaves_a_whole_document(field, operation):
     """Of any field, to any value, of a service and of a version alike."""
-    document = services.new_document(REQUEST)
+    document = AKS.new_document(REQUEST)
     one = new_version(ENDPOINT, "one", REQUEST, is_first=True)
     for value in VALUES:
         change = {"op": operation, "path": f"/{field}", "value": value}
         with suppress(RefusalError):
-            require_whole(services.changed(document, [change]))
+            require_whole(AKS.changed(document, [change]))
             within = {**change, "path": f"/versions/one/{field}"}
             require_whole(changed_versions(ENDPOINT, {"one": one}, [within])["one"])
 
@@ -94,7 +93,7 @@ def test_what_is_left_has_a_default_version(change):
 )
 def test_a_service_has_a_number_of_replicas_or_an_autoscaler(asked, count, scaled):
     """The autoscaler is Azure's default, and its maximum is never below its minimum."""
-    document = services.new_document(REQUEST | asked)
+    document = AKS.new_document(REQUEST | asked)
     assert (replicas(document), document["autoScaler"]["autoscaleEnabled"]) == (count, scaled)
     assert (document["numReplicas"] is None) == scaled
     assert limits_of(document).at_once == (max(count, 10) if scaled else count)
@@ -103,18 +102,18 @@ def test_a_service_has_a_number_of_replicas_or_an_autoscaler(asked, count, scale
 def test_only_limits_limit():
     """What a service asks for is reserved on Kubernetes; a limit holds for each replica."""
     asked = {"cpu": 0.1, "memoryInGB": 0.2}
-    free = services.new_document(REQUEST | {"containerResourceRequirements": asked})
+    free = AKS.new_document(REQUEST | {"containerResourceRequirements": asked})
     assert limits(free) == (None, None)
     asked |= {"cpuLimit": 1, "memoryInGBLimit": 0.5}
     bound = REQUEST | {"containerResourceRequirements": asked, "numReplicas": 2}
-    assert limits(services.new_document(bound)) == (2, 1.0)
+    assert limits(AKS.new_document(bound)) == (2, 1.0)
 
 
 def test_a_fixed_number_takes_the_place_of_scaling():
     """As the SDK sends it: the number alone, and with autoscaling the number is gone again."""
-    document = services.new_document(REQUEST)
-    fixed = services.changed(document, [{"op": "replace", "path": "/numReplicas", "value": 3}])
+    document = AKS.new_document(REQUEST)
+    fixed = AKS.changed(document, [{"op": "replace", "path": "/numReplicas", "value": 3}])
     assert (fixed["numReplicas"], fixed["autoScaler"]["autoscaleEnabled"]) == (3, False)
     enabled = {"op": "replace", "path": "/autoScaler/autoscaleEnabled", "value": True}
-    scaled = services.changed(fixed, [enabled])
+    scaled = AKS.changed(fixed, [enabled])
     assert (scaled["numReplicas"], scaled["autoScaler"]["maxReplicas"]) == (None, 10)

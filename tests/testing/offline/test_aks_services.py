@@ -107,7 +107,7 @@ def status(service, credential):
 def test_a_token_opens_in_place_of_a_key(place, service):
     """Each is taken where it is enabled, and a token of another workspace nowhere."""
     key = service.get_keys()[0]
-    with pytest.raises(WebserviceException, match="takes no tokens; update it"):
+    with pytest.raises(WebserviceException, match="does not accept tokens; update it"):
         service.get_access_token()
     service.update(auth_enabled=False, token_auth_enabled=True)
     token = service.get_access_token()

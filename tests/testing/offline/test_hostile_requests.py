@@ -372,7 +372,7 @@ def test_a_lost_counter_gives_no_version_twice(call, offline):
 def test_what_is_no_conda_file_is_an_error_of_the_build(dependencies):
     """It is told by name, and is no failure of the workspace."""
     environment = {"name": "mine", "python": {"condaDependencies": {"dependencies": dependencies}}}
-    with pytest.raises(EnvironmentSpecError, match="mine.* is not what conda takes"):
+    with pytest.raises(EnvironmentSpecError, match="mine.* is not valid in a conda file"):
         Specification.of_request({"environment": environment})
 
 

@@ -245,14 +245,14 @@ def test_a_model_in_use_cannot_be_deleted(ws, model_file, offline):
     """While a service is made of it, a model stays, and the answer names the service."""
     from azureml.exceptions import WebserviceException
 
-    from modelship.testing.offline.aci import new_document
     from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.service_places import ACI
 
     model = register(ws, "model.pkl")
     services = Store(offline.folder).documents("services")
     image = {"modelIds": ["digits:1"]}
     wanted = {"name": "reader", "location": "eastus", "environmentImageRequest": image}
-    services.put("reader", new_document(wanted))
+    services.put("reader", ACI.new_document(wanted))
     with pytest.raises(WebserviceException) as caught:
         model.delete()
     assert "Response Code: 412" in str(caught.value)

@@ -44,12 +44,12 @@ def test_the_nearest_python_is_taken_that_the_packages_allow(asked, here, wrong,
 def test_the_note_says_what_was_asked_what_was_taken_and_why():
     """In one line, with what was skipped."""
     note = taking("3.8.13", HERE, wrong=("3.9",)).note
-    assert note.startswith("Python 3.8.13 is asked for, which azureml-core writes where nobody")
-    assert "Python 3.11.7 of this machine is taken: this machine has no 3.8" in note
+    assert note.startswith("Python 3.8.13 is requested, which is azureml-core's default")
+    assert "Python 3.11.7 of this machine is used instead: this machine has no 3.8" in note
     assert "3.9 was skipped (x has no wheel for 3.9)" in note
     assert "\n" not in note
     azure = taking("3.8.13", {**HERE, "3.8": "3.8.18"}, wrong=("3.8",)).note
-    assert "Azure would not build it: name a Python that the packages allow, with set_" in azure
+    assert "Azure could not build it: choose a Python that the packages support, with set_" in azure
     assert taking("3.9.18", HERE).note == ""
 
 
@@ -88,7 +88,7 @@ def test_the_pythons_that_the_sdk_writes_are_deployed(place, made, minor):
     assert service.state == "Healthy", log
     release = service.run("__import__('platform').python_version()")
     assert release.startswith(f"{minor}.")
-    assert f"Python {release} of this machine is taken" in log
+    assert f"Python {release} of this machine is used instead" in log
 
 
 def test_a_python_that_a_user_names_is_not_replaced(place):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from modelship.testing.offline.aks.endpoints import Endpoints
 from modelship.testing.offline.artifacts import Artifacts
 from modelship.testing.offline.blobs import Blobs
 from modelship.testing.offline.computes import Computes
@@ -15,15 +16,23 @@ from modelship.testing.offline.data.vault import Vault
 from modelship.testing.offline.environments.building import EnvironmentBuilds
 from modelship.testing.offline.environments.environment_places import Places
 from modelship.testing.offline.environments.environment_registry import Environments
-from modelship.testing.offline.insights import Telemetry
 from modelship.testing.offline.login import Login, ServicePrincipal
 from modelship.testing.offline.model_routes import Models
 from modelship.testing.offline.nocode.no_code import NoCode
-from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.packages.image_registry import Registry
 from modelship.testing.offline.packages.packaging import Packages
+from modelship.testing.offline.profiling.profiles import Profiles
 from modelship.testing.offline.resource_routes import Resources
-from modelship.testing.offline.runs.training import Training
+from modelship.testing.offline.runs.executions import Executions
+from modelship.testing.offline.runs.experiments import Experiments
+from modelship.testing.offline.runs.jobs import Jobs
+from modelship.testing.offline.runs.run_history import History
+from modelship.testing.offline.runs.run_metrics import Metrics
+from modelship.testing.offline.runs.run_records import Records
+from modelship.testing.offline.runs.snapshots import Snapshots
+from modelship.testing.offline.service_checks import Checks
+from modelship.testing.offline.service_credentials import Credentials
+from modelship.testing.offline.service_rollouts import Rollouts
 from modelship.testing.offline.service_routes import Services
 from modelship.testing.offline.workers import Workers
 
@@ -37,19 +46,28 @@ if TYPE_CHECKING:
 __all__ = ["open_parts"]
 
 
+class _Part(Protocol):
+    def calls(self) -> list[Call]: ...
+
+
 def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
     """Start the services that ran before, and return all calls that the workspace answers.
 
     Everything running is stopped when `stack` is unwound.
     """
     context.store.clear_drafts()
-    services = Services(context)
-    stack.callback(services.close)
-    services.start()
-    return (*_calls(context, stack), *services.calls())
+    rollouts = Rollouts(context)
+    stack.callback(rollouts.close)
+    rollouts.start()
+    parts = (
+        *_state_parts(context, stack),
+        *_image_parts(context, stack),
+        *_service_parts(context, rollouts),
+    )
+    return tuple(call for part in parts for call in part.calls())
 
 
-def _calls(context: Context, stack: ExitStack) -> Iterator[Call]:
+def _state_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
     identity, store = context.identity, context.store
     blobs = Blobs(store, guard=context.guard)
     artifacts = Artifacts(
@@ -58,37 +76,49 @@ def _calls(context: Context, stack: ExitStack) -> Iterator[Call]:
         upload_endpoint=f"https://127.0.0.1:{identity.ports['https']}",
         account=identity.storage_account,
     )
-    training = Training(
-        store,
-        identity=identity,
-        guard=context.guard,
-        artifacts=artifacts,
-        access=context.access,
-        exported=context.exported,
-    )
-    stack.callback(training.close)
-    parts = (
-        Control(identity),
-        Resources(identity, store=store),
-        Login(ServicePrincipal.of(identity), access=context.access),
-        Telemetry(context.insights),
-        Computes(store, identity),
-        Models(store),
-        blobs,
-        artifacts,
-        Containers(store),
-        Datastores(store, identity, sealed=context.sealed),
-        Datasets(store),
-        Vault(store),
-        training,
-    )
-    for part in parts:
-        yield from part.calls()
-    yield from _image_calls(context, stack)
+    yield Control(identity)
+    yield Resources(identity, store=store)
+    yield Login(ServicePrincipal.of(identity), access=context.access)
+    yield context.insights
+    yield Computes(store, identity)
+    yield Models(store)
+    yield blobs
+    yield artifacts
+    yield Containers(store)
+    yield Datastores(store, identity, sealed=context.sealed)
+    yield Datasets(store)
+    yield Vault(store)
+    yield from _training_parts(context, stack, artifacts)
 
 
-def _image_calls(context: Context, stack: ExitStack) -> Iterator[Call]:
-    """Yield the calls of the parts that build images without deploying them."""
+def _training_parts(context: Context, stack: ExitStack, artifacts: Artifacts) -> Iterator[_Part]:
+    store = context.store
+    records, experiments = Records(store), Experiments(store)
+    snapshots = Snapshots(store, artifacts=artifacts)
+    jobs = Jobs(context, records)
+    stack.callback(jobs.close)
+    jobs.recover()
+    yield experiments
+    yield History(records, experiments, artifacts, context.access)
+    yield Metrics(store, records=records)
+    yield snapshots
+    yield Executions(
+        context, experiments=experiments, records=records, snapshots=snapshots, jobs=jobs
+    )
+
+
+def _service_parts(context: Context, rollouts: Rollouts) -> Iterator[_Part]:
+    endpoints = Endpoints(context, rollouts)
+    checks = Checks(context, endpoints)
+    yield Services(context, rollouts, endpoints=endpoints, checks=checks)
+    yield checks
+    yield Profiles(context, rollouts)
+    yield Credentials(context, rollouts)
+    yield context.operations
+
+
+def _image_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
+    """Yield the parts that build images without deploying them."""
     store, identity = context.store, context.identity
     registry = Registry(
         f"127.0.0.1:{identity.ports['http']}", password=identity.key_for("registry")
@@ -98,7 +128,7 @@ def _image_calls(context: Context, stack: ExitStack) -> Iterator[Call]:
     workers = Workers()
     stack.callback(workers.close)
     environments = Environments(store)
-    operations = Operations(store, guard=context.guard)
+    operations = context.operations
     places = Places(
         store,
         default=context.compute,
@@ -108,5 +138,4 @@ def _image_calls(context: Context, stack: ExitStack) -> Iterator[Call]:
     )
     builds = EnvironmentBuilds(store, environments, operations, places, workers)
     packages = Packages(store, environments, operations, places, NoCode(store), workers)
-    for part in (registry, environments, builds, packages):
-        yield from part.calls()
+    yield from (registry, environments, builds, packages)

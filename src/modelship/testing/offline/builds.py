@@ -11,7 +11,6 @@ from modelship.errors import ModelshipError
 from modelship.progress import Steps
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.build_causes import BuildCause
-from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.pythons import on_some_python
 from modelship.testing.offline.service_documents import limits, workers
@@ -114,11 +113,6 @@ class Builder:
         try:
             specification = Specification.of_request(request)
             conda = specification.text
-            for note in notes(request):
-                self._operations.write(build.operation, note)
-            for option in specification.dropped:
-                note = f"Left out: {option}. Packages come from where this machine gets its own."
-                self._operations.write(build.operation, note)
             chosen = on_some_python(
                 specification,
                 pythons=self._compute.pythons,

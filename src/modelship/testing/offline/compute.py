@@ -1,22 +1,24 @@
-"""Container Instances on this machine: modelship's own backends, in a separate namespace."""
+"""Run the containers of an offline workspace with modelship's own backends."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import os
+import shlex
+import subprocess
+import sys
+import threading
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle import Resources
-from modelship.errors import InvalidOptionError
+from modelship.targets.backend import TargetBackend
 from modelship.targets.instance import Instance
-from modelship.testing.offline.compute_docker import DockerContainers
-from modelship.testing.offline.compute_processes import ProcessContainers
-from modelship.testing.offline.launching import release_of
+from modelship.targets.release import Release, Serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
-    from modelship.targets.state import State
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
@@ -24,51 +26,72 @@ __all__ = ["Compute", "Kind"]
 
 Kind = Literal["process", "docker"]
 
+_REAPER_S = 30.0
+# Import modules from the same places as this process, never from the current folder.
+_REAPER = (
+    "import os, sys; _, path, folder = sys.argv; sys.path[:] = path.split(os.pathsep); "
+    "from {module} import {name}; sys.stdin.read(); {name}(folder).stop_all()"
+)
 
-class Compute:
-    """Runs the containers of one workspace.
+
+class Compute(TargetBackend):
+    """A backend that runs the containers of one workspace, apart from all other instances.
 
     Parameters
     ----------
-    folder : Path
-        Where they store their files; it also separates them from those of another workspace.
-    kind : {"process", "docker"}
-        What a container is: a process on this machine, or a container of a Docker engine.
-    base_image : str, optional
-        With ``"docker"``, as for the target ``docker``.
+    folder : path
+        Where it stores its files; it also separates the containers from those of another workspace.
+    pythons : PythonsHere or PythonsOfImages
+        The Pythons available for an environment.
     front_key : str
-        The key that their servers require from clients; none if it is empty.
-
-    Raises
-    ------
-    InvalidOptionError
-        If the kind is unknown, or the image is not a valid image name.
+        The key that the servers require from clients; none if it is empty.
+    **options
+        Those of the backend.
     """
 
+    source: ClassVar[tuple[SourceFile, ...]] = ()
+    """The files that it needs in addition to those of a service."""
+
+    can_be_measured: ClassVar[bool] = False
+    """Whether :meth:`usage` is supported."""
+
+    _has_gates: ClassVar[bool] = False  # the workspace is in front of them and forwards requests
+
     def __init__(
-        self, folder: Path, *, kind: Kind, base_image: str | None = None, front_key: str = ""
+        self,
+        folder: str | Path,
+        *,
+        pythons: PythonsHere | PythonsOfImages,
+        front_key: str,
+        **options: Any,
     ) -> None:
-        self._containers: ProcessContainers | DockerContainers
-        if kind == "process":
-            self._containers = ProcessContainers(folder, front_key=front_key)
-        elif kind == "docker":
-            self._containers = DockerContainers(folder, base_image=base_image, front_key=front_key)
-        else:
-            raise InvalidOptionError(option="compute", found=kind, expected="process or docker")
+        super().__init__(**options)
+        self.pythons = pythons
+        self._of_workspace = Path(folder)
+        self._front_key = front_key
+        self._starting = threading.local()
+        self._reaper: subprocess.Popen[bytes] | None = None
+        self._guarding = threading.Lock()
 
-    @property
-    def source(self) -> tuple[SourceFile, ...]:
-        """The files that it needs in addition to those of a service."""
-        return self._containers.source
+    @abstractmethod
+    def capacity(self) -> tuple[float, int]:
+        """Return the cores and the memory, in bytes, of the machine; Azure has more."""
 
-    @property
-    def pythons(self) -> PythonsHere | PythonsOfImages:
-        """The Pythons available for an environment."""
-        return self._containers.pythons
+    @abstractmethod
+    def ended(self, instance: Instance) -> bool:
+        """Return whether nothing of a container is running; sends no request to its server."""
+
+    @abstractmethod
+    def ran_out_of_memory(self, instance: Instance) -> bool:
+        """Return whether a container was killed at its memory limit."""
+
+    def usage(self, instance: Instance) -> tuple[float, int]:
+        """Return a container's CPU time so far, in seconds, and its memory, in bytes."""
+        raise NotImplementedError
 
     def fit(self, resources: Resources) -> Resources:
-        """Return `resources`, limited to what this machine has; Azure has more."""
-        cores, memory_bytes = self._containers.capacity()
+        """Return `resources`, limited to what this machine has."""
+        cores, memory_bytes = self.capacity()
         return Resources(
             cpu_cores=min(resources.cpu_cores, cores),
             memory_gb=min(resources.memory_gb, memory_bytes / 2**30),
@@ -76,49 +99,66 @@ class Compute:
 
     def build(self, image: Image, steps: Steps) -> None:
         """Build what `image` needs before it can start."""
-        self._containers.prepare(release_of(image), steps)
+        self.prepare(_release_of(image), steps)
 
-    def start(self, name: str, image: Image, steps: Steps) -> Instance:
-        """Start a container, without waiting for it."""
-        draft = Instance.draft(release_of(image), name=name)
-        return self._containers.start_with(draft, image, steps)
+    def run(self, name: str, image: Image, steps: Steps) -> Instance:
+        """Start a container, without waiting for it.
 
-    def state(self, instance: Instance) -> State:
-        """Return the state of a container; sends a request to its server."""
-        return self._containers.observe(instance).state
-
-    def ended(self, instance: Instance) -> bool:
-        """Return whether nothing of a container is running; sends no request to its server."""
-        return self._containers.ended(instance)
-
-    def ran_out_of_memory(self, instance: Instance) -> bool:
-        """Return whether a container was killed at its memory limit."""
-        return self._containers.ran_out_of_memory(instance)
-
-    def logs(self, instance: Instance) -> str:
-        """Return the output of a container."""
-        return self._containers.logs(instance)
-
-    @property
-    def can_be_measured(self) -> bool:
-        """Whether :meth:`usage` is supported: only for processes."""
-        return isinstance(self._containers, ProcessContainers)
-
-    def usage(self, instance: Instance) -> tuple[float, int]:
-        """Return a container's CPU time so far, in seconds, and its memory, in bytes."""
-        places = self._containers
-        return places.usage(instance) if isinstance(places, ProcessContainers) else (0.0, 0)
-
-    def stop(self, instance: Instance) -> None:
-        """Stop a container; does nothing if it is gone."""
-        self._containers.stop(instance)
+        It is stopped when this process exits, even if it is killed.
+        """
+        self._call_reaper()
+        self._starting.image = image
+        release = _release_of(image)
+        return self.start(Instance.draft(release, name=name), self.prepare(release, steps), steps)
 
     def stop_all(self) -> None:
         """Stop all containers of this workspace, including those that an earlier process left."""
-        for instance in self._containers.instances():
-            self._containers.stop(instance)
+        for instance in self.instances():
+            self.stop(instance)
 
     def close(self) -> None:
-        """Stop all containers and the thread that monitors them."""
-        self.stop_all()
-        self._containers.close()
+        """Stop all containers, and what would stop them."""
+        try:
+            self.stop_all()
+        finally:
+            self._end_reaper()
+
+    def _call_reaper(self) -> None:
+        """Start a process that stops the containers once its standard input is closed."""
+        with self._guarding:
+            if self._reaper is not None:
+                return
+            path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each)
+            program = _REAPER.format(module=type(self).__module__, name=type(self).__name__)
+            self._reaper = subprocess.Popen(
+                [sys.executable, "-I", "-c", program, path, str(self._of_workspace)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # so that Ctrl-C only reaches the workspace
+            )
+
+    def _end_reaper(self) -> None:
+        if self._reaper is None:
+            return
+        try:
+            self._reaper.communicate(timeout=_REAPER_S)
+        except subprocess.TimeoutExpired:
+            self._reaper.kill()
+            self._reaper.communicate()
+
+    @abstractmethod
+    def _settings(self, app_root: str) -> str:
+        """Return the path of a file of settings that the gunicorn of a container also reads."""
+
+    def _variables(self, app_root: str) -> dict[str, str]:
+        given = self._starting.image.variables
+        # The settings come last, so that they override the user's own.
+        settings = f"--config {shlex.quote(self._settings(app_root))}"
+        arguments = f"{given.get('GUNICORN_CMD_ARGS', '')} {settings}".strip()
+        own = {"GUNICORN_CMD_ARGS": arguments, "MODELSHIP_FRONT_KEY": self._front_key}
+        return {**given, **own}
+
+
+def _release_of(image: Image) -> Release:
+    return Release(image.bundle, Serving(limits="aci"))

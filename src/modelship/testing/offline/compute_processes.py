@@ -13,16 +13,14 @@ import psutil
 
 from modelship.targets.process import ProcessBackend, server_process
 from modelship.targets.program import GUNICORN_SETTINGS
-from modelship.testing.offline.families import memory_bytes, processor_s
-from modelship.testing.offline.launching import container_variables, release_of
+from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.pythons import PythonsHere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from modelship.bundle.profile import Profile
-    from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
     from modelship.targets.instance import Instance
     from modelship.targets.release import Serving
@@ -34,20 +32,14 @@ _LOOK_EVERY_S = 0.2
 _GRACE_S = 5.0
 
 
-class ProcessContainers(ProcessBackend):
+class ProcessContainers(Compute, ProcessBackend):
     """Containers as processes. A thread enforces their memory limits."""
 
     name: ClassVar[str] = "offline-process"
-    _has_gates: ClassVar[bool] = False  # the workspace is in front of them and forwards requests
+    can_be_measured: ClassVar[bool] = True
 
-    source: ClassVar[tuple[SourceFile, ...]] = ()
-
-    def __init__(self, folder: Path, *, front_key: str) -> None:
-        super().__init__()
-        self.pythons = PythonsHere()
-        self._front_key = front_key
-        self._folder_of_all = folder / "containers"
-        self._starting = threading.local()
+    def __init__(self, folder: str | Path, *, front_key: str = "") -> None:
+        super().__init__(folder, pythons=PythonsHere(), front_key=front_key)
         self._limited: dict[str, tuple[Instance, float]] = {}
         self._killed: set[str] = set()
         self._closing = threading.Event()
@@ -59,21 +51,19 @@ class ProcessContainers(ProcessBackend):
 
     @property
     def _home(self) -> Path:
-        return self._folder_of_all
+        return self._of_workspace / "containers"
 
-    def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - theirs are elsewhere
-        settings = str(GUNICORN_SETTINGS)
-        return container_variables(self._starting.image, settings, self._front_key)
+    def _settings(self, app_root: str) -> str:  # noqa: ARG002 - theirs are elsewhere
+        return str(GUNICORN_SETTINGS)
 
-    @staticmethod
-    def capacity() -> tuple[float, int]:
+    def capacity(self) -> tuple[float, int]:
         return os.cpu_count() or 1, psutil.virtual_memory().total
 
-    def start_with(self, draft: Instance, image: Image, steps: Steps) -> Instance:
-        self._starting.image = image
-        with _on_few_cores(image.bundle.resources.cpu_cores):
-            instance = self.start(draft, self.prepare(release_of(image), steps), steps)
-        self._limited[instance.instance_id] = (instance, image.bundle.resources.memory_gb)
+    def run(self, name: str, image: Image, steps: Steps) -> Instance:
+        resources = image.bundle.resources
+        with _on_few_cores(resources.cpu_cores):
+            instance = super().run(name, image, steps)
+        self._limited[instance.instance_id] = (instance, resources.memory_gb)
         if not self._watcher.ident:
             self._watcher.start()
         return instance
@@ -85,14 +75,15 @@ class ProcessContainers(ProcessBackend):
         return instance.instance_id in self._killed
 
     def usage(self, instance: Instance) -> tuple[float, int]:
-        folder = self._folder(instance)
-        return processor_s(folder), memory_bytes(folder)
+        family = _family(self._folder(instance))
+        return _total(family, _processor_s), int(_total(family, _memory_bytes))
 
     def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:
         self._limited.pop(instance.instance_id, None)
         super().stop(instance, grace_s=grace_s)
 
     def close(self) -> None:
+        super().close()
         self._closing.set()
         if self._watcher.ident:
             self._watcher.join()
@@ -100,7 +91,8 @@ class ProcessContainers(ProcessBackend):
     def _watch(self) -> None:
         while not self._closing.wait(_LOOK_EVERY_S):
             for instance, memory_gb in list(self._limited.values()):
-                if memory_bytes(self._folder(instance)) > memory_gb * 2**30:
+                family = _family(self._folder(instance))
+                if _total(family, _memory_bytes) > memory_gb * 2**30:
                     self._kill(instance, memory_gb)
 
     def _kill(self, instance: Instance, memory_gb: float) -> None:
@@ -128,3 +120,30 @@ def _on_few_cores(cpu_cores: float) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def _family(folder: Path) -> list[psutil.Process]:
+    """Return the server process of a container and its children."""
+    try:
+        server = psutil.Process(int((folder / "pid").read_text()))
+        return [server, *server.children(recursive=True)]
+    except (OSError, ValueError, psutil.Error):
+        return []
+
+
+def _total(family: Iterable[psutil.Process], measure: Callable[[psutil.Process], float]) -> float:
+    """Return the sum of what is measured of each process; one that has exited counts nothing."""
+    total = 0.0
+    for process in family:
+        with suppress(psutil.Error):
+            total += measure(process)
+    return total
+
+
+def _memory_bytes(process: psutil.Process) -> float:
+    return float(process.memory_info().rss)
+
+
+def _processor_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

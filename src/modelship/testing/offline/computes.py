@@ -6,12 +6,12 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.clusters import aks_cluster, aml_cluster
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.shapes import optional
+from modelship.testing.offline.service_requests import bad
+from modelship.testing.offline.shapes import filled, optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,13 +21,29 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["Computes"]
+__all__ = ["Computes", "most_nodes"]
 
-# Converts the requested properties of each compute type.
-_TYPES: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-    "AKS": aks_cluster,
-    "AmlCompute": aml_cluster,
+# The defaults of AksCompute.provisioning_configuration().
+_AKS: Final = {
+    "agentCount": 3,
+    "agentVmSize": "Standard_D3_v2",
+    "clusterPurpose": "FastProd",
+    "loadBalancerType": "PublicIp",
+    "loadBalancerSubnet": None,
 }
+# The defaults of AmlCompute.provisioning_configuration().
+_AML: Final = {
+    "vmSize": "Standard_NC6",
+    "vmPriority": "Dedicated",
+    "subnet": None,
+    "remoteLoginPortPublicAccess": "NotSpecified",
+}
+_SCALE: Final = {
+    "minNodeCount": 0,
+    "maxNodeCount": 1,
+    "nodeIdleTimeBeforeScaleDown": "PT1800S",
+}
+_NODES: Final = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,15}")
 _SHAPE: Final = {
@@ -83,10 +99,10 @@ class Computes:
         wanted = json_object(request, _SHAPE)
         older = self._documents.get(name)
         if older is None and not _NAME.fullmatch(name):
-            raise _bad("The name of a compute target has 2 to 16 letters, digits and dashes.")
+            raise bad("The name of a compute target has 2 to 16 letters, digits and dashes.")
         document = self._document(name, wanted)
         if older is not None and _type(older) != _type(document):
-            raise _bad(f"The compute target {name} is of type {_type(older)}; take another name.")
+            raise bad(f"The compute target {name} is of type {_type(older)}; use another name.")
         self._documents.put(name, document)
         status = 201 if older is None else 200
         return self._accepted(request, document, status=status)
@@ -97,7 +113,7 @@ class Computes:
         with self._documents.lock:
             document = self._require(name)
             if _type(document) != "AmlCompute":
-                raise _bad(f"The compute target {name} is no AmlCompute, and cannot be changed.")
+                raise bad(f"The compute target {name} is not an AmlCompute, and cannot be changed.")
             scale = wanted["properties"]["properties"]["scaleSettings"]
             document["properties"]["properties"]["scaleSettings"] = scale
             document["properties"]["modifiedOn"] = moment()
@@ -108,7 +124,7 @@ class Computes:
         asked = wanted["properties"]
         properties_of = _TYPES.get(asked["computeType"])
         if properties_of is None:
-            raise _bad(
+            raise bad(
                 f"An offline workspace has no compute of type {asked['computeType']}; "
                 f"it has {', '.join(sorted(_TYPES))}."
             )
@@ -151,22 +167,17 @@ class Computes:
         raise RefusalError(501, "NoCredentials", message)
 
     def _require(self, name: str) -> dict[str, Any]:
-        document = self._documents.get(name)
-        if document is None:
-            message = f"There is no compute target {name} in this workspace."
-            raise RefusalError(404, "ComputeNotFound", message)
-        return document
+        message = f"There is no compute target {name} in this workspace."
+        return self._documents.require(name, "ComputeNotFound", message)
 
     def _accepted(self, request: Request, document: dict[str, Any], *, status: int) -> Response:
         """Return a response with the address of an operation, on the host that the client used.
 
         The operation has succeeded: there is nothing to wait for.
         """
-        place = (
-            f"/subscriptions/{self._identity.subscription_id}/providers/"
-            f"Microsoft.MachineLearningServices/locations/{self._identity.location}"
-            f"/computeOperationsStatus/{uuid.uuid4()}"
-        )
+        ours = self._identity
+        place = _OPERATIONS.replace("<subscription>", ours.subscription_id)
+        place = place.replace("<location>", ours.location).replace("<operation>", str(uuid.uuid4()))
         address = f"{request.host_url.rstrip('/')}{place}"
         return json_response(document, status=status, Azure_AsyncOperation=address)
 
@@ -179,5 +190,44 @@ def _type(document: Mapping[str, Any]) -> str:
     return str(document["properties"]["computeType"])
 
 
-def _bad(message: str) -> RefusalError:
-    return RefusalError(400, "BadArgument", message)
+def _aks_cluster(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a Kubernetes cluster, without the keys of its certificates."""
+    return {
+        **filled(asked, _AKS),
+        "clusterFqdn": "127.0.0.1",
+        "systemServices": [],
+        "sslConfiguration": {**_object(asked, "sslConfiguration", status="Disabled"), "key": None},
+    }
+
+
+def _aml_cluster(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of an AmlCompute: it has no nodes; this machine runs its scripts."""
+    return {
+        **filled(asked, _AML),
+        "scaleSettings": {**_SCALE, **_object(asked, "scaleSettings")},
+        "allocationState": "Steady",
+        "allocationStateTransitionTime": moment(),
+        "currentNodeCount": 0,
+        "targetNodeCount": 0,
+        "nodeStateCounts": {f"{name}NodeCount": 0 for name in _NODES},
+        "errors": None,
+    }
+
+
+def most_nodes(cluster: Mapping[str, Any]) -> int:
+    """Return the maximum number of scripts that run on an AmlCompute at once."""
+    most = _object(cluster["properties"]["properties"], "scaleSettings").get("maxNodeCount")
+    return most if isinstance(most, int) and most > 0 else 1
+
+
+def _object(asked: Mapping[str, Any], name: str, **default: Any) -> dict[str, Any]:
+    found = asked.get(name)
+    return found if isinstance(found, dict) else default
+
+
+# The functions that return the properties that the SDK reads of each compute type, from those of
+# the request; missing ones get Azure's defaults.
+_TYPES: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "AKS": _aks_cluster,
+    "AmlCompute": _aml_cluster,
+}

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _ACI_FAILED = "AciDeploymentFailed"
-_KUBERNETES_FAILED = "KubernetesDeploymentFailed"
+_AKS_FAILED = "KubernetesDeploymentFailed"
 
 MARK = "an injected fault"
 """The log of a container that runs an injected fault."""
@@ -97,21 +97,11 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
         self.service_state = service_state
         self.log = log
 
-    def at(self, document: Mapping[str, Any]) -> DeploymentFailure:
-        """Return the failure as the place of a service, such as a cluster, reports it."""
+    def error_at(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the error as the place of a service, such as a cluster, reports it."""
         if document.get("computeType") != "AKS" or self.error["code"] != _ACI_FAILED:
-            return self
-        error = {
-            **self.error,
-            "code": _KUBERNETES_FAILED,
-            "message": "Kubernetes Deployment failed",
-        }
-        return DeploymentFailure(
-            error,
-            operation_state=self.operation_state,
-            service_state=self.service_state,
-            log=self.log,
-        )
+            return self.error
+        return self.error | {"code": _AKS_FAILED, "message": "Kubernetes Deployment failed"}
 
 
 def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
@@ -179,7 +169,7 @@ def timed_out() -> DeploymentFailure:
 
 def interrupted() -> DeploymentFailure:
     """Return the failure of a deployment that was in progress when the workspace ended."""
-    message = "The offline workspace was ended while the service was being deployed."
+    message = "The offline workspace was closed while the service was being deployed."
     return DeploymentFailure({"code": "Interrupted", "statusCode": 500, "message": message})
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.specifications import Specification
 
-__all__ = ["Image", "Images"]
+__all__ = ["Image", "Images", "link_or_copy"]
 
 _MOST_UNPACKED_BYTES: Final = 1 << 30
 _MOST_UNPACKED_FILES: Final = 20_000
@@ -236,7 +236,7 @@ def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) ->
     for path, file in files.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        _link(file, place)
+        link_or_copy(file, place)
     described = tuple(
         ModelFile(path, (folder / path).stat().st_size, sha256_of(folder / path))
         for path in sorted(files)
@@ -245,7 +245,8 @@ def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) ->
     return Model(name, version, root, described, digest_of(root, described), FOLDER)
 
 
-def _link(file: Path, place: Path) -> None:
+def link_or_copy(file: Path, place: Path) -> None:
+    """Make a file appear at another place, with a link where the disk allows it."""
     try:
         os.link(file, place)
     except OSError:  # on another disk, or on one without links

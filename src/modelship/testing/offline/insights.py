@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["Insights", "InsightsRecord", "Telemetry"]
+__all__ = ["Insights", "InsightsRecord"]
 
 _FILE: Final = "app-insights.jsonl"
 _GZIP: Final = 31  # the zlib parameter: a window of 2**15 bytes, with a gzip header
@@ -81,6 +81,9 @@ class InsightsRecord:
 
 class Insights:
     """Receives and stores the telemetry of services.
+
+    The protocol is that of the ``/v2/track`` and ``/v2.1/track`` endpoints of its collector:
+    https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
 
     Parameters
     ----------
@@ -139,6 +142,24 @@ class Insights:
             with os.fdopen(file, "a", encoding="utf-8") as stream:
                 stream.write(lines)
 
+    def calls(self) -> list[Call]:
+        """Return the calls that it answers; a sender has no token, but a key in each record."""
+        service = "/insights/<service>"
+        return [
+            Call("telemetry.track", "POST", "/v2/track", self._track, Door.OPEN),
+            Call("telemetry.track-2.1", "POST", "/v2.1/track", self._track, Door.OPEN),
+            Call("insights.track", "POST", f"{service}/v2/track", self._track, Door.OPEN),
+            Call("insights.track-2.1", "POST", f"{service}/v2.1/track", self._track, Door.OPEN),
+        ]
+
+    def _track(self, request: Request, *, service: str = "") -> Response:
+        """Store the telemetry of a service; accept, and forget, that of the SDK itself."""
+        found = _envelopes(request)
+        if service:
+            self.take(service, found)
+        count = len(found)
+        return json_response({"itemsReceived": count, "itemsAccepted": count, "errors": []})
+
     def records(self) -> tuple[InsightsRecord, ...]:
         """Return the records, oldest first; about the newest 16 MiB."""
         with self._writing:
@@ -170,41 +191,6 @@ def _message(content: Mapping[str, Any]) -> str:
     return str(first.get("message", "")) if isinstance(first, dict) else ""
 
 
-class Telemetry:
-    """Answers the calls to Application Insights' collector.
-
-    The protocol is that of the ``/v2/track`` and ``/v2.1/track`` endpoints:
-    https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
-
-    Parameters
-    ----------
-    insights : Insights
-        Stores the telemetry of services.
-    """
-
-    def __init__(self, insights: Insights) -> None:
-        self._insights = insights
-
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers; a sender has no token, but a key in each record."""
-        service = "/insights/<service>"
-        return [
-            Call("telemetry.track", "POST", "/v2/track", self._forget, Door.OPEN),
-            Call("telemetry.track-2.1", "POST", "/v2.1/track", self._forget, Door.OPEN),
-            Call("insights.track", "POST", f"{service}/v2/track", self._keep, Door.OPEN),
-            Call("insights.track-2.1", "POST", f"{service}/v2.1/track", self._keep, Door.OPEN),
-        ]
-
-    @staticmethod
-    def _forget(request: Request) -> Response:
-        return _received(_envelopes(request))
-
-    def _keep(self, request: Request, *, service: str) -> Response:
-        found = _envelopes(request)
-        self._insights.take(service, found)
-        return _received(found)
-
-
 def _envelopes(request: Request) -> list[Any]:
     """Return the records of a request: a list, or one per line; any other content is one."""
     try:
@@ -216,8 +202,3 @@ def _envelopes(request: Request) -> list[Any]:
     except (ValueError, RecursionError, OSError, EOFError, zlib.error):
         return [None]
     return found[0] if len(found) == 1 and isinstance(found[0], list) else found
-
-
-def _received(envelopes: list[Any]) -> Response:
-    count = len(envelopes)
-    return json_response({"itemsReceived": count, "itemsAccepted": count, "errors": []})

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelship.testing.offline.operations import Operations
+from modelship.testing.offline.service_credentials import ServiceTokens
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,3 +72,13 @@ class Context:
     def front_key(self) -> str:
         """The key that the containers require from clients, in addition to the keys of services."""
         return self.identity.key_for("fronts")
+
+    @property
+    def operations(self) -> Operations:
+        """The operations that clients follow."""
+        return Operations(self.store, guard=self.guard)
+
+    @property
+    def tokens(self) -> ServiceTokens:
+        """Issues and verifies the tokens of services."""
+        return ServiceTokens(key=self.identity.key_for("service tokens"))

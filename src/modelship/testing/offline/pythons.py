@@ -157,7 +157,7 @@ def on_some_python(
     steps: Steps,
     say: Callable[[str], None],
 ) -> Specification:
-    """Return the specification with the Python that it gets here, and log which one.
+    """Return the specification with the Python that it gets here; log that, and its notes.
 
     Parameters
     ----------
@@ -170,13 +170,15 @@ def on_some_python(
     steps : Steps
         The deadline for listing the Pythons.
     say : Callable
-        Receives the line for the log.
+        Receives each line for the log.
 
     Raises
     ------
     PythonNotFoundError, ResolutionError
         As for :func:`take`.
     """
+    for note in specification.notes:
+        say(note)
     asked = specification.python_release
     if not asked:
         return specification
@@ -227,7 +229,7 @@ def _note(
     if python == minor:
         return _same(asked, here[python], place=place)
     if minor in refused:
-        why = f"the packages do not go with {minor} ({refused[minor].problem.rstrip('.')})"
+        why = f"the packages do not support {minor} ({refused[minor].problem.rstrip('.')})"
     else:
         why = f"{place} has no {minor}, only {', '.join(here)}"
     others = "".join(
@@ -236,14 +238,14 @@ def _note(
         if other != minor
     )
     azure = (
-        " Azure would not build it: name a Python that the packages allow, with "
+        " Azure could not build it: choose a Python that the packages support, with "
         f'set_python_version("{python}").'
         if minor in refused
         else ""
     )
     return (
-        f"Python {asked} is asked for, which azureml-core writes where nobody names one; Python "
-        f"{here[python]} of {place} is taken: {why}{others}.{azure}"
+        f"Python {asked} is requested, which is azureml-core's default; Python "
+        f"{here[python]} of {place} is used instead: {why}{others}.{azure}"
     )
 
 
@@ -251,6 +253,6 @@ def _same(asked: str, release: str, *, place: str) -> str:
     if release in {"", asked}:
         return ""
     return (
-        f"Python {asked} is asked for; Python {release} of {place} is taken: packages are the same "
-        f"for every release of {minor_of(asked)}."
+        f"Python {asked} is requested; Python {release} of {place} is used instead: packages are "
+        f"the same for every release of {minor_of(asked)}."
     )

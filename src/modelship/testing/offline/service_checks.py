@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline import deployment_failures as failures
+from modelship.testing.offline.aks.aks_services import AKS
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.json_exchange import (
     RefusalError,
@@ -12,25 +13,27 @@ from modelship.testing.offline.json_exchange import (
     json_object,
     json_response,
 )
+from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.service_places import ENDPOINT, place_of
-from modelship.testing.offline.service_requests import (
-    RESOURCES,
-    check_compute,
-    check_models,
-    resources,
-)
-from modelship.testing.offline.shapes import optional
+from modelship.testing.offline.service_places import ACI
+from modelship.testing.offline.service_requests import bad, check_models, resources
+from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.aks.endpoints import Endpoints
-    from modelship.testing.offline.nocode.no_code import NoCode
     from modelship.testing.offline.offline_context import Context
+    from modelship.testing.offline.service_places import Place
 
-__all__ = ["Checks"]
+__all__ = ["ENDPOINT", "Checks", "place_of"]
 
+ENDPOINT: Final = "AKSENDPOINT"
+"""The protocol's name for an endpoint: versions of a service on Kubernetes, at one address."""
+
+_PLACES: Final[dict[str, Place]] = {each.name: each for each in (ACI, AKS)}
 # The quota: the cores of all services on Container Instances together.
 _CORES = 100.0
 
@@ -44,15 +47,13 @@ class Checks:
         The state that the parts of the workspace share.
     endpoints : Endpoints
         Validates requests for endpoints.
-    nocode : NoCode
-        Completes requests that only name a model.
     """
 
-    def __init__(self, context: Context, *, endpoints: Endpoints, nocode: NoCode) -> None:
+    def __init__(self, context: Context, endpoints: Endpoints) -> None:
         self._store = context.store
         self._services = context.store.documents("services")
         self._endpoints = endpoints
-        self._nocode = nocode
+        self._nocode = NoCode(context.store)
         self._location = context.identity.location
 
     def calls(self) -> list[Call]:
@@ -85,9 +86,19 @@ class Checks:
             message = f"{name} is the name of a service of another kind; delete that first."
             raise RefusalError(409, "ServiceExists", message)
         if wanted["computeType"] != "ACI":
-            check_compute(self._store, wanted)
+            self._check_compute(wanted.get("computeName"))
         if refused := self._over_quota(wanted):
             raise RefusalError(409, "ContainerGroupQuotaReached", refused)
+
+    def _check_compute(self, name: str | None) -> None:
+        """Refuse a request for a service on a Kubernetes cluster that does not exist."""
+        if not name:
+            raise bad("The request names no compute target to deploy to.")
+        message = f"There is no compute target {name}; create or attach a cluster of that name."
+        found = self._store.documents("computes").require(name, "ComputeNotFound", message)
+        kind = found["properties"]["computeType"]
+        if kind != "AKS":
+            raise bad(f"The compute target {name} is of type {kind}; services run on AKS.")
 
     def _check_name(self, _request: Request, *, name: str, **_scope: str) -> Response:
         return _verdict(_taken(name) if self._is_taken(name) else "")
@@ -105,7 +116,8 @@ class Checks:
 
     def _check_quota(self, request: Request, **_scope: str) -> Response:
         wanted = json_object(request)
-        check_shape(wanted.get("containerResourceRequirements") or {}, RESOURCES)
+        shape = dict.fromkeys(("cpu", "memoryInGB"), optional(*NUMBER))
+        check_shape(wanted.get("containerResourceRequirements") or {}, shape)
         return _verdict(self._over_quota(wanted))
 
     def _is_taken(self, name: str) -> bool:
@@ -126,6 +138,21 @@ class Checks:
         return failures.quota_exceeded(
             limit=_CORES, usage=used, requested=asked, location=self._location
         )
+
+
+def place_of(wanted: Mapping[str, Any]) -> Place:
+    """Return the place where a service runs, or is to run.
+
+    Raises
+    ------
+    RefusalError
+        If there is no such place here.
+    """
+    kind = str(wanted.get("computeType"))
+    if kind not in _PLACES:
+        places = ", ".join([*_PLACES, ENDPOINT])
+        raise bad(f"An offline workspace has no {kind}; it has {places}.")
+    return _PLACES[kind]
 
 
 def _verdict(problem: str) -> Response:

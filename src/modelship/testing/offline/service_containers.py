@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.progress import Steps
-    from modelship.targets.state import State
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.deployment_failures import DeploymentFailure
@@ -26,8 +25,8 @@ __all__ = ["Containers", "instance_of"]
 
 _NO_SERVER = (
     "/bin/bash: line 1: exec: gunicorn: not found\n"
-    "[modelship] the environment lists neither azureml-defaults nor azureml-inference-server-http, "
-    "which has the server\n"
+    "[modelship] the environment lists neither azureml-defaults nor azureml-inference-server-http; "
+    "one of them is needed\n"
 )
 
 
@@ -74,11 +73,11 @@ class Containers:
             raise failures.crashed(key, _NO_SERVER)
         self._log_file(key).unlink(missing_ok=True)
         try:
-            instance = self._compute.start(document["name"], image, steps)
+            instance = self._compute.run(document["name"], image, steps)
         except (ModelshipError, TimeoutError) as error:
             raise failures.never_started(str(error)) from error
         self._started.add(instance.instance_id)
-        self._change(key, instance=instance.to_json(), older=older)
+        self.note(key, instance=instance.to_json(), older=older)
         return instance
 
     def serve(self, key: str) -> str:
@@ -87,20 +86,12 @@ class Containers:
         uri = self._addresses.lead(key, _address(own["instance"]))
         if older := instance_of(own.get("older")):
             self._compute.stop(older)
-            self._change(key, older=None)
+            self.note(key, older=None)
         return uri
 
     def is_starting(self, instance: Instance) -> bool:
         """Return whether a container belongs to an earlier process and is starting again."""
         return instance.instance_id not in self._started
-
-    def state(self, instance: Instance) -> State:
-        """Return the state of a container; sends a request to its server."""
-        return self._compute.state(instance)
-
-    def has_ended(self, instance: Instance) -> bool:
-        """Return whether nothing of a container is running; sends no request to its server."""
-        return self._compute.ended(instance)
 
     def why(self, key: str, instance: Instance) -> DeploymentFailure:
         """Return why a container has exited; keep its log, and remove the rest of it."""
@@ -123,7 +114,7 @@ class Containers:
         if older is None:
             self._addresses.block(key)
         self._compute.stop(instance)
-        self._change(key, instance=older, older=None)
+        self.note(key, instance=older, older=None)
 
     def remove(self, key: str) -> None:
         """Stop all containers of a service, and remove its address and its log."""
@@ -131,10 +122,6 @@ class Containers:
         self.end(key)  # there may be two
         self._addresses.shut(key)
         self._log_file(key).unlink(missing_ok=True)
-
-    def written(self, instance: Instance) -> str:
-        """Return the output of a container."""
-        return self._compute.logs(instance)
 
     def log(self, key: str) -> str:
         """Return the output of a service's container; that of a failed one is kept."""
@@ -149,19 +136,16 @@ class Containers:
         self._logs.mkdir(exist_ok=True)
         self._log_file(key).write_text(log, encoding="utf-8")
 
-    def close(self) -> None:
-        """Stop all containers of all services; the documents still name them."""
-        self._compute.close()
+    def note(self, key: str, **fields: Any) -> None:
+        """Set some fields of a service that no client sees."""
+        with self._services.lock:
+            self._services.change(key, **{OWN: self._document(key)[OWN] | fields})
 
     def _document(self, key: str) -> dict[str, Any]:
         document = self._services.get(key)
         if document is None:
             raise KeyError(key)
         return document
-
-    def _change(self, key: str, **fields: Any) -> None:
-        with self._services.lock:
-            self._services.change(key, **{OWN: self._document(key)[OWN] | fields})
 
     def _log_file(self, key: str) -> Path:
         return self._logs / f"{key}.container.txt"

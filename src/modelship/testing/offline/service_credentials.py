@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.deployments import Deployments
-    from modelship.testing.offline.document_store import Documents, Store
+    from modelship.testing.offline.document_store import Documents
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.service_rollouts import Rollouts
 
 __all__ = ["Credentials", "ServiceTokens"]
@@ -73,24 +73,17 @@ class Credentials:
 
     Parameters
     ----------
-    store : Store
-        Stores their documents.
-    tokens : ServiceTokens
-        Issues tokens.
+    context : Context
+        The state that the parts of the workspace share.
     rollouts : Rollouts
         Has the lock of each service.
-    deployments : Deployments
-        Responds with operations.
     """
 
-    def __init__(
-        self, store: Store, *, tokens: ServiceTokens, rollouts: Rollouts, deployments: Deployments
-    ) -> None:
-        self._services = store.documents("services")
-        self._endpoints = store.documents("endpoints")
-        self._tokens = tokens
+    def __init__(self, context: Context, rollouts: Rollouts) -> None:
+        self._services = context.store.documents("services")
+        self._endpoints = context.store.documents("endpoints")
+        self._tokens = context.tokens
         self._rollouts = rollouts
-        self._deployments = deployments
 
     def calls(self) -> list[Call]:
         """Return the calls that it answers."""
@@ -110,18 +103,18 @@ class Credentials:
         fields = {"Primary": "primaryKey", "Secondary": "secondaryKey"}
         field = fields.get(str(asked.get("keyType")))
         if field is None:
-            raise bad("keyType is one of Primary and Secondary.")
+            raise bad("keyType must be Primary or Secondary.")
         with self._rollouts.changing(name):
             documents, document = self._require(name)
             own = document[OWN]
             own["keys"][field] = checked_key(asked.get("keyValue")) or new_key()
             documents.change(name, **{OWN: own})
-            return self._deployments.done(request, name)
+            return self._rollouts.done(request, name)
 
     def _token(self, _request: Request, *, name: str, **_scope: str) -> Response:
         _, document = self._require(name)
         if not document.get("aadAuthEnabled"):
-            raise bad(f"{name} takes no tokens; update it with token_auth_enabled=True.")
+            raise bad(f"{name} does not accept tokens; update it with token_auth_enabled=True.")
         return json_response(self._tokens.issue(name))
 
     def _require(self, name: str) -> tuple[Documents, dict[str, Any]]:

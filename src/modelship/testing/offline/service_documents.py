@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.state import State
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.shapes import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from modelship.testing.offline.document_store import Store
 
 __all__ = [
     "OWN",
@@ -43,10 +46,9 @@ _KEY_LENGTH: Final = 32
 
 def base_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that the documents of all services share, for a requested service."""
-    defaults = {"kvTags": {}, "properties": {}, "description": ""}
     now = moment()
     return {
-        **{field: wanted.get(field) or default for field, default in defaults.items()},
+        **filled(wanted, {"kvTags": {}, "properties": {}, "description": ""}),
         **{flag: bool(wanted.get(flag)) for flag in ("authEnabled", "appInsightsEnabled")},
         **dict.fromkeys(("error", "scoringUri")),
         "id": wanted["name"],
@@ -122,11 +124,10 @@ def allowed_origins(document: Mapping[str, Any]) -> list[str]:
     return [each.strip() for each in str(listed).split(",") if each.strip()]
 
 
-def shown(
-    document: Mapping[str, Any], models: Iterable[Mapping[str, Any] | None]
-) -> dict[str, Any]:
-    """Return the part of a service that a client sees; `models` are the documents of its models."""
+def shown(document: Mapping[str, Any], store: Store) -> dict[str, Any]:
+    """Return the part of a service that a client sees, with its models from the store."""
     seen = {field: value for field, value in document.items() if field != OWN}
+    models = map(store.documents("models").get, model_ids(document))
     return {**seen, "models": [_shown_model(each) for each in models if each]}
 
 

@@ -11,7 +11,7 @@ from modelship.errors import InvalidNameError
 from modelship.targets.names import check_service_name
 from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.service_documents import model_ids
-from modelship.testing.offline.shapes import NUMBER, optional
+from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
 
 __all__ = [
-    "RESOURCES",
     "bad",
-    "check_changed",
-    "check_compute",
     "check_models",
+    "check_name",
     "check_named",
     "check_request",
     "checked_key",
@@ -35,9 +33,6 @@ __all__ = [
 _DEFAULT: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 
 _KEY: Final = re.compile(r"[!-~]{1,512}")
-
-RESOURCES: Final = {"cpu": optional(*NUMBER), "memoryInGB": optional(*NUMBER)}
-"""The schema of a request for a service."""
 
 _ASSET: Final = {"id": str, "url": str}
 _ENVIRONMENT: Final = {
@@ -52,6 +47,8 @@ _SHAPE: Final[dict[str, Any]] = {
     "description": optional(str),
     "location": optional(str),
     "keys": optional(dict),
+    "computeName": optional(str),
+    "namespace": optional(str),
     "containerResourceRequirements": optional(dict),
     "environmentImageRequest": optional(dict),
 }
@@ -77,8 +74,15 @@ def check_name(name: Any) -> None:
         raise bad(error.message) from None
 
 
-def check_named(wanted: Mapping[str, Any], shape: dict[str, Any]) -> None:
-    """Refuse a request with a name, keys and this shape, unless they are valid.
+def check_named(wanted: Mapping[str, Any], **fields: Any) -> None:
+    """Refuse a request for a service or an endpoint, unless its name, keys and shape are valid.
+
+    Parameters
+    ----------
+    wanted : Mapping[str, Any]
+        The request.
+    **fields
+        The shapes of further fields.
 
     Raises
     ------
@@ -86,38 +90,26 @@ def check_named(wanted: Mapping[str, Any], shape: dict[str, Any]) -> None:
         With the status and the message of the response.
     """
     check_name(wanted.get("name"))
-    check_shape(wanted, shape)
+    check_shape(wanted, _SHAPE | fields)
     for key in (wanted.get("keys") or {}).values():
         checked_key(key)
 
 
 def check_request(wanted: Mapping[str, Any]) -> None:
-    """Refuse an invalid request for a service, wherever it is to run.
+    """Refuse an invalid request for a service, or its document, wherever it runs.
 
     Raises
     ------
     RefusalError
         With the status and the message of the response.
     """
-    check_named(wanted, _SHAPE)
+    check_named(wanted)
     _check_image_request(wanted.get("environmentImageRequest"))
     asked = resources(wanted)
     if any(
         not isinstance(each, (int, float)) or not 0 < each < math.inf for each in asked.values()
     ):
         raise bad("containerResourceRequirements: cpu and memoryInGB must be numbers above 0.")
-
-
-def check_changed(document: Mapping[str, Any]) -> None:
-    """Refuse the document of a service that a change has made invalid.
-
-    Raises
-    ------
-    RefusalError
-        With the status and the message of the response.
-    """
-    check_shape(document, _SHAPE)
-    _check_image_request(document.get("environmentImageRequest"))
 
 
 def resources(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +168,7 @@ def checked_key(key: object) -> str:
     if not key:
         return ""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise bad("A key has 1 to 512 letters, digits or signs of ASCII, and no spaces.")
+        raise bad("A key must be 1 to 512 printable ASCII characters without spaces.")
     return key
 
 
@@ -194,30 +186,8 @@ def check_models(store: Store, wanted: Mapping[str, Any]) -> None:
         With the status and the message of the response.
     """
     for model_id in model_ids(wanted):
-        if store.documents("models").get(model_id) is None:
-            message = f"Model with id {model_id} not found in provided workspace."
-            raise RefusalError(404, "ModelNotFound", message)
-
-
-def check_compute(store: Store, wanted: Mapping[str, Any]) -> None:
-    """Refuse a request for a service on a Kubernetes cluster that does not exist.
-
-    Raises
-    ------
-    RefusalError
-        With the status and the message of the response.
-    """
-    name = wanted.get("computeName")
-    if not name:
-        raise RefusalError(400, "BadArgument", "The request names no compute target to deploy to.")
-    found = store.documents("computes").get(str(name))
-    if found is None:
-        message = f"There is no compute target {name}; create or attach a cluster of that name."
-        raise RefusalError(404, "ComputeNotFound", message)
-    kind = found["properties"]["computeType"]
-    if kind != "AKS":
-        message = f"The compute target {name} is of type {kind}; services run on AKS."
-        raise RefusalError(400, "BadArgument", message)
+        message = f"Model with id {model_id} not found in provided workspace."
+        store.documents("models").require(model_id, "ModelNotFound", message)
 
 
 def _apply(
@@ -239,9 +209,9 @@ def _apply(
 
 def _check_image_request(image: Any) -> None:
     if not isinstance(image, dict):
-        raise bad("environmentImageRequest is missing; images of your own are not run offline.")
+        raise bad("environmentImageRequest is missing; custom images cannot be run offline.")
     if not image.get("assets"):
-        raise bad("There is no scoring script; deployment without code is not run offline.")
+        raise bad("There is no scoring script; pass an InferenceConfig with one.")
     check_shape(image, _IMAGE_SHAPE)
     environment = image.get("environment") or {}
     check_shape(environment, _ENVIRONMENT)

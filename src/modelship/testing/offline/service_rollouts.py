@@ -11,28 +11,26 @@ from typing import TYPE_CHECKING, Any
 from modelship.errors import TargetUnavailableError
 from modelship.targets.state import State
 from modelship.testing.offline import deployment_failures as failures
+from modelship.testing.offline.addresses import Addresses
 from modelship.testing.offline.builds import Build, Builder
+from modelship.testing.offline.compute_docker import DockerContainers
+from modelship.testing.offline.compute_processes import ProcessContainers
 from modelship.testing.offline.deployment_failures import DeploymentFailure
+from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_containers import Containers, instance_of
-from modelship.testing.offline.service_documents import (
-    OWN,
-    completed,
-    key_of,
-)
+from modelship.testing.offline.service_documents import OWN, completed, key_of, resumed
 from modelship.testing.offline.unsimulated import remarks
 from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from werkzeug.wrappers import Request, Response
 
     from modelship.progress import Steps
     from modelship.targets.instance import Instance
-    from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.offline_context import Context
-    from modelship.testing.offline.operations import Operations
 
 __all__ = ["HEALTHY_WITHIN_S", "Rollouts"]
 
@@ -55,21 +53,22 @@ class Rollouts:
     ----------
     context : Context
         The state that the parts of the workspace share.
-    operations : Operations
-        The operations that clients follow.
+
+    Attributes
+    ----------
     compute : Compute
         Runs the containers.
-    addresses : Addresses
-        Route to the services.
     """
 
-    def __init__(
-        self, context: Context, *, operations: Operations, compute: Compute, addresses: Addresses
-    ) -> None:
-        self._services = context.store.documents("services")
-        self._containers = Containers(context.store, compute=compute, addresses=addresses)
-        self._builder = Builder(context.store, operations=operations, compute=compute)
-        self._operations = operations
+    def __init__(self, context: Context) -> None:
+        store = context.store
+        self.compute = _compute_of(context)
+        self._services = store.documents("services")
+        fronts = Fronts(key=context.front_key, listeners=context.listeners)
+        self._addresses = Addresses(store, fronts=fronts, tokens=context.tokens)
+        self._containers = Containers(store, compute=self.compute, addresses=self._addresses)
+        self._operations = context.operations
+        self._builder = Builder(store, operations=self._operations, compute=self.compute)
         self._faults = context.faults
         self._insights = context.insights
         self._location = context.identity.location
@@ -84,25 +83,47 @@ class Rollouts:
         """
         return self._locks.setdefault(name.partition(".")[0], threading.RLock())
 
-    def begin(self, name: str, *, operation: str) -> None:
-        """Deploy a service as its document says, in a thread."""
+    def begin(self, request: Request, name: str) -> Response:
+        """Start to deploy a service as its document says; respond with the operation to follow."""
+        operation = self._operations.begin(name)
         fault = self._faults.of_deployment(name)
-        self._change(name, operation=operation)
+        self._containers.note(name, operation=operation)
         self._begin(name, operation, stage=fault.stage if fault else "")
+        return self._operations.accepted(operation, request)
 
-    def restart(self, names: Iterable[str]) -> None:
-        """Restart services that ran before, and wait until each runs or has failed.
+    def done(self, request: Request, name: str) -> Response:
+        """Update the front of a service or endpoint; respond with an operation that has ended."""
+        self._addresses.renew(name)
+        operation = self._operations.begin(name)
+        self._operations.end(operation, "Succeeded")
+        return self._operations.accepted(operation, request)
 
-        Their documents still say that they are healthy, so that a restart that is interrupted is
-        repeated the next time.
+    def start(self) -> None:
+        """Restart all services that ran when the workspace was closed; wait until they run.
+
+        Whatever an earlier process left running is stopped first. A deployment in progress has
+        failed; an update in progress is undone. The documents of the others still say that they are
+        healthy, so that a restart that is interrupted is repeated the next time.
         """
-        for name in names:
-            self._begin(name, self._require(name)[OWN]["operation"], stage="")
+        error = failures.interrupted().error
+        for operation in self._operations.unfinished():
+            self._operations.end(operation, "Failed", error=error)
+        found = [resumed(each, error) for each in self._services.all()]
+        if found:
+            self.compute.stop_all()
+        for document in found:
+            self._services.put(key_of(document), document)
+        for document in found:
+            if document["state"] == State.HEALTHY:
+                self._begin(key_of(document), document[OWN]["operation"], stage="")
         self._workers.wait()
 
     def remove(self, name: str) -> None:
-        """Stop everything that runs for a service."""
+        """Cancel the deployment of a service, and stop everything that runs for it."""
         with self.changing(name):
+            document = self._services.get(name)
+            if document is not None:
+                self._operations.end(document[OWN]["operation"], "Cancelled")
             self._containers.remove(name)
 
     def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +134,7 @@ class Rollouts:
         if self._containers.is_starting(instance):
             return {**document, "state": str(State.TRANSITIONING)}  # it is being restarted
         try:
-            if not self._containers.has_ended(instance):
+            if not self.compute.ended(instance):
                 return document
             with self.changing(key := key_of(document)):
                 return self._note_end(key, instance)
@@ -129,11 +150,11 @@ class Rollouts:
         return noted + self._containers.log(name)
 
     def close(self) -> None:
-        """Stop everything that runs; the documents stay the same, so that it can start again."""
-        try:
+        """Stop everything that runs; :meth:`start` starts it again, as the documents say."""
+        with ExitStack() as stack:
+            stack.callback(self._addresses.close)
+            stack.callback(self.compute.close)
             self._workers.close()
-        finally:
-            self._containers.close()
 
     # --- one deployment -------------------------------------------------------------------
 
@@ -189,13 +210,13 @@ class Rollouts:
     def _await(self, name: str, operation: str, instance: Instance, stage: str) -> None:
         end = time.monotonic() + HEALTHY_WITHIN_S
         pause_s = _FIRST_PAUSE_S
-        while (state := self._containers.state(instance)) is not State.HEALTHY:
+        while (state := self.compute.observe(instance).state) is not State.HEALTHY:
             with self.changing(name):
                 self._require(name, operation)
                 if state is State.FAILED:
                     raise self._containers.why(name, instance)
             hangs = stage == "never-healthy"
-            injected = hangs and failures.MARK in self._containers.written(instance)
+            injected = hangs and failures.MARK in self.compute.logs(instance)
             if injected or time.monotonic() > end:
                 raise failures.timed_out()
             time.sleep(pause_s)
@@ -211,15 +232,15 @@ class Rollouts:
     def _fail(self, name: str, operation: str, failure: DeploymentFailure) -> None:
         with self.changing(name):
             try:
-                failure = failure.at(self._require(name, operation))
-                self._settle(name, state=failure.service_state, error=failure.error)
+                error = failure.error_at(self._require(name, operation))
+                self._settle(name, state=failure.service_state, error=error)
                 if failure.log:
                     self._containers.keep_log(name, failure.log)
-                _log.warning("the deployment of %s has failed: %s", name, failure)
+                _log.warning("the deployment of %s has failed: %s", name, error["message"])
             except (_OvertakenError, KeyError):
                 self._operations.end(operation, "Cancelled")
                 return
-        self._operations.end(operation, failure.operation_state, error=failure.error)
+        self._operations.end(operation, failure.operation_state, error=error)
 
     # --- what is written down -------------------------------------------------------------
 
@@ -227,8 +248,9 @@ class Rollouts:
         document = self._require(name)
         if instance_of(document[OWN].get("instance")) != instance:
             return document  # it was replaced just now
-        failure = self._containers.why(name, instance).at(document)
-        return self._services.change(name, state=failure.service_state, error=failure.error)
+        failure = self._containers.why(name, instance)
+        error = failure.error_at(document)
+        return self._services.change(name, state=failure.service_state, error=error)
 
     def _require(self, name: str, operation: str | None = None) -> dict[str, Any]:
         """Return a service's document; raise an error if another operation owns it now."""
@@ -247,13 +269,15 @@ class Rollouts:
             own = completed(self._require(name))
             self._services.change(name, **fields, updatedTime=moment(), **{OWN: own})
 
-    def _change(self, name: str, **fields: Any) -> None:
-        with self._services.lock:
-            own = self._require(name)[OWN]
-            self._services.change(name, **{OWN: own | fields})
-
     def _remarks(self, document: dict[str, Any]) -> list[str]:
         return [
             *remarks(document, location=self._location),
             *self._insights.remarks(document),
         ]
+
+
+def _compute_of(context: Context) -> Compute:
+    folder, key = context.store.folder, context.front_key
+    if context.compute == "docker":
+        return DockerContainers(folder, base_image=context.base_image, front_key=key)
+    return ProcessContainers(folder, front_key=key)

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.targets.logtail import last_lines
 from modelship.targets.state import State
-from modelship.testing.offline import deployment_failures as failures
-from modelship.testing.offline.addresses import Addresses
-from modelship.testing.offline.aks.endpoints import Endpoints
-from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.deployments import Deployments
-from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     json_object,
@@ -23,30 +17,26 @@ from modelship.testing.offline.json_exchange import (
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.operations import Operations
-from modelship.testing.offline.profiling.profiles import Profiles
-from modelship.testing.offline.service_checks import Checks
-from modelship.testing.offline.service_credentials import Credentials, ServiceTokens
+from modelship.testing.offline.service_checks import ENDPOINT, place_of
 from modelship.testing.offline.service_documents import (
     OWN,
     begun,
     fits,
-    key_of,
     model_ids,
-    resumed,
     shown,
     what_runs,
 )
-from modelship.testing.offline.service_places import ENDPOINT, place_of
 from modelship.testing.offline.service_requests import check_models
-from modelship.testing.offline.service_rollouts import HEALTHY_WITHIN_S, Rollouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.aks.endpoints import Endpoints
     from modelship.testing.offline.offline_context import Context
+    from modelship.testing.offline.service_checks import Checks
+    from modelship.testing.offline.service_rollouts import Rollouts
 
     _Answer = Callable[..., Response]
 
@@ -62,66 +52,28 @@ class Services:
     ----------
     context : Context
         The state that the parts of the workspace share.
+    rollouts : Rollouts
+        Starts and stops services.
+    endpoints : Endpoints
+        Answers in place of this where a name is that of an endpoint.
+    checks : Checks
+        Validates requests for services.
     """
 
-    def __init__(self, context: Context) -> None:
-        store = context.store
-        self._store = store
-        self._documents = store.documents("services")
-        self._nocode = NoCode(store)
+    def __init__(
+        self, context: Context, rollouts: Rollouts, *, endpoints: Endpoints, checks: Checks
+    ) -> None:
+        self._store = context.store
+        self._documents = context.store.documents("services")
+        self._nocode = NoCode(context.store)
         self._creating = threading.Lock()  # so that quota checks run one after the other
         self._location = context.identity.location
-        self._compute = Compute(
-            store.folder,
-            kind=context.compute,
-            base_image=context.base_image,
-            front_key=context.front_key,
-        )
-        tokens = ServiceTokens(key=context.identity.key_for("service tokens"))
-        fronts = Fronts(key=context.front_key, listeners=context.listeners)
-        self._addresses = Addresses(store, fronts=fronts, tokens=tokens)
-        self._operations = Operations(store, guard=context.guard)
-        self._rollouts = Rollouts(
-            context,
-            operations=self._operations,
-            compute=self._compute,
-            addresses=self._addresses,
-        )
-        self._add_routes(context, tokens)
-
-    def _add_routes(self, context: Context, tokens: ServiceTokens) -> None:
-        store, rollouts, operations = self._store, self._rollouts, self._operations
-        self._deployments = deployments = Deployments(
-            store.folder,
-            kind=context.compute,
-            operations=operations,
-            rollouts=rollouts,
-            addresses=self._addresses,
-        )
-        self._endpoints = Endpoints(
-            store,
-            rollouts=rollouts,
-            operations=operations,
-            deployments=deployments,
-            addresses=self._addresses,
-            nocode=self._nocode,
-        )
-        self._checks = Checks(context, endpoints=self._endpoints, nocode=self._nocode)
-        self._profiles = Profiles(
-            store,
-            operations=operations,
-            compute=self._compute,
-            deployments=deployments,
-            container=f"azureml-blobstore-{context.identity.workspace_id}",
-            front_key=context.front_key,
-            healthy_within_s=HEALTHY_WITHIN_S,
-        )
-        self._credentials = Credentials(
-            store, tokens=tokens, rollouts=rollouts, deployments=deployments
-        )
+        self._rollouts = rollouts
+        self._endpoints = endpoints
+        self._checks = checks
 
     def calls(self) -> list[Call]:
-        """Return the calls that the workspace answers."""
+        """Return the calls that it answers."""
         place = f"{MMS}/services"
         one = f"{place}/<name>"
         update, delete = self._endpoints.update, self._endpoints.delete
@@ -133,37 +85,7 @@ class Services:
             Call("services.delete", "DELETE", one, self._either(self._delete, delete)),
             Call("services.logs", "GET", f"{one}/logs", self._logs),
             Call("services.migrate", "POST", f"{place}/migrate", _refuse_migration),
-            *self._checks.calls(),
-            *self._profiles.calls(),
-            *self._credentials.calls(),
-            *self._operations.calls(),
         ]
-
-    def start(self) -> None:
-        """Restart all services that ran when the workspace was closed; wait until they run.
-
-        Whatever an earlier process left running is stopped first. A deployment in progress has
-        failed; an update in progress is undone.
-        """
-        error = failures.interrupted().error
-        for operation in self._operations.unfinished():
-            self._operations.end(operation, "Failed", error=error)
-        if not self._documents.all():
-            return
-        self._deployments.call_reaper()
-        self._compute.stop_all()
-        for document in self._documents.all():
-            self._documents.put(key_of(document), resumed(document, error))
-        healthy = [each for each in self._documents.all() if each["state"] == State.HEALTHY]
-        self._rollouts.restart(key_of(each) for each in healthy)
-
-    def close(self) -> None:
-        """Close the fronts and stop the containers; :meth:`start` starts them again."""
-        try:
-            self._rollouts.close()
-        finally:
-            self._addresses.close()
-            self._deployments.close()
 
     def _create(self, request: Request, **_scope: str) -> Response:
         wanted = self._nocode.completed(json_object(request))
@@ -174,13 +96,12 @@ class Services:
                 return self._endpoints.create(request, wanted)
             older = self._documents.get(name)
             if older is not None:
-                self._operations.end(older[OWN]["operation"], "Cancelled")
                 self._rollouts.remove(name)
             located = wanted | {"location": wanted.get("location") or self._location}
             document = place_of(wanted).new_document(located)
             document[OWN]["port"] = older[OWN]["port"] if older else None
             self._documents.put(name, document)
-            return self._deployments.begin(request, name)
+            return self._rollouts.begin(request, name)
 
     def _list(self, request: Request, **_scope: str) -> Response:
         services = [each for each in self._documents.all() if not each[OWN].get("endpoint")]
@@ -188,8 +109,10 @@ class Services:
         return json_response({"value": [self._shown(each) for each in found]})
 
     def _fits(self, request: Request, document: dict[str, Any]) -> bool:
-        models = self._endpoints.model_ids(document["name"]) or model_ids(document)
-        return fits(document, request.args, models=models)
+        return fits(document, request.args, models=self._models(document))
+
+    def _models(self, document: dict[str, Any]) -> list[str]:
+        return self._endpoints.model_ids(document["name"]) or model_ids(document)
 
     def _get(self, _request: Request, *, name: str, **_scope: str) -> Response:
         return json_response(self._shown(self._endpoints.get(name) or self._require(name)))
@@ -207,7 +130,7 @@ class Services:
         with self._rollouts.changing(name):
             document = self._require(name)
             if document["state"] == State.TRANSITIONING:
-                message = f"The service {name} is being deployed; it cannot be updated before."
+                message = f"The service {name} is being deployed; update it afterwards."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
             patch = self._nocode.completed_patch(json_patch(request))
             new = place_of(document).changed(document, patch)
@@ -215,16 +138,14 @@ class Services:
             new["updatedTime"] = moment()
             if what_runs(new) != what_runs(document):
                 self._documents.put(name, begun(new, before=document))
-                return self._deployments.begin(request, name)
+                return self._rollouts.begin(request, name)
             self._documents.put(name, new)
-            return self._deployments.done(request, name)
+            return self._rollouts.done(request, name)
 
     def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
         with self._rollouts.changing(name):
-            document = self._find(name)
-            if document is None:
+            if self._find(name) is None:
                 return json_response(None, status=204)
-            self._operations.end(document[OWN]["operation"], "Cancelled")
             self._rollouts.remove(name)
             self._documents.delete(name)
         return json_response({})
@@ -233,8 +154,8 @@ class Services:
         document = self._endpoints.get(name) or self._require(name)
         tail = request.args.get("tail", _MOST_LINES, type=int)
         if request.args.get("init", "").lower() == "true":
-            models = self._endpoints.model_ids(name) or model_ids(document)
-            log = "".join(f"[modelship] laid out the model {each}\n" for each in models)
+            models = self._models(document)
+            log = "".join(f"[modelship] copied the model {each}\n" for each in models)
         else:
             of_place = self._endpoints if document["computeType"] == ENDPOINT else self._rollouts
             log = of_place.logs(name)
@@ -244,9 +165,7 @@ class Services:
         """Return the part of a service or an endpoint that a client sees."""
         if document["computeType"] == ENDPOINT:
             return self._endpoints.shown(document)
-        document = self._rollouts.refresh(document)
-        models = self._store.documents("models")
-        return shown(document, [models.get(each) for each in model_ids(document)])
+        return shown(self._rollouts.refresh(document), self._store)
 
     def _require(self, name: str) -> dict[str, Any]:
         document = self._find(name)
@@ -260,5 +179,7 @@ class Services:
 
 
 def _refuse_migration(_request: Request, **_scope: str) -> Response:
-    message = "An offline workspace migrates no services; deploy them anew to the other compute."
+    message = (
+        "An offline workspace does not migrate services; deploy them again to the other compute."
+    )
     raise RefusalError(501, "MigrationNotSupported", message)

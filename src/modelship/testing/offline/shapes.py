@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["NUMBER", "mismatch", "optional"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NUMBER", "filled", "mismatch", "optional"]
 
 NUMBER: Final = (int, float)
 
@@ -12,6 +15,11 @@ NUMBER: Final = (int, float)
 def optional(*types: type) -> tuple[type, ...]:
     """Return the shape of a value that has one of these types, is null, or is missing."""
     return (*types, type(None))
+
+
+def filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given value of each field, or else its default."""
+    return {field: given.get(field) or default for field, default in defaults.items()}
 
 
 def mismatch(found: object, shape: Any, *, at: str = "the body") -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import EnvironmentSpecError
+from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.shapes import mismatch
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _SDK_PYTHON: Final = "3.10.18"
 _RELEASE = re.compile(r"\s*python\s*=?=?\s*(\d+\.\d+\.\d+)\s*")
 
 _SERVERS = re.compile(r"(azureml-defaults|azureml-inference-server-http)(?![\w-])", re.IGNORECASE)
+_OF_THIS_MACHINE: Final = "Packages come from the index that this machine is configured for."
 # They set where packages come from; here that is set by this machine's own configuration.
 _INDEX = re.compile(r"\s*(--find-links|--extra-index-url|--index-url|--trusted-host|-f|-i)\b")
 
@@ -33,14 +35,13 @@ class Specification:
         The content of a conda environment file.
     has_server : bool
         Whether it contains Azure ML's inference server, which Azure ML requires.
-    dropped : tuple[str, ...]
-        The pip options that were dropped: this machine's configuration sets where packages come
-        from.
+    notes : tuple[str, ...]
+        A sentence for each difference between a build here and one on Azure.
     """
 
     conda: Mapping[str, Any]
     has_server: bool
-    dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_request(cls, request: Mapping[str, Any]) -> Specification:
@@ -56,19 +57,20 @@ class Specification:
         python, docker = environment.get("python") or {}, environment.get("docker") or {}
         if docker.get("baseDockerfile") or docker.get("buildContext"):
             advice = "List its packages in a conda file, for Environment.from_conda_specification."
-            raise EnvironmentSpecError(name, "its own Dockerfile is not built offline.", advice)
+            raise EnvironmentSpecError(name, "a custom Dockerfile cannot be built offline.", advice)
         if python.get("userManagedDependencies"):
-            problem = "its packages are those of a base image, which is not here offline."
+            problem = "its packages are those of a base image, which is not available offline."
             advice = "List them: python.user_managed_dependencies = False, and a conda file."
             raise EnvironmentSpecError(name, problem, advice)
         conda = python.get("condaDependencies") or {
             "dependencies": [f"python={_SDK_PYTHON}", {"pip": ["azureml-defaults"]}]
         }
         if place := _misplaced(conda):
-            raise EnvironmentSpecError(name, f"{place} in it is not what conda takes.")
+            raise EnvironmentSpecError(name, f"{place} is not valid in a conda file.")
         kept, dropped = _without_index_options(conda)
         has_stack = bool(environment.get("inferencingStackVersion"))
-        return cls(kept, has_stack or _names_server(kept), dropped)
+        left_out = (f"Skipped: {each}. {_OF_THIS_MACHINE}" for each in dropped)
+        return cls(kept, has_stack or _names_server(kept), (*notes(request), *left_out))
 
     @property
     def python_release(self) -> str:

@@ -35,17 +35,17 @@ def _of_all(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_container_instances(document: Mapping[str, Any], location: str) -> Iterator[str]:
     if document["sslEnabled"]:
-        yield "ssl_enabled: the service speaks HTTP, and its certificate is not used."
+        yield "ssl_enabled: the service uses HTTP; its certificate is not used."
     if document.get("cname"):
         yield f"ssl_cname: the service is not at {document['cname']}, but on 127.0.0.1."
     if document.get("dnsNameLabel"):
-        yield f"dns_name_label: {document['dnsNameLabel']} gets no name in DNS."
+        yield f"dns_name_label: {document['dnsNameLabel']} is not registered in DNS."
     if document["location"] != location:
         yield f"location: the service runs on this machine, and not in {document['location']}."
     if document.get("encryptionProperties"):
-        yield "cmk_key_name: nothing is encrypted with a key of yours."
+        yield "cmk_key_name: nothing is encrypted with your key."
     if document.get("vnetConfiguration"):
-        yield "vnet_name: the service is in no virtual network, but on 127.0.0.1."
+        yield "vnet_name: the service is not in a virtual network, but on 127.0.0.1."
 
 
 def _of_kubernetes(document: Mapping[str, Any], _location: str) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _of_kubernetes(document: Mapping[str, Any], _location: str) -> Iterator[str]
     if document["livenessProbeRequirements"] != PROBE:
         yield "liveness probes: a container is healthy once it answers, and is never restarted."
     if document["containerResourceRequirements"]["gpu"]:
-        yield "gpu_cores: no GPU is set apart for the service."
+        yield "gpu_cores: no GPU is reserved for the service."
     if document["namespace"]:
         yield f"namespace: this machine has no namespace {document['namespace']}."
     if document.get("storageInitEnabled") is not None:

@@ -7,29 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.json_exchange import check_shape
 from modelship.testing.offline.routes import Limits
-from modelship.testing.offline.service_documents import base_document
-from modelship.testing.offline.service_requests import (
-    bad,
-    check_changed,
-    check_request,
-    patched,
-    resources,
-)
-from modelship.testing.offline.shapes import NUMBER, optional
+from modelship.testing.offline.service_places import Place
+from modelship.testing.offline.service_requests import bad, resources
+from modelship.testing.offline.shapes import NUMBER, filled, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = [
-    "OF_VERSIONS",
-    "changed",
-    "check",
-    "check_doors",
-    "doors",
-    "limits_of",
-    "new_document",
-    "settled",
-]
+__all__ = ["AKS", "OF_VERSIONS", "PROBE", "Kubernetes", "check_doors", "doors", "limits_of"]
 
 # The defaults of AksWebservice.deploy_configuration().
 _AUTOSCALER: Final = {
@@ -55,12 +40,11 @@ _NUMBERS: Final = {
 _LIMITS: Final = ("cpuLimit", "memoryInGBLimit", "gpu")
 _RESOURCES: Final = ("cpu", "memoryInGB", *_LIMITS)
 _NAMES: Final = ("computeName", "namespace")
+_DOORS: Final = ("authEnabled", "aadAuthEnabled")
 _OBJECTS: Final = ("autoScaler", "livenessProbeRequirements", "dataCollection")
 _SHAPE: Final = {
     **dict.fromkeys((*_NUMBERS, "numReplicas"), optional(*NUMBER)),
-    **dict.fromkeys(_NAMES, optional(str)),
     **dict.fromkeys(_OBJECTS, optional(dict)),
-    "containerResourceRequirements": optional(dict),
 }
 
 OF_VERSIONS: Final = frozenset(
@@ -71,106 +55,63 @@ OF_VERSIONS: Final = frozenset(
 )
 """The fields that can change, of a service and of a version of an endpoint."""
 
-_CHANGEABLE: Final = OF_VERSIONS | {
-    *("authEnabled", "aadAuthEnabled", "appInsightsEnabled", "namespace")
-}
 
+class Kubernetes(Place):
+    """A Kubernetes cluster."""
 
-def check(wanted: Mapping[str, Any]) -> None:
-    """Refuse an invalid request for a service.
-
-    Raises
-    ------
-    RefusalError
-        With the status and the message of the response.
-    """
-    check_request(wanted)
-    _check_settings(wanted)
-
-
-def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a service that is about to be deployed.
-
-    Parameters
-    ----------
-    wanted : Mapping[str, Any]
-        The request.
-    """
-    as_given = (
-        *(*_NAMES, *_OBJECTS, *_NUMBERS),
+    name = "AKS"
+    kind = "a service on AKS"
+    given = (
+        *(*_NAMES, *_OBJECTS, *_NUMBERS, *_DOORS),
         *("containerResourceRequirements", "numReplicas", "storageInitEnabled"),
     )
-    document = {
-        **base_document(wanted),
-        **{field: wanted.get(field) for field in as_given},
-        **doors(wanted),
-        "computeType": "AKS",
-    }
-    return settled(document)
+
+    def changed(
+        self, document: Mapping[str, Any], patch: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        paths = {each["path"] for each in patch}
+        if "/numReplicas" in paths and "/autoScaler/autoscaleEnabled" not in paths:
+            # A fixed number replaces autoscaling.
+            patch = [*patch, {"op": "remove", "path": "/autoScaler"}]
+        return super().changed(document, patch)
+
+    def _check_settings(self, wanted: Mapping[str, Any]) -> None:
+        check_shape(wanted, _SHAPE)
+        for name, value in _numbers(wanted):
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not is_number or not 0 < value < math.inf:
+                raise bad(f"{name} is {value!r}; it must be a number above 0.")
+        asked = wanted.get("containerResourceRequirements") or {}
+        for name, limit in (("cpu", "cpuLimit"), ("memoryInGB", "memoryInGBLimit")):
+            if (asked.get(limit) or math.inf) < (asked.get(name) or 0):
+                raise bad(f"{limit} is {asked[limit]:g}, below the {asked[name]:g} of {name}.")
+        check_doors(wanted)
+
+    def _settled(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        collection = document.get("dataCollection") or {}
+        asked = document.get("containerResourceRequirements") or {}
+        probe = document.get("livenessProbeRequirements") or {}
+        return {
+            **document,
+            **doors(document),
+            **filled(document, _NUMBERS),
+            **_replication(document),
+            "containerResourceRequirements": {
+                **resources(document),
+                **{field: asked.get(field) for field in _LIMITS},
+            },
+            "livenessProbeRequirements": filled(probe, PROBE),
+            "dataCollection": {
+                field: bool(collection.get(field))
+                for field in ("eventHubEnabled", "storageEnabled")
+            },
+        }
 
 
-def settled(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with defaults for everything that is not set.
-
-    A service has either a number of replicas or an autoscaler.
-    """
-    scaler = document.get("autoScaler") or {}
-    collection = document.get("dataCollection") or {}
-    asked = document.get("containerResourceRequirements") or {}
-    count = document.get("numReplicas")
-    is_scaled = bool(scaler.get("autoscaleEnabled", not count))
-    scaled = _filled(scaler, _AUTOSCALER)
-    scaled["maxReplicas"] = max(scaled["minReplicas"], scaled["maxReplicas"])
-    return {
-        **document,
-        **_filled(document, _NUMBERS),
-        "autoScaler": {
-            "autoscaleEnabled": is_scaled,
-            **(scaled if is_scaled else dict.fromkeys(_AUTOSCALER)),
-        },
-        "numReplicas": None if is_scaled else count or 1,
-        "containerResourceRequirements": {
-            **resources(document),
-            **{field: asked.get(field) for field in _LIMITS},
-        },
-        "livenessProbeRequirements": _filled(
-            document.get("livenessProbeRequirements") or {}, PROBE
-        ),
-        "dataCollection": {
-            field: bool(collection.get(field)) for field in ("eventHubEnabled", "storageEnabled")
-        },
-    }
-
-
-def changed(
-    document: Mapping[str, Any],
-    patch: Sequence[Mapping[str, Any]],
-    *,
-    changeable: frozenset[str] = _CHANGEABLE,
-) -> dict[str, Any]:
-    """Return the document of a service with a JSON patch (RFC 6902) applied.
-
-    Parameters
-    ----------
-    document : Mapping[str, Any]
-        The current document.
-    patch : Sequence[Mapping[str, Any]]
-        The operations.
-    changeable : frozenset[str]
-        The fields that may change.
-
-    Raises
-    ------
-    RefusalError
-        If the patch changes a field that cannot be changed.
-    """
-    new = patched(document, patch, changeable=changeable, kind="a service on AKS")
-    check_changed(new)
-    _check_settings(new)
-    paths = {each["path"] for each in patch}
-    if "/numReplicas" in paths and "/autoScaler/autoscaleEnabled" not in paths:
-        new["autoScaler"] = None  # a fixed number replaces autoscaling
-    return settled(new)
+AKS: Final = Kubernetes(
+    OF_VERSIONS | {*_DOORS, "appInsightsEnabled", "namespace"},
+)
+"""Kubernetes, for services that are not versions of an endpoint."""
 
 
 def limits_of(document: Mapping[str, Any]) -> Limits:
@@ -210,21 +151,15 @@ def doors(wanted: Mapping[str, Any]) -> dict[str, bool]:
     }
 
 
-def _filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: given.get(field) or default for field, default in defaults.items()}
-
-
-def _check_settings(wanted: Mapping[str, Any]) -> None:
-    check_shape(wanted, _SHAPE)
-    for name, value in _numbers(wanted):
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not 0 < value < math.inf:
-            raise bad(f"{name} is {value!r}; it must be a number above 0.")
-    asked = wanted.get("containerResourceRequirements") or {}
-    for name, limit in (("cpu", "cpuLimit"), ("memoryInGB", "memoryInGBLimit")):
-        if (asked.get(limit) or math.inf) < (asked.get(name) or 0):
-            raise bad(f"{limit} is {asked[limit]:g}, below the {asked[name]:g} of {name}.")
-    check_doors(wanted)
+def _replication(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the number of replicas of a service, or its autoscaler: it has one of them."""
+    scaler, count = document.get("autoScaler") or {}, document.get("numReplicas")
+    if not scaler.get("autoscaleEnabled", not count):
+        off = {"autoscaleEnabled": False, **dict.fromkeys(_AUTOSCALER)}
+        return {"autoScaler": off, "numReplicas": count or 1}
+    scaled = filled(scaler, _AUTOSCALER)
+    scaled["maxReplicas"] = max(scaled["minReplicas"], scaled["maxReplicas"])
+    return {"autoScaler": {"autoscaleEnabled": True, **scaled}, "numReplicas": None}
 
 
 def _numbers(wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

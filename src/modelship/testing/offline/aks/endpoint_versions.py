@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.aks import aks_services
+from modelship.testing.offline.aks.aks_services import OF_VERSIONS, Kubernetes
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import OWN
 from modelship.testing.offline.service_requests import bad, check_name
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["changed_versions", "check_version", "new_version", "of_endpoint", "shares"]
 
-_OWN_FIELDS: Final = frozenset({"trafficPercentile", "isDefault", "type"})
-_CHANGEABLE: Final = aks_services.OF_VERSIONS | _OWN_FIELDS
+_VERSIONS: Final = Kubernetes(OF_VERSIONS | {"trafficPercentile", "isDefault", "type"})
 _PREFIX: Final = "/versions/"
 _ALL: Final = 100  # of the requests, in percent
 
@@ -43,8 +42,8 @@ def check_version(name: Any, wanted: Any) -> None:
     """
     check_name(name)
     if not isinstance(wanted, dict):
-        raise bad(f"The version {name} is described by an object.")
-    aks_services.check(wanted | {"name": name})
+        raise bad(f"The version {name} must be a JSON object.")
+    _VERSIONS.check(wanted | {"name": name})
     _check_traffic([wanted])
 
 
@@ -64,7 +63,7 @@ def new_version(
     is_first : bool
         Whether the endpoint has no other version; then it is the default one, and the control.
     """
-    document = aks_services.new_document(dict(wanted) | {"name": name})
+    document = _VERSIONS.new_document(dict(wanted) | {"name": name})
     document[OWN]["endpoint"] = endpoint["name"]
     is_control = is_first or wanted.get("type") == "Control"
     shared = ("computeName", "namespace", "authEnabled", "aadAuthEnabled", "appInsightsEnabled")
@@ -121,7 +120,7 @@ def _with_default(versions: dict[str, dict[str, Any]]) -> dict[str, dict[str, An
 def _changed(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     if change["path"] == "/tags":  # for versions the SDK says tags, not kvTags as elsewhere
         change = {**change, "path": "/kvTags"}
-    return aks_services.changed(document, [change], changeable=_CHANGEABLE)
+    return _VERSIONS.changed(document, [change])
 
 
 def _added(
@@ -152,8 +151,8 @@ def _check_traffic(versions: Iterable[Mapping[str, Any]]) -> None:
             raise bad(f"trafficPercentile is {share!r}; it must be a number from 0 to {_ALL}.")
     if (total := sum(map(_share, found))) > _ALL:
         raise bad(
-            f"The traffic of the versions adds up to {total:g} %, and to no more than {_ALL} % it "
-            "may: lower that of another version first."
+            f"The traffic of the versions adds up to {total:g} %; the maximum is {_ALL} %. "
+            "Reduce that of another version first."
         )
 
 

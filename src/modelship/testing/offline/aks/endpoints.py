@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.state import State
@@ -15,6 +14,7 @@ from modelship.testing.offline.aks.endpoint_versions import (
 )
 from modelship.testing.offline.json_exchange import RefusalError, json_patch, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.service_documents import (
     OWN,
     base_document,
@@ -25,69 +25,38 @@ from modelship.testing.offline.service_documents import (
     what_runs,
 )
 from modelship.testing.offline.service_requests import bad, check_models, check_named, patched
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.addresses import Addresses
-    from modelship.testing.offline.deployments import Deployments
-    from modelship.testing.offline.document_store import Documents, Store
-    from modelship.testing.offline.nocode.no_code import NoCode
-    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.service_rollouts import Rollouts
 
 __all__ = ["Endpoints"]
 
-_SHAPE: Final = {
-    "versions": dict,
-    "kvTags": optional(dict),
-    "properties": optional(dict),
-    "description": optional(str),
-    "computeName": optional(str),
-    "namespace": optional(str),
-    "keys": optional(dict),
-}
 _FLAGS: Final = ("authEnabled", "aadAuthEnabled", "appInsightsEnabled")
 _CHANGEABLE: Final = frozenset({"kvTags", "description", "properties", *_FLAGS})
 
 
-@dataclass(frozen=True)
 class Endpoints:
     """The endpoints of a workspace. Each version of one is a running service.
 
     Parameters
     ----------
-    store : Store
-        Keeps them.
+    context : Context
+        The state that the parts of the workspace share.
     rollouts : Rollouts
         Starts versions.
-    operations : Operations
-        The operations that clients follow.
-    deployments : Deployments
-        Begins deployments.
-    addresses : Addresses
-        Route to the versions.
-    nocode : NoCode
-        Completes requests that only name a model.
     """
 
-    store: Store
-    rollouts: Rollouts
-    operations: Operations
-    deployments: Deployments
-    addresses: Addresses
-    nocode: NoCode
-
-    @property
-    def _documents(self) -> Documents:
-        return self.store.documents("endpoints")
-
-    @property
-    def _services(self) -> Documents:
-        return self.store.documents("services")
+    def __init__(self, context: Context, rollouts: Rollouts) -> None:
+        self._store = context.store
+        self._documents = context.store.documents("endpoints")
+        self._services = context.store.documents("services")
+        self._nocode = NoCode(context.store)
+        self._rollouts = rollouts
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return the document of an endpoint, or None."""
@@ -105,12 +74,12 @@ class Endpoints:
         RefusalError
             With the status and the message of the response.
         """
-        check_named(wanted, _SHAPE)
+        check_named(wanted, versions=dict)
         if len(wanted["versions"]) != 1:
             raise bad("An endpoint is created with one version; create_version() adds others.")
         for name, version in wanted["versions"].items():
             check_version(name, self._completed(version))
-            check_models(self.store, version)
+            check_models(self._store, version)
         check_doors(wanted)
 
     def create(self, request: Request, wanted: Mapping[str, Any]) -> Response:
@@ -125,15 +94,15 @@ class Endpoints:
         ((version, asked),) = wanted["versions"].items()
         first = new_version(document, version, self._completed(asked), is_first=True)
         self._services.put(key_of(first), first)
-        return self.deployments.begin(request, key_of(first))
+        return self._rollouts.begin(request, key_of(first))
 
     def update(self, request: Request, *, name: str, **_scope: str) -> Response:
         """Change an endpoint or its versions: the whole request or nothing."""
-        with self.rollouts.changing(name):
+        with self._rollouts.changing(name):
             document = self._require(name)
             versions = self._versions(name)
             if any(each["state"] == State.TRANSITIONING for each in versions.values()):
-                message = f"A version of {name} is being deployed; it cannot be updated before."
+                message = f"A version of {name} is being deployed; update it afterwards."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
             patch = [self._completed_change(each) for each in json_patch(request)]
             changed = patched(
@@ -143,22 +112,24 @@ class Endpoints:
             new = changed_versions(changed, versions, patch)
             to_deploy = [name for name in new if _differs(new[name], versions.get(name))]
             if len(to_deploy) > 1:
-                raise bad("What runs can be changed of one version at a time.")
+                raise bad(
+                    "The code, models and resources of only one version can be changed at a time."
+                )
             for each in new.values():
-                check_models(self.store, each)
+                check_models(self._store, each)
             self._documents.put(name, changed | {"updatedTime": moment()})
             return self._apply(request, name, versions, new, to_deploy)
 
     def delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
         """Delete an endpoint with all its versions."""
-        with self.rollouts.changing(name):
+        with self._rollouts.changing(name):
             self._remove(name)
         return json_response({})
 
     def logs(self, name: str) -> str:
         """Return the output of the containers of all versions, one after the other."""
         return "".join(
-            f"--- version {version} ---\n{self.rollouts.logs(key_of(document))}\n"
+            f"--- version {version} ---\n{self._rollouts.logs(key_of(document))}\n"
             for version, document in self._versions(name).items()
         )
 
@@ -168,9 +139,8 @@ class Endpoints:
 
     def shown(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return the part of an endpoint, and of its versions, that a client sees."""
-        models = self.store.documents("models")
         found = {
-            name: self.rollouts.refresh(each)
+            name: self._rollouts.refresh(each)
             for name, each in self._versions(document["name"]).items()
         }
         addresses = [each["scoringUri"] for each in found.values() if each["scoringUri"]]
@@ -182,8 +152,7 @@ class Endpoints:
             "error": errors[0] if errors else None,
             "scoringUri": addresses[0] if addresses else None,
             "versions": {
-                name: shown({**each, **doors}, [models.get(model) for model in model_ids(each)])
-                for name, each in found.items()
+                name: shown({**each, **doors}, self._store) for name, each in found.items()
             },
         }
 
@@ -201,18 +170,17 @@ class Endpoints:
             now = begun(document, before=old.get(version)) if version in to_deploy else document
             self._services.put(key_of(document), now | {"updatedTime": moment()})
         if to_deploy:
-            return self.deployments.begin(request, key_of(new[to_deploy[0]]))
-        return self.deployments.done(request, name)
+            return self._rollouts.begin(request, key_of(new[to_deploy[0]]))
+        return self._rollouts.done(request, name)
 
     def _remove(self, name: str) -> None:
         for version in self._versions(name).values():
             self._remove_version(version)
-        self.addresses.shut(name)
+        self._rollouts.remove(name)  # its address
         self._documents.delete(name)
 
     def _remove_version(self, document: Mapping[str, Any]) -> None:
-        self.operations.end(document[OWN]["operation"], "Cancelled")
-        self.rollouts.remove(key_of(document))
+        self._rollouts.remove(key_of(document))
         self._services.delete(key_of(document))
 
     def _versions(self, name: str) -> dict[str, dict[str, Any]]:
@@ -221,7 +189,7 @@ class Endpoints:
         return {each["name"]: each for each in sorted(found, key=lambda each: each["createdTime"])}
 
     def _completed(self, version: Any) -> Any:
-        return self.nocode.completed(version) if isinstance(version, dict) else version
+        return self._nocode.completed(version) if isinstance(version, dict) else version
 
     def _completed_change(self, change: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a change to an endpoint, with its request for a version completed, if any."""
@@ -231,7 +199,7 @@ class Endpoints:
         if len(parts) == 2:
             return {**change, "value": self._completed(change.get("value"))}
         within = {**change, "path": f"/{'/'.join(parts[2:])}"}
-        return {**self.nocode.completed_patch([within])[0], "path": change["path"]}
+        return {**self._nocode.completed_patch([within])[0], "path": change["path"]}
 
     def _require(self, name: str) -> dict[str, Any]:
         message = f"Service with name {name} not found."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from modelship.errors import ModelshipError
 from modelship.sources import Model
 from modelship.sources.formats import FORMATS
 from modelship.testing.offline.artifacts import artifact_files
+from modelship.testing.offline.images import link_or_copy
 from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import optional
 
@@ -143,7 +143,7 @@ class NoCode:
             raise _refusal(document, f"it has {len(files)} files, and one is expected.")
         [(path, file)] = files.items()
         place = folder / Path(path).name
-        _link(file, place)
+        link_or_copy(file, place)
         model = Model.read(place, name=document["name"])
         if model.format not in framework.formats:
             wanted = " or ".join(framework.formats)
@@ -214,10 +214,3 @@ def _refusal(document: Mapping[str, Any], problem: str) -> RefusalError:
         "Write a score.py, and pass an InferenceConfig."
     )
     return RefusalError(400, "NoCodeDeploymentNotSupported", message)
-
-
-def _link(file: Path, place: Path) -> None:
-    try:
-        os.link(file, place)
-    except OSError:  # on another disk, or on one without links
-        shutil.copyfile(file, place)

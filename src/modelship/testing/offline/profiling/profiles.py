@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
@@ -21,16 +20,15 @@ from modelship.testing.offline.operations import ENDED
 from modelship.testing.offline.profiling.measuring import measure
 from modelship.testing.offline.profiling.profile_rows import rows_of
 from modelship.testing.offline.service_requests import check_models, check_request
+from modelship.testing.offline.service_rollouts import HEALTHY_WITHIN_S
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.targets.instance import Instance
-    from modelship.testing.offline.compute import Compute
-    from modelship.testing.offline.deployments import Deployments
-    from modelship.testing.offline.document_store import Documents, Store
-    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.profiling.measuring import Measured
+    from modelship.testing.offline.service_rollouts import Rollouts
 
 __all__ = ["Profiles"]
 
@@ -38,40 +36,29 @@ _LARGEST: Final = {"cpu": 3.5, "memoryInGB": 15.0}  # the defaults of a profile
 _PLACE: Final = f"{MMS}/profiles"
 _PAUSE_S: Final = 0.1
 _NEEDS_PROCESSES: Final = (
-    "An offline workspace whose services are containers measures no profiles: open it with "
+    "An offline workspace whose services are containers cannot measure profiles: open it with "
     "compute='process'."
 )
 
 
-@dataclass(frozen=True, repr=False)
 class Profiles:
     """The profiles of a workspace.
 
     Parameters
     ----------
-    store : Store
-        Stores them, the models and the datasets.
-    operations : Operations
-        The operations that clients follow.
-    compute : Compute
-        Runs the containers.
-    deployments : Deployments
-        Ensures that they end with the workspace.
-    container : str
-        The storage container of the first datastore.
-    front_key : str
-        The key that the containers require.
-    healthy_within_s : float
-        How long a container may take to become healthy.
+    context : Context
+        The state that the parts of the workspace share.
+    rollouts : Rollouts
+        Has what runs the containers.
     """
 
-    store: Store
-    operations: Operations
-    compute: Compute
-    deployments: Deployments
-    container: str
-    front_key: str
-    healthy_within_s: float
+    def __init__(self, context: Context, rollouts: Rollouts) -> None:
+        self._store = context.store
+        self._documents = context.store.documents("profiles")
+        self._operations = context.operations
+        self._compute = rollouts.compute
+        self._front_key = context.front_key
+        self._container = f"azureml-blobstore-{context.identity.workspace_id}"
 
     def calls(self) -> list[Call]:
         """Return the calls that it answers."""
@@ -82,21 +69,20 @@ class Profiles:
 
     def _create(self, request: Request, **_scope: str) -> Response:
         wanted = json_object(request, {"name": str, "inputDatasetId": str})
-        if not self.compute.can_be_measured:
+        if not self._compute.can_be_measured:
             raise RefusalError(400, "NotInOfflineWorkspace", _NEEDS_PROCESSES)
         resources = _LARGEST | (wanted.get("containerResourceRequirements") or {})
         wanted = wanted | {"containerResourceRequirements": resources}
         check_request(wanted)
-        check_models(self.store, wanted)
+        check_models(self._store, wanted)
         name = wanted["name"]
-        operation = self.operations.begin(name, kind="Profile")
+        operation = self._operations.begin(name, kind="Profile")
         document = _document(wanted, operation)
         rows = self._rows(wanted["inputDatasetId"])
         self._documents.put(name, document)
-        self.deployments.call_reaper()
         arguments = (document, rows, operation)
         threading.Thread(target=self._run, args=arguments, name="profile", daemon=True).start()
-        return self.operations.accepted(operation, request)
+        return self._operations.accepted(operation, request)
 
     def _list(self, request: Request, **_scope: str) -> Response:
         name = request.args.get("name")
@@ -110,21 +96,17 @@ class Profiles:
     def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
         """Return what a client sees; one that the end of the workspace interrupted has failed."""
         operation = document["operation"]
-        if document["state"] not in ENDED and self.operations.state(operation) in ENDED:
+        if document["state"] not in ENDED and self._operations.state(operation) in ENDED:
             document = document | {"state": "Failed", "error": failures.interrupted().error}
         if document["state"] != "Failed":
             return document
-        return document | {"errorLogsUri": self.operations.log_address(operation, request)}
+        return document | {"errorLogsUri": self._operations.log_address(operation, request)}
 
     def _rows(self, dataset_id: str) -> list[str]:
         message = f"There is no dataset with the id {dataset_id}."
-        datasets = self.store.documents("saved-datasets")
+        datasets = self._store.documents("saved-datasets")
         dataset = datasets.require(dataset_id, "DatasetNotFound", message)
-        return rows_of(dataset, self.store, container=self.container)
-
-    @property
-    def _documents(self) -> Documents:
-        return self.store.documents("profiles")
+        return rows_of(dataset, self._store, container=self._container)
 
     def _run(self, document: dict[str, Any], rows: list[str], operation: str) -> None:
         name = document["name"]
@@ -148,42 +130,44 @@ class Profiles:
         with self._documents.lock:
             if (self._documents.get(name) or {}).get("operation") == operation:  # not a newer one
                 self._documents.change(name, state=state, **problem, **fields)
-        self.operations.end(operation, state, error=error)
+        self._operations.end(operation, state, error=error)
 
     def _measure(self, document: dict[str, Any], rows: list[str], operation: str) -> Measured:
         name = document["name"]
-        self.operations.step(operation, "BuildImage", "Building image.")
+        self._operations.step(operation, "BuildImage", "Building image.")
         with ExitStack() as stack:
             build = Build.of(document, operation=operation, stage="", stack=stack)
-            builder = Builder(self.store, operations=self.operations, compute=self.compute)
+            builder = Builder(self._store, operations=self._operations, compute=self._compute)
             image = builder.build(build)
             if image is None:
-                raise failures.never_started("The environment has no inference server in it.")
+                raise failures.never_started(
+                    "The environment does not contain an inference server."
+                )
             try:
-                instance = self.compute.start(name, image, build.steps)
+                instance = self._compute.run(name, image, build.steps)
             except (ModelshipError, TimeoutError) as error:
                 raise failures.never_started(str(error)) from error
         try:
             self._await(name, instance, document)
-            self.operations.step(operation, "DeployService", f"Sending {len(rows)} requests.")
+            self._operations.step(operation, "DeployService", f"Sending {len(rows)} requests.")
             return measure(
                 instance.scoring_uri,
                 rows,
-                headers={"Content-Type": "application/json", "X-MODELSHIP-FRONT": self.front_key},
-                usage=lambda: self.compute.usage(instance),
+                headers={"Content-Type": "application/json", "X-MODELSHIP-FRONT": self._front_key},
+                usage=lambda: self._compute.usage(instance),
             )
         finally:
-            self.operations.write(operation, self.compute.logs(instance))
-            self.compute.stop(instance)
+            self._operations.write(operation, self._compute.logs(instance))
+            self._compute.stop(instance)
 
     def _await(self, name: str, instance: Instance, document: dict[str, Any]) -> None:
-        end = time.monotonic() + self.healthy_within_s
-        while (state := self.compute.state(instance)) is not State.HEALTHY:
-            if state is State.FAILED and self.compute.ran_out_of_memory(instance):
+        end = time.monotonic() + HEALTHY_WITHIN_S
+        while (state := self._compute.observe(instance).state) is not State.HEALTHY:
+            if state is State.FAILED and self._compute.ran_out_of_memory(instance):
                 memory_gb = document["containerResourceRequirements"]["memoryInGB"]
                 raise failures.out_of_memory(name, memory_gb=memory_gb)
             if state is State.FAILED:
-                raise failures.crashed(name, self.compute.logs(instance))
+                raise failures.crashed(name, self._compute.logs(instance))
             if time.monotonic() > end:
                 raise failures.timed_out()
             time.sleep(_PAUSE_S)

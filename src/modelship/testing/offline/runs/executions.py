@@ -10,13 +10,12 @@ import re
 import shlex
 import sys
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.clusters import most_nodes
+from modelship.testing.offline.computes import most_nodes
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import (
     RefusalError,
@@ -33,8 +32,7 @@ from modelship.testing.offline.shapes import optional
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.request_guard import Guard
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.runs.experiments import Experiments
     from modelship.testing.offline.runs.jobs import Jobs
     from modelship.testing.offline.runs.run_records import Records
@@ -70,16 +68,13 @@ if answer.status >= 300:
 """
 
 
-@dataclass(frozen=True)
 class Executions:
     """Accepts scripts, and runs them.
 
     Parameters
     ----------
-    store : Store
-        Its folder has the folders of the runs.
-    guard : Guard
-        Signs the address at which a local run begins.
+    context : Context
+        The state that the parts of the workspace share.
     experiments : Experiments
         The experiments that runs belong to.
     records : Records
@@ -88,17 +83,22 @@ class Executions:
         Store the source files.
     jobs : Jobs
         Run the scripts.
-    port : int
-        The URL of the workspace without TLS.
     """
 
-    store: Store
-    guard: Guard
-    experiments: Experiments
-    records: Records
-    snapshots: Snapshots
-    jobs: Jobs
-    port: int
+    def __init__(
+        self,
+        context: Context,
+        *,
+        experiments: Experiments,
+        records: Records,
+        snapshots: Snapshots,
+        jobs: Jobs,
+    ) -> None:
+        self._context = context
+        self._experiments = experiments
+        self._records = records
+        self._snapshots = snapshots
+        self._jobs = jobs
 
     def calls(self) -> list[Call]:
         """Return the calls that it answers."""
@@ -115,24 +115,26 @@ class Executions:
         definition = json_object(request, _DEFINITION)
         submission = Submission.of(definition["Configuration"])
         message = f"There is no compute target {submission.target} in this workspace."
-        computes = self.store.documents("computes")
+        computes = self._context.store.documents("computes")
         cluster = computes.require(submission.target, "ComputeNotFound", message)
         if cluster["properties"]["computeType"] != "AmlCompute":
-            message = f"{submission.target} is no AmlCompute: submit the run to one, or to 'local'."
+            message = (
+                f"{submission.target} is not an AmlCompute: submit the run to one, or to 'local'."
+            )
             raise RefusalError(400, "NotInOfflineWorkspace", message)
         run = self._record(request, experiment, definition, submission)
         snapshot = str(definition.get("SnapshotId") or "")
-        where = f"The cluster {submission.target} is this machine: no machine is rented in Azure."
+        where = f"The cluster {submission.target} is this machine: nothing is started in Azure."
         job = Job(
             run_id=run["runId"],
             submission=submission,
-            folder=self.store.folder / "runs" / run["runId"],
+            folder=self._context.store.folder / "runs" / run["runId"],
             variables=dict(os.environ),
             where=where,
-            lay_out=lambda folder: self.snapshots.lay_out(snapshot, folder),
+            lay_out=lambda folder: self._snapshots.lay_out(snapshot, folder),
         )
         _log.info("%s: %s", run["runId"], where)
-        self.jobs.start(job, at_once=most_nodes(cluster))
+        self._jobs.start(job, at_once=most_nodes(cluster))
         return json_response({"runId": run["runId"]})
 
     def _prepare_local(self, request: Request, *, experiment: str, **_scope: str) -> Response:
@@ -141,13 +143,16 @@ class Executions:
         submission = Submission.of(definition["Configuration"])
         run = self._record(request, experiment, definition, submission)
         place = request.path.removesuffix("/localrun") + f"/runs/{run['runId']}/begin"
-        address = f"{place}?{self.guard.signed(place, permissions='w')}"
-        return Response(_handover(address, port=self.port), mimetype="application/zip")
+        address = f"{place}?{self._context.guard.signed(place, permissions='w')}"
+        return Response(
+            _handover(address, port=self._context.identity.ports["http"]),
+            mimetype="application/zip",
+        )
 
     def _begin(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         """Run a script in the folder, and with the variables, of the process that started it."""
         given = json_object(request, {"folder": str, "variables": dict})
-        run = self.records.find(run_id)
+        run = self._records.find(run_id)
         if run["status"] != "NotStarted":
             raise RefusalError(409, "RunHasBegun", f"The run {run_id} has begun already.")
         job = Job(
@@ -158,8 +163,8 @@ class Executions:
             where="The target 'local' is this machine.",
             lay_out=lambda _folder: None,
         )
-        self.records.reach(run_id, "Preparing")  # it begins once
-        self.jobs.start(job)
+        self._records.reach(run_id, "Preparing")  # it begins once
+        self._jobs.start(job)
         return json_response({})
 
     def _record(
@@ -171,8 +176,8 @@ class Executions:
     ) -> dict[str, Any]:
         """Create the record of a run, under the id that the SDK has chosen for it."""
         run_id = request.args.get("runId", "")
-        if not _RUN_ID.fullmatch(run_id) or self.records.exists(run_id):
-            raise RefusalError(400, "InvalidRunId", f"{run_id!r} is no id for a new run")
+        if not _RUN_ID.fullmatch(run_id) or self._records.exists(run_id):
+            raise RefusalError(400, "InvalidRunId", f"{run_id!r} is not a valid id of a new run")
         base = request.url.split("?")[0].rpartition("/")[0]
         given = {
             "parentRunId": definition.get("ParentRunId"),
@@ -183,11 +188,11 @@ class Executions:
             "cancelUri": f"{base}/runs/{run_id}/cancel",
             "properties": {"modelship.script": "yes"},
         }
-        return self.records.put(self.experiments.named(experiment), run_id, given)
+        return self._records.put(self._experiments.named(experiment), run_id, given)
 
     def _cancel(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
-        self.records.reach(run_id, "CancelRequested")
-        self.jobs.cancel(run_id)
+        self._records.reach(run_id, "CancelRequested")
+        self._jobs.cancel(run_id)
         return json_response({})
 
 

@@ -135,9 +135,7 @@ class Experiments:
         found = self.with_id(experiment_id)
         runs = [each for each in self._runs.all() if each["experimentId"] == experiment_id]
         if runs:
-            message = (
-                f"The experiment {found['name']} has {len(runs)} runs; only an empty one goes."
-            )
+            message = f"The experiment {found['name']} cannot be deleted: it has {len(runs)} runs."
             raise RefusalError(409, "ExperimentNotEmpty", message)
         self._documents.delete(experiment_id)
         return json_response({})

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from modelship.errors import EnvironmentSpecError
 from modelship.progress import Steps
 from modelship.runtime.environments import environment_python
-from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.pythons import PythonsHere, on_some_python
 from modelship.testing.offline.runs.submissions import LOCAL
@@ -71,23 +70,16 @@ class Interpreters:
         """
         if submission.is_user_managed:
             return _own(submission, variables)
-        request = {"environment": submission.environment}
-        specification = Specification.of_request(request)
-        for note in notes(request):
-            say(note)
-        for option in specification.dropped:
-            say(f"Left out: {option}. Packages come from where this machine gets its own.")
-        steps = Steps("run", timeout_s=_LISTING_S)
         chosen = on_some_python(
-            specification, pythons=self._pythons, images=self._images, steps=steps, say=say
+            Specification.of_request({"environment": submission.environment}),
+            pythons=self._pythons,
+            images=self._images,
+            steps=Steps("run", timeout_s=_LISTING_S),
+            say=say,
         )
         _, lock = self._images.lock(chosen)
-        say(f"Python {lock.python}, with {len(_packages(lock.text))} packages.")
+        say(f"Python {lock.python}, with {len(lock.versions)} packages.")
         return environment_python(lock, timeout_s=timeout_s)
-
-
-def _packages(lock: str) -> list[str]:
-    return [line for line in lock.splitlines() if "==" in line]
 
 
 def _own(submission: Submission, variables: Mapping[str, str]) -> Path:

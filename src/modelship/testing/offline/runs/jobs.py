@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import ModelshipError
 from modelship.targets.logtail import last_lines
 from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.runs.interpreters import Interpreters
 from modelship.testing.offline.runs.run_records import ENDED, RUN_ORIGIN, failure
 from modelship.testing.offline.runs.warden import Warden
 from modelship.testing.offline.workers import Workers
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.runs.interpreters import Interpreters
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.runs.run_records import Records
     from modelship.testing.offline.runs.submissions import Submission
 
@@ -30,11 +30,13 @@ __all__ = ["Job", "Jobs"]
 
 _LOOK_EVERY_S: Final = 0.1
 _BUILD_S: Final = 1800.0
+_TOKEN_LIFETIME_S: Final = 24 * 3600
+_NOT_FOR_SCRIPTS: Final = "AZUREML_SERVICE_PRINCIPAL_"  # a run has its own token
 _LOG: Final = "user_logs/std_log.txt"  # the SDK looks for it, and shows it while it grows
 _TAIL_LINES: Final = 40
 _COLLECTED: Final = ("outputs", "logs")
 _KILLED: Final = (
-    "The workspace that ran the script was ended, and the script with it. Submit the run again."
+    "The workspace that ran the script was closed, which stopped it. Submit the run again."
 )
 
 
@@ -97,28 +99,17 @@ class Jobs:
 
     Parameters
     ----------
-    store : Store
-        Stores the files of runs.
+    context : Context
+        The state that the parts of the workspace share.
     records : Records
         The runs.
-    interpreters : Interpreters
-        Builds the environments.
-    variables : Callable
-        Returns the environment variables of a run, without those that its script requests.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        records: Records,
-        interpreters: Interpreters,
-        variables: Callable[[Mapping[str, Any]], dict[str, str]],
-    ) -> None:
-        self._store = store
+    def __init__(self, context: Context, records: Records) -> None:
+        self._context = context
+        self._store = context.store
         self._records = records
-        self._interpreters = interpreters
-        self._variables = variables
+        self._interpreters = Interpreters(context.store)
         self._workers = Workers()
         self._canceled: set[str] = set()
         self._slots: dict[str, threading.Semaphore] = {}
@@ -183,7 +174,7 @@ class Jobs:
         log.say(job.where)
         variables = {
             **job.variables,
-            **self._variables(run),
+            **_variables_of(run, self._context),
             **job.submission.variables,
             **job.submission.input_variables,
         }
@@ -251,10 +242,35 @@ class Jobs:
                     shutil.copyfile(file, self._store.new_blob(key))
 
 
+def _variables_of(run: Mapping[str, Any], context: Context) -> dict[str, str]:
+    """Return the variables of a run, with those that route Azure's hosts to the workspace."""
+    ours = context.identity
+    api = f"https://{ours.location}.api.azureml.ms"
+    exported = {
+        name: value
+        for name, value in context.exported().items()
+        if not name.startswith(_NOT_FOR_SCRIPTS)
+    }
+    own = {
+        "RUN_ID": run["runId"],
+        "ARM_SUBSCRIPTION": ours.subscription_id,
+        "ARM_RESOURCEGROUP": ours.resource_group,
+        "ARM_WORKSPACE_NAME": ours.workspace_name,
+        "ARM_PROJECT_NAME": run["experimentName"],
+        "WORKSPACE_ID": ours.workspace_id,
+        "EXPERIMENT_ID": run["experimentId"],
+        "SERVICE_ENDPOINT": api,
+        "DISCOVERY_SERVICE_ENDPOINT": f"{api}/discovery/workspaces/{ours.workspace_id}",
+        "RUN_TOKEN": context.access.token(lifetime_s=_TOKEN_LIFETIME_S),
+    }
+    prefixed = {f"AZUREML_{name}": value for name, value in own.items()}
+    return exported | prefixed | {"PYTHONUNBUFFERED": "1"}
+
+
 def _too_long(job: Job) -> _EndingError:
     message = (
         f"The script ran for longer than max_run_duration_seconds, {job.submission.longest_s} s, "
-        "and was ended."
+        "and was stopped."
     )
     return _EndingError("Canceled", "RunDurationExceeded", message)
 

@@ -51,15 +51,19 @@ class Query:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Query:
-        """Parse the query parameters that the SDK sends as the body of a request."""
-        token = str(body.get("continuationToken") or "0")
+        """Parse the query parameters in the body, or in the address, of a request of the SDK."""
+        given = {name.lstrip("$").lower(): value for name, value in body.items()}
+        token = str(given.get("continuationtoken") or given.get("skiptoken") or "0")
         if not token.isdecimal():
-            raise RefusalError(400, "InvalidContinuationToken", "the token is not one of ours")
-        top = body.get("top")
-        size = top if isinstance(top, int) and 0 < top <= _MOST_OF_A_PAGE else _MOST_OF_A_PAGE
-        orders = body.get("orderby") or ""
+            raise RefusalError(400, "InvalidContinuationToken", "the continuation token is invalid")
+        top = given.get("top") or 0
+        if isinstance(top, str) and not top.isdecimal():
+            raise RefusalError(400, "InvalidTop", f"top is {top!r}; it must be a number")
+        asked = int(top) if isinstance(top, (int, str)) else 0
+        size = asked if 0 < asked <= _MOST_OF_A_PAGE else _MOST_OF_A_PAGE
+        orders = given.get("orderby") or ""
         order = orders[0] if isinstance(orders, list) and orders else orders
-        return cls(str(body.get("filter") or ""), str(order or ""), size, int(token))
+        return cls(str(given.get("filter") or ""), str(order or ""), size, int(token))
 
     def page(self, documents: Iterable[dict[str, Any]]) -> dict[str, Any]:
         """Return one page of the matching documents, in order, in the SDK's format."""
@@ -100,7 +104,7 @@ def _split(text: str, word: str) -> list[str]:
 def _term_holds(document: Mapping[str, Any], text: str) -> bool:
     term = _TERM.fullmatch(text)
     if term is None:
-        raise RefusalError(400, "InvalidFilter", f"the filter {text!r} is not understood")
+        raise RefusalError(400, "InvalidFilter", f"the filter {text!r} is invalid or not supported")
     path, comparison, wanted = term.groups()
     found = _value(document, path)
     if found is _MISSING:

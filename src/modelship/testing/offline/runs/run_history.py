@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.json_exchange import (
-    RefusalError,
     check_shape,
     json_object,
     json_response,
@@ -17,7 +16,6 @@ from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.runs.experiments import EXPERIMENT, HISTORY
 from modelship.testing.offline.runs.queries import Query
 from modelship.testing.offline.runs.run_records import RUN_ORIGIN
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -106,11 +104,11 @@ class History:
 
     def _children(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         children = [each for each in self.records.all() if each["parentRunId"] == run_id]
-        return json_response(_query_of(request).page(children))
+        return json_response(Query.of(request.args).page(children))
 
     def _of_compute(self, request: Request, *, compute: str, **_scope: str) -> Response:
         runs = [each for each in self.records.all() if each.get("target") == compute]
-        return json_response(_query_of(request).page(runs))
+        return json_response(Query.of(request.args).page(runs))
 
     def _details(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         run = self.records.find(run_id)
@@ -145,15 +143,3 @@ class History:
         token = self.access.token(lifetime_s=_TOKEN_LIFETIME_S)
         expiry = moment(in_s=_TOKEN_LIFETIME_S)
         return json_response({"token": token, "expiryTimeUtc": expiry})
-
-
-def _query_of(request: Request) -> Query:
-    """Parse the query parameters of a list in the address of a request."""
-    given = {name.lstrip("$").lower(): value for name, value in request.args.items()}
-    top = given.get("top", "")
-    check_shape(given, {"filter": optional(str)})
-    if top and not top.isdecimal():
-        raise RefusalError(400, "InvalidTop", f"top is {top!r}, and not a number")
-    token = given.get("continuationtoken") or given.get("skiptoken")
-    known = {"filter": given.get("filter"), "orderby": given.get("orderby")}
-    return Query.of({**known, "continuationToken": token, "top": int(top) if top else None})

@@ -135,7 +135,9 @@ def _key(address: str) -> str:
     """Return the key of the blob at the address of an upload."""
     key = unquote(urlsplit(address).path).removeprefix("/azureml/")
     if not key.startswith(f"{_ORIGIN}/"):
-        raise RefusalError(400, "InvalidBlobUri", "the address of a file is not one of ours")
+        raise RefusalError(
+            400, "InvalidBlobUri", "the address of a file does not belong to this workspace"
+        )
     return key
 
 
@@ -143,7 +145,7 @@ def _plain(path: str) -> str:
     """Return the path of a file in a snapshot; refuse one that leads out of it."""
     pure = PurePosixPath(path.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or "\0" in path or not pure.parts:
-        raise RefusalError(400, "InvalidPath", f"the path {path!r} leads out of the snapshot")
+        raise RefusalError(400, "InvalidPath", f"the path {path!r} is outside the snapshot")
     return pure.as_posix()
 
 

@@ -12,6 +12,7 @@ import trustme
 from modelship.bundle.resources import Resources
 from modelship.errors import InvalidOptionError
 from modelship.targets.aci.aci_options import AciOptions, check_resources, check_script, check_tags
+from modelship.targets.aci.updates import can_update
 
 SERVICE = {
     "computeType": "ACI",
@@ -315,7 +316,7 @@ def test_what_is_not_given_is_left_out():
 )
 def test_a_service_is_changed_in_its_place_just_when_azure_can(options, changed, expected):
     """What an update cannot change has to be equal already."""
-    assert AciOptions(**options).can_update({**SERVICE, **changed}, RESOURCES) is expected
+    assert can_update(AciOptions(**options), {**SERVICE, **changed}, RESOURCES) is expected
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.checks.target_rules import as_module_name, is_module_name
 from modelship.errors import InvalidOptionError
 from modelship.runtime.variables import Secret
-from modelship.targets.aci.certificates import check_certificate
 from modelship.targets.aci.option_rules import (
     WORDS,
+    check_certificate,
     checked_labels,
     refuse_bad_address,
     refuse_bad_key,
@@ -19,7 +19,6 @@ from modelship.targets.aci.option_rules import (
     refuse_bad_word,
 )
 from modelship.targets.aci.tags import PREFIX
-from modelship.targets.aci.updates import can_update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -154,10 +153,6 @@ class AciOptions:
             given[name] = Secret(content) if name in _SECRETS else content
         return given
 
-    def can_update(self, present: Mapping[str, Any], resources: Resources) -> bool:
-        """Return whether a service can be updated in place, see :mod:`.updates`."""
-        return can_update(self, present, resources)
-
     def _given(self, options: Iterable[str]) -> dict[str, Any]:
         given = {option: getattr(self, option) for option in options}
         given["properties"] = dict(self.properties) or None
@@ -182,9 +177,7 @@ class AciOptions:
         given = [option for option in _SSL if getattr(self, option) is not None]
         if given and not self.ssl_enabled:
             raise InvalidOptionError(
-                option="ssl_enabled",
-                found=self.ssl_enabled,
-                expected=f"True, since {given[0]} is given",
+                "ssl_enabled", self.ssl_enabled, f"True, since {given[0]} is given"
             )
         if not self.ssl_enabled:
             return
@@ -201,9 +194,7 @@ class AciOptions:
             return
         because = because or f"{_listed(given)} {'is' if len(given) == 1 else 'are'} given"
         also = f" (and one for {_listed(missing[1:])})" if missing[1:] else ""
-        raise InvalidOptionError(
-            option=missing[0], found=None, expected=f"a value{also}, since {because}"
-        )
+        raise InvalidOptionError(missing[0], None, f"a value{also}, since {because}")
 
 
 def check_resources(resources: Resources) -> None:
@@ -271,9 +262,7 @@ def _checked_properties(given: object) -> Mapping[str, str]:
     for key, value in properties.items():
         if "/" in key or "~" in key:
             # The SDK puts a key unescaped into a JSON pointer (RFC 6901) when it updates.
-            raise InvalidOptionError(
-                option="properties", found={key: value}, expected="keys without '/' and '~'"
-            )
+            raise InvalidOptionError("properties", {key: value}, "keys without '/' and '~'")
     return properties
 
 

@@ -16,7 +16,12 @@ from modelship.targets.aci.aci_environment import conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.service_records import Image
 from modelship.targets.aci.tags import record_tags
-from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
+from modelship.targets.aci.updates import (
+    can_update,
+    changes_of,
+    configuration_of,
+    is_fixed_alike,
+)
 from modelship.targets.backend import Prepared
 from modelship.targets.keys import ServiceKeys
 
@@ -161,7 +166,7 @@ class Maker:
         bundle = prepared.release.bundle
         told: dict[str, Any] = {"tags": dict(record_tags(draft))}
         common: dict[str, Any] = {"model_ids": prepared.model_ids, "image": image}
-        if earlier is not None and options.can_update(earlier.payload, bundle.resources):
+        if earlier is not None and can_update(options, earlier.payload, bundle.resources):
             # An update treats an empty description as none, and keeps the old one.
             told |= {**options.changes(), "description": bundle.description or " "}
             return self._services.update(self._name, changes=told, **common)

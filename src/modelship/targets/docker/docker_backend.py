@@ -78,9 +78,7 @@ class DockerBackend(AddressedContainers):
 
     def __init__(self, *, base_image: str | None = None) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
-            raise InvalidOptionError(
-                option="base_image", found=base_image, expected="an image, such as python:3.11-slim"
-            )
+            raise InvalidOptionError("base_image", base_image, "an image, such as python:3.11-slim")
         super().__init__()
         self._base_image = base_image
         self._answered: set[str] = set()

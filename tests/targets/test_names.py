@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelship.errors import InvalidNameError
-from modelship.targets.names import check_service_name
+from modelship.targets.instance import check_service_name
 
 # As Azure ML's service names are described: this pattern, and 3 to 32 characters.
 AZURE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?", re.ASCII)

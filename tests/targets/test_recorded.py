@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelship.runtime.variables import Secret
-from modelship.targets.recorded import differing, recorded
+from modelship.targets.release_record import differing, recorded
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 some_options = st.dictionaries(st.text(min_size=1), scalars, max_size=5)

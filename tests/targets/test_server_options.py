@@ -8,7 +8,7 @@ from docker_base import BASE_IMAGE, deploying
 
 from modelship import DeployTarget, Serving
 from modelship.errors import InvalidOptionError
-from modelship.targets.recorded import differing, recorded
+from modelship.targets.release_record import differing, recorded
 
 _REFUSED = [
     ({"scoring_timeout": 1}, "modelship", "did you mean 'scoring_timeout_ms'"),

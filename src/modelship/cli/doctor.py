@@ -185,7 +185,6 @@ def _say_failure(failure: Failure) -> None:
 
 def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     from modelship.targets.kept import KeptReleases
-    from modelship.targets.release_facts import known_of
 
     state = str(deployment.state)
     diagnosis = deployment.diagnose()
@@ -193,7 +192,7 @@ def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     since = _answers_since(log) if state == "Healthy" else ""
     kept = KeptReleases(deployment.target, deployment.name)
     with hiding(kept.known_secrets(deployment.release.digest)):
-        around = known_of(kept, deployment.release.digest) if log else Surroundings()
+        around = kept.surroundings(deployment.release.digest) if log else Surroundings()
         failed = _failed_request(log, around) if state == "Healthy" else None
     if as_json_is_asked():
         told = {"name": deployment.name, "target": deployment.target, "state": state}

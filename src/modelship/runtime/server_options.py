@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import InvalidOptionError, nearest
-from modelship.runtime.frozen import FrozenMapping
+from modelship.runtime.variables import FrozenMapping
 from modelship.server.options import OPTIONS
 
 if TYPE_CHECKING:

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["SERVERS", "Server", "check_workers", "trace_variables"]
+__all__ = ["SERVERS", "Server", "trace_variables"]
 
 _SOURCE = Path(__file__).parent.parent / "server"
 _FIRST_PYTHON = Version("3.10")
-_MOST_WORKERS = 64
 _OF_TRACES = ("OTEL_", "APPLICATIONINSIGHTS_")
 # The releases that the server is tested with; other packages may have any release.
 _TESTED = {"httptools": SpecifierSet(">=0.6.4,<1"), "uvloop": SpecifierSet(">=0.19,<1")}
@@ -165,20 +164,6 @@ SERVERS = MappingProxyType(
 def trace_variables() -> Mapping[str, str]:
     """Return this process's variables with the destination of spans; they may contain secrets."""
     return {name: value for name, value in os.environ.items() if name.startswith(_OF_TRACES)}
-
-
-def check_workers(workers: int) -> int:
-    """Return `workers` if it is a valid number of workers.
-
-    Raises
-    ------
-    InvalidOptionError
-        If it is not a whole number from 1 to 64.
-    """
-    is_number = isinstance(workers, int) and not isinstance(workers, bool)
-    if is_number and 1 <= workers <= _MOST_WORKERS:
-        return workers
-    raise InvalidOptionError("workers", workers, f"1 to {_MOST_WORKERS}")
 
 
 def _requirements(text: str) -> Iterator[tuple[str, str, str]]:

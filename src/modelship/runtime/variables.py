@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from modelship.documents import DocumentError, read_regular
 from modelship.errors import InvalidOptionError
-from modelship.runtime.frozen import FrozenMapping
 from modelship.server.options import OPTIONS
 from modelship.texts import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
-__all__ = ["Secret", "as_secrets", "as_variables"]
+__all__ = ["FrozenMapping", "Secret", "as_secrets", "as_variables"]
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Linux does not start a program with a longer one (MAX_ARG_STRLEN of execve(2)).
@@ -60,6 +63,39 @@ _RESERVED_PREFIXES: Final = {
     "MODELSHIP_": "modelship tells its own programs so what to do",
     "LISTEN_": "the server takes its socket by it",
 }
+
+
+class FrozenMapping(Mapping[_Key, _Value]):
+    """An immutable mapping: it can be hashed, copied and pickled if its items can.
+
+    Parameters
+    ----------
+    content : Mapping
+        The items, which are copied. Two mappings with the same items in another order are equal.
+    """
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: Mapping[_Key, _Value]) -> None:
+        self._content = dict(content)
+
+    def __getitem__(self, key: _Key) -> _Value:
+        return self._content[key]
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._content.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._content)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenMapping, (self._content,)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from modelship.staging import storing
 from modelship.state_paths import state_folder, using_caches
 from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
-from modelship.targets.names import check_service_name
+from modelship.targets.instance import check_service_name
 from modelship.targets.release import Release, Serving
 from modelship.targets.rollout import Rollout, way_to
 from modelship.targets.settling import settle

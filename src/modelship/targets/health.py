@@ -16,7 +16,6 @@ from modelship.errors import (
 )
 from modelship.targets.instance import serving_first
 from modelship.targets.logtail import relevant_part
-from modelship.targets.release_facts import known_of
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -179,6 +178,6 @@ def _diagnosis(
     except ModelshipError:  # the log is available; other facts may not be
         facts = Facts()
     facts = replace(facts, state=str(state or ""), timed_out=timed_out)
-    around = known_of(backend.releases(instance.name), instance.release.digest)
+    around = backend.releases(instance.name).surroundings(instance.release.digest)
     with hiding(_secrets(backend, instance)):
         return diagnose(log, facts=facts, around=around)

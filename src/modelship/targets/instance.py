@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.profile import SERVICE_NAME
 from modelship.documents import DocumentError, parse, record, text
+from modelship.errors import InvalidNameError
 from modelship.targets.release import ReleaseRecord, release_record
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from modelship.targets.release import Release
 
-__all__ = ["MOST_RECORD_BYTES", "Instance", "serving_first"]
+__all__ = ["MOST_RECORD_BYTES", "Instance", "check_service_name", "serving_first"]
 
 MOST_RECORD_BYTES: Final = 4 * 2**20
 """The maximum size of the record of an instance."""
@@ -132,3 +133,22 @@ class Instance:
 def serving_first(instances: Iterable[Instance]) -> list[Instance]:
     """Return instances of one name: those to which its address leads first, then the newest."""
     return sorted(instances, key=lambda each: (each.routed, each.created_at), reverse=True)
+
+
+def check_service_name(name: object) -> str:
+    """Return `name` if Azure ML would accept it as a service name, on every target.
+
+    Raises
+    ------
+    InvalidNameError
+        Unless it has 3 to 32 characters out of a-z, 0-9 and "-", begins with a
+        letter, and ends with a letter or a digit.
+    """
+    if isinstance(name, str) and SERVICE_NAME.fullmatch(name):
+        return name
+    raise InvalidNameError(
+        name=name,
+        kind="service",
+        rule="3 to 32 lower-case letters, digits and dashes, beginning with a letter "
+        "and not ending with a dash",
+    )

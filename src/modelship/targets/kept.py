@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle import ScoringBundle
 from modelship.bundle.store import save
+from modelship.checks.bundle_facts import surroundings_of
+from modelship.checks.subject import Subject
+from modelship.diagnosis import Surroundings
 from modelship.documents import mapping, optional, parse, read_regular, record, text
 from modelship.errors import InvalidOptionError, ModelshipError, StorageError
 from modelship.runtime.leftovers import remove_folder
@@ -138,6 +141,13 @@ class KeptReleases:
                 advice="Deploy its bundle again.",
             ) from error
         return dict(found)
+
+    def surroundings(self, digest: str) -> Surroundings:
+        """Return the facts about a release's bundle; none if it is not kept here."""
+        try:
+            return surroundings_of(Subject.of(self.bundle(digest)))
+        except (ModelshipError, OSError):  # it is optional, and never blocks
+            return Surroundings()
 
     def known_secrets(self, digest: str) -> tuple[str, ...]:
         """Return the secrets of a release that can still be read from their sources."""

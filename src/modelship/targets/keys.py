@@ -7,15 +7,19 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from modelship.documents import parse, record, text
+from modelship.documents import DocumentError, parse, read_regular, record, text
 from modelship.errors import StorageError
+from modelship.staging import storing, write_atomic
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelship.targets.instance import Instance
 
-__all__ = ["ServiceKeys", "SupportsKeys"]
+__all__ = ["ServiceKeys", "SupportsKeys", "read_keys", "write_keys"]
 
 _KEY_BYTES = 24
+_MOST_BYTES = 2**16
 _SCHEMA = record(dict.fromkeys(("primary", "secondary"), text(pattern=r"\S{1,1000}")))
 
 
@@ -79,3 +83,20 @@ class SupportsKeys(Protocol):
 
 def _random() -> str:
     return secrets.token_urlsafe(_KEY_BYTES)
+
+
+def read_keys(file: Path) -> ServiceKeys | None:
+    """Return the keys in a file, which the server reloads on changes; None if there is none."""
+    try:
+        with storing(file):
+            content = read_regular(file, most_bytes=_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except DocumentError:  # none of our files is so large, or a link
+        content = b""
+    return ServiceKeys.from_json(content)
+
+
+def write_keys(file: Path, keys: ServiceKeys) -> None:
+    """Write the keys into a private file, atomically, so that no reader sees half of it."""
+    write_atomic(file, keys.to_json(), mode=0o600)

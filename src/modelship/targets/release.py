@@ -7,25 +7,31 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.profile import Profile
 from modelship.errors import InvalidOptionError
 from modelship.runtime.server_options import ServerOptions
-from modelship.runtime.servers import Server, check_workers, trace_variables
+from modelship.runtime.servers import Server, trace_variables
 from modelship.runtime.variables import Secret, as_secrets, as_variables
-from modelship.targets.ports import check_port
-from modelship.targets.recorded import recorded
-from modelship.targets.release_record import MOST_MODEL_TEXT, ReleaseRecord, release_record
+from modelship.targets.release_record import (
+    MOST_MODEL_TEXT,
+    ReleaseRecord,
+    recorded,
+    release_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets.recorded import Scalar
+    from modelship.targets.release_record import Scalar
 
 __all__ = ["Release", "ReleaseRecord", "Serving", "release_record"]
+
+_LARGEST_PORT: Final = 65535
+_MOST_WORKERS: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +91,9 @@ class Serving:
     server_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_workers(self.workers)
-        check_port(self.port)
+        _check_number("workers", self.workers, most=_MOST_WORKERS)
+        if self.port is not None:
+            _check_number("port", self.port, most=_LARGEST_PORT)
         if self.auth is not None:
             _check_switch("auth", self.auth)
         _check_switch("traces", self.traces)
@@ -159,6 +166,11 @@ def _folder(option: str, given: object) -> Path:
     except (RuntimeError, ValueError) as error:  # an unknown home folder, or a NUL
         expected = f"the path of a folder ({str(error).rstrip('.').lower()})"
         raise InvalidOptionError(option, given, expected) from None
+
+
+def _check_number(option: str, value: object, *, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise InvalidOptionError(option, value, f"1 to {most}")
 
 
 def _check_switch(option: str, value: object) -> None:

@@ -10,15 +10,15 @@ from modelship.bundle.bundle_models import model_ids
 from modelship.checks.leaks import variable_findings
 from modelship.errors import ModelshipError
 from modelship.runtime.variables import Secret
-from modelship.targets.recorded import is_readable
+from modelship.targets.release_record import is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from modelship.bundle import ScoringBundle
     from modelship.targets.kept import KeptReleases
-    from modelship.targets.recorded import Scalar
     from modelship.targets.release import Release, ReleaseRecord
+    from modelship.targets.release_record import Scalar
 
 __all__ = ["Difference", "differences_between"]
 

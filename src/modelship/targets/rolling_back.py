@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import InvalidOptionError, NoEarlierReleaseError
-from modelship.targets.recorded import differing, is_readable
+from modelship.targets.release_record import differing, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,9 +31,14 @@ from modelship.targets.health import failure, timed_out, wait_until_healthy
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
 from modelship.targets.rolling_back import releases_to_keep
-from modelship.targets.settling import DRAIN_S, conclude, ended_by_itself
+from modelship.targets.settling import (
+    DRAIN_S,
+    conclude,
+    ended_by_itself,
+    switch,
+    switch_back,
+)
 from modelship.targets.state import State
-from modelship.targets.switching import switch, switch_back
 from modelship.targets.trying import Stages, Trying
 from modelship.targets.way_back import WayBack
 

@@ -7,23 +7,34 @@ the outcome of the change.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
+from modelship.errors import ModelshipError
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.health import serving_one
 from modelship.targets.state import State
-from modelship.targets.switching import close_gates, switch_back
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from modelship.targets.backend import TargetBackend
     from modelship.targets.history import Change, Journal
     from modelship.targets.instance import Instance
 
-__all__ = ["DIED", "DRAIN_S", "conclude", "cut_short", "ended_by_itself", "history", "settle"]
+__all__ = [
+    "DIED",
+    "DRAIN_S",
+    "conclude",
+    "cut_short",
+    "ended_by_itself",
+    "history",
+    "settle",
+    "switch",
+    "switch_back",
+]
 
 DRAIN_S: Final = 40.0
 """The grace period of requests in progress, in seconds; longer than that of either server: 30 s."""
@@ -182,3 +193,33 @@ def _why_ended(backend: TargetBackend, change: Change, serving: Instance | None)
     if serving.release.digest != change.release.digest:
         return "the name serves another release, and it is not written down by whom"
     return DIED if backend.observe(serving).state is State.FAILED else ""
+
+
+def switch(backend: SupportsRoute, to: Instance, *, off: Iterable[Instance]) -> None:
+    """Route requests to one instance, and then no longer to the others.
+
+    The order leaves no moment without an open instance.
+
+    Raises
+    ------
+    ModelshipError
+        If the instance cannot accept them.
+    """
+    backend.accept(to, on=True)
+    close_gates(backend, off)
+
+
+def switch_back(backend: SupportsRoute, to: Instance, *, off: Iterable[Instance]) -> None:
+    """Undo an interrupted switch; if `to` has exited, nothing serves."""
+    with suppress(ModelshipError):
+        switch(backend, to, off=off)
+
+
+def close_gates(backend: SupportsRoute, instances: Iterable[Instance]) -> None:
+    """Route no more requests to instances, which is necessary even if they are stopped next.
+
+    An instance that ends with an open gate takes itself for the last one behind the address, and
+    lets no further connection come.
+    """
+    for each in instances:
+        backend.accept(each, on=False)

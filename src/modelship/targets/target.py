@@ -11,8 +11,8 @@ from modelship.targets.deploying import deploy
 from modelship.targets.deployment import Deployment
 from modelship.targets.failures import failure_of
 from modelship.targets.health import serving_one, serving_ones
+from modelship.targets.instance import check_service_name
 from modelship.targets.known import TARGETS
-from modelship.targets.names import check_service_name
 from modelship.targets.pictured import History
 from modelship.targets.plan import plan
 from modelship.targets.release import Serving

@@ -25,15 +25,15 @@ from modelship.staging import storing
 from modelship.state_paths import state_folder
 from modelship.targets.backend import SupportsLend
 from modelship.targets.calling import Caller
-from modelship.targets.service_subject import ServiceSubject
+from modelship.targets.settling import switch, switch_back
 from modelship.targets.state import State
-from modelship.targets.switching import switch, switch_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.progress import Steps
+    from modelship.progress import Deadline, Steps
     from modelship.routing.trials import Trial
+    from modelship.tables import Schema
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
 
@@ -106,6 +106,27 @@ class Stages:
             raise UnsupportedError(target=backend.name, ability=ability)
 
 
+class _Subject:
+    """An instance as the subject of an evaluator, whether or not requests are routed to it."""
+
+    def __init__(self, caller: Caller, instance: Instance, deadline: Deadline) -> None:
+        self._caller = caller
+        self._instance = instance
+        self._deadline = deadline
+        self.input_key = instance.release.input_key
+        self.input_form = instance.release.input_form
+        self.task = instance.release.task
+
+    @property
+    def schema(self) -> Schema:
+        timeout_s = self._deadline.remaining_s
+        return self._caller.description(self._instance, timeout_s=timeout_s, directly=True).schema
+
+    def run(self, payload: Any, /) -> Any:
+        timeout_s = self._deadline.remaining_s
+        return self._caller.send(self._instance, payload, timeout_s=timeout_s, directly=True)
+
+
 class _OldEndedError(Exception):
     """The old release has exited during the trial; it never reaches a user."""
 
@@ -174,10 +195,8 @@ class Trying:
         )
 
     def _evaluate(self, gate: Gate, instance: Instance, serves: str) -> None:
-        caller = Caller(self._backend)
-        service = ServiceSubject(caller, instance, self._steps)
         try:
-            report = gate.check(service)
+            report = gate.check(_Subject(Caller(self._backend), instance, self._steps.deadline))
         except ScoringTimeoutError as error:
             raise DeadlineExceededError from error
         except GateError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.targets.aci.service_records import WorkspaceService
-    from modelship.targets.recorded import Scalar
+    from modelship.targets.release_record import Scalar
 
 __all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]
 

@@ -39,9 +39,8 @@ from modelship.targets.address import (
 from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.http_scoring import answers
 from modelship.targets.instance import serving_first
-from modelship.targets.keys import ServiceKeys
+from modelship.targets.keys import ServiceKeys, read_keys, write_keys
 from modelship.targets.process import folders, logfiles, server_process
-from modelship.targets.process.keyfile import read_keys, write_keys
 from modelship.targets.program import APP, Program
 from modelship.targets.state import State
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from modelship.diagnosis.circumstances import explain_circumstances, explain_end
 from modelship.diagnosis.facts import Facts, Surroundings
-from modelship.diagnosis.log_patterns import of_lines, quoted_exceptions
+from modelship.diagnosis.log_patterns import TELLING, Candidate, of_lines, quoted_exceptions
 from modelship.diagnosis.raising import may_explain, of_chain
 from modelship.diagnosis.reading import clean_lines, error_document
 from modelship.diagnosis.redaction import redacted
-from modelship.diagnosis.signs import TELLING, Candidate
 from modelship.diagnosis.timeline import Timeline
 from modelship.diagnosis.tracebacks import chains
 from modelship.findings import RULES, Diagnosis

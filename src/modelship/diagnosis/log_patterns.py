@@ -1,23 +1,31 @@
-"""Explain log lines other than tracebacks: signs, crashes, time limits, and Azure's quotes."""
+"""Explain log lines other than tracebacks: signs, crashes, time limits, and Azure's quotes.
+
+Signs are lines of the server, Docker, Kubernetes and Azure that show a cause. Each is found by a
+literal substring, which is fast in a long log; a pattern then extracts the names from the line.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modelship.diagnosis.exceptions import explain_exception
-from modelship.diagnosis.signs import DECISIVE, TELLING, Candidate, SignFound, find_signs
 from modelship.diagnosis.tracebacks import Frame
 from modelship.findings import RULES, Diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from modelship.diagnosis.facts import Surroundings
     from modelship.diagnosis.timeline import Timeline
     from modelship.diagnosis.tracebacks import Traceback
 
-__all__ = ["of_lines", "quoted_exceptions"]
+__all__ = ["DECISIVE", "TELLING", "Candidate", "of_lines", "quoted_exceptions", "worker_timeout"]
 
 _EVIDENCE_CHARS = 300
 # Azure's messages for exceptions with a traceback in the log, which is more specific.
@@ -27,6 +35,53 @@ _ENTRY_SCRIPT = re.compile(
 _CRASH_FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+) in ')
 _CRASH_LINES = 60
 _TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid: ?\d+\)")
+_MOST_TRIED = 20
+_TABLE: Final = Path(__file__).with_name("signs.yaml")
+
+DECISIVE: Final = 3
+"""Names the cause, as a traceback does."""
+TELLING: Final = 2
+"""Names what happened, in someone else's words; a traceback says more."""
+_HINT: Final = 1
+"""Tells that it went wrong; what says why counts more."""
+_WEIGHTS: Final = {"DECISIVE": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One explanation: its weight, and its line in the log, counted from 0."""
+
+    weight: int
+    line: int
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A kind of line, and its meaning.
+
+    Parameters
+    ----------
+    code : str
+        The rule's code.
+    mark : str
+        The substring by which the line is found.
+    problem : str
+        The problem as a sentence; ``{name}`` stands for a group of `pattern`.
+    pattern : str
+        The regular expression that the line also has to match.
+    advice : str
+        The advice, with the same names; by default that of the rule.
+    weight : int
+        How specific it is: ``DECISIVE``, ``TELLING`` or one less.
+    """
+
+    code: str
+    mark: str
+    problem: str
+    pattern: str = ""
+    advice: str = ""
+    weight: int = DECISIVE
 
 
 def quoted_exceptions(lines: Sequence[str], *, around: Surroundings) -> list[Candidate]:
@@ -47,31 +102,84 @@ def of_lines(
     lines: Sequence[str], timeline: Timeline, *, inside: Sequence[Sequence[Traceback]]
 ) -> list[Candidate]:
     """Return the explanations of single lines, except those `inside` tracebacks."""
-    spans = [range(each.first, each.last + 1) for chain in inside for each in chain]
+    taken = {n for chain in inside for each in chain for n in range(each.first, each.last + 1)}
     found = [
-        Candidate(sign.sign.weight, sign.line, _of_sign(sign, lines, timeline))
-        for sign in find_signs(lines, inside=spans)
+        Candidate(sign.weight, number, _of_sign(sign, match, lines, number, timeline))
+        for sign, number, match in _signs_in(lines, taken=taken)
     ]
     timeouts = [number for number, line in enumerate(lines) if _TIMEOUT.search(line)]
     if timeouts:
-        found.append(_worker_timeout(lines, timeouts[-1], timeline))
+        line = timeouts[-1]
+        frame = _crash_frame(lines, line)
+        diagnosis = worker_timeout(timeline, line, (lines[line].strip(),), frame)
+        # The abort that follows looks like a crash; it is one that the server requested.
+        found.append(Candidate(DECISIVE, line + _CRASH_LINES, diagnosis))
     return found
 
 
-def _of_sign(sign: SignFound, lines: Sequence[str], timeline: Timeline) -> Diagnosis:
-    cause = sign.problem
-    if not cause.endswith("."):
-        cause = f"{cause} {timeline.doing(until=sign.line)}".rstrip() + "."
-    crash = _crash_frame(lines, sign.line) if sign.sign.code == "MS507" else None
-    evidence = [sign.text.strip()[:_EVIDENCE_CHARS]]
-    if crash is not None:
-        evidence.append(f'File "{crash.place}", line {crash.line}')
-    return RULES[sign.sign.code].diagnosis(
-        cause,
-        evidence=tuple(evidence),
-        where=crash.where if crash else "",
-        advice=sign.advice,
+def worker_timeout(
+    timeline: Timeline, line: int, evidence: tuple[str, ...], frame: Frame | None
+) -> Diagnosis:
+    """Return that gunicorn has aborted a worker, as the line `line` of a log shows."""
+    in_init = timeline.doing(until=line) == "while init() ran"
+    code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
+    return RULES[code].diagnosis(
+        f"{what} took longer than the worker timeout of the server.",
+        evidence=evidence,
+        where=frame.where if frame else "",
     )
+
+
+def _signs_in(
+    lines: Sequence[str], *, taken: Collection[int]
+) -> Iterator[tuple[Sign, int, re.Match[str]]]:
+    """Yield the last line for each known sign, except the `taken` ones."""
+    text = "\n".join(lines)
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    for sign in _known_signs():
+        for line in _lines_with(sign.mark, text, starts):
+            match = re.search(sign.pattern, lines[line])
+            if match and line not in taken:
+                yield sign, line, match
+                break
+
+
+def _of_sign(
+    sign: Sign, match: re.Match[str], lines: Sequence[str], number: int, timeline: Timeline
+) -> Diagnosis:
+    names = match.groupdict(default="")
+    cause = sign.problem.format(**names)
+    if not cause.endswith("."):
+        cause = f"{cause} {timeline.doing(until=number)}".rstrip() + "."
+    crash = _crash_frame(lines, number) if sign.code == "MS507" else None
+    shown = [f'File "{crash.place}", line {crash.line}'] if crash else []
+    return RULES[sign.code].diagnosis(
+        cause,
+        evidence=(match.string.strip()[:_EVIDENCE_CHARS], *shown),
+        where=crash.where if crash else "",
+        advice=sign.advice.format(**names),
+    )
+
+
+def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
+    end = len(text)
+    for _ in range(_MOST_TRIED):
+        position = text.rfind(mark, 0, end)
+        if position < 0:
+            return
+        line = bisect_right(starts, position) - 1
+        yield line
+        end = starts[line]
+
+
+@cache
+def _known_signs() -> tuple[Sign, ...]:
+    """Return the rows of ``signs.yaml``."""
+    import yaml  # needed only to explain a log, and for no other command
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    rows = yaml.load(_TABLE.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
+    return tuple(Sign(**{**row, "weight": _WEIGHTS[row.get("weight", "DECISIVE")]}) for row in rows)
 
 
 def _crash_frame(lines: Sequence[str], line: int) -> Frame | None:
@@ -84,16 +192,3 @@ def _crash_frame(lines: Sequence[str], line: int) -> Frame | None:
             if frame.place:
                 return frame
     return None
-
-
-def _worker_timeout(lines: Sequence[str], line: int, timeline: Timeline) -> Candidate:
-    in_init = timeline.doing(until=line) == "while init() ran"
-    code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
-    frame = _crash_frame(lines, line)
-    diagnosis = RULES[code].diagnosis(
-        f"{what} took longer than the worker timeout of the server.",
-        evidence=(lines[line].strip(),),
-        where=frame.where if frame else "",
-    )
-    # The abort that follows looks like a crash; it is one that the server requested.
-    return Candidate(DECISIVE, line + _CRASH_LINES, diagnosis)

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelship.diagnosis.exceptions import explain_exactly, explain_plainly
+from modelship.diagnosis.log_patterns import DECISIVE, Candidate, worker_timeout
 from modelship.diagnosis.raised import Phase, Raised
 from modelship.diagnosis.redaction import redacted
-from modelship.diagnosis.signs import DECISIVE, Candidate
 from modelship.diagnosis.tracebacks import chains
-from modelship.findings import RULES, Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from modelship.diagnosis.facts import Facts, Surroundings
     from modelship.diagnosis.timeline import Timeline
     from modelship.diagnosis.tracebacks import Traceback
+    from modelship.findings import Diagnosis
 
 __all__ = ["explain_traceback", "may_explain", "of_chain"]
 
@@ -61,7 +61,9 @@ def _explained(
     if not own:
         return None
     if _is_aborted(own[-1]):
-        return _timed_out(own[-1], timeline)
+        aborted, frames = own[-1], own[-1].script_frames
+        frame = frames[-1] if frames else None
+        return worker_timeout(timeline, aborted.first, aborted.evidence[:-1], frame)
     phase = _phase(chain, timeline)
     diagnosis = _most_exact(
         [replace(_raised(each, own, phase, timeline), around=around) for each in own]
@@ -153,14 +155,3 @@ def _phase(chain: Sequence[Traceback], timeline: Timeline) -> Phase:
 def _is_aborted(traceback: Traceback) -> bool:
     """Return whether gunicorn aborted the worker, which looks like sys.exit() in the script."""
     return any(frame.function == "handle_abort" for frame in traceback.frames)
-
-
-def _timed_out(traceback: Traceback, timeline: Timeline) -> Diagnosis:
-    frames = traceback.script_frames
-    in_init = timeline.doing(until=traceback.first) == "while init() ran"
-    code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
-    return RULES[code].diagnosis(
-        f"{what} took longer than the worker timeout of the server.",
-        evidence=traceback.evidence[:-1],
-        where=frames[-1].where if frames else "",
-    )

@@ -4,7 +4,7 @@
 they do no I/O, and their run time is bounded for a log of any size.
 """
 
-from modelship.diagnosis.contract_errors import remedy_of
+from modelship.diagnosis.body_errors import remedy_of
 from modelship.diagnosis.diagnose import diagnose, is_known
 from modelship.diagnosis.exceptions import Phase, explain_exception
 from modelship.diagnosis.facts import Facts, Surroundings

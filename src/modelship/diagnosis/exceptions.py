@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from modelship.diagnosis import (
-    contract_errors,
+    body_errors,
     file_errors,
     module_errors,
     name_errors,
     request_errors,
-    system_errors,
     version_errors,
 )
+from modelship.diagnosis.diagnosis_tables import table
 from modelship.diagnosis.facts import Surroundings
 from modelship.diagnosis.raised import Phase, Raised
 from modelship.diagnosis.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from modelship.findings import Diagnosis
 
 __all__ = ["Phase", "explain_exactly", "explain_exception", "explain_plainly"]
 
+
+def _explain_known(raised: Raised) -> Diagnosis | None:
+    """Explain an exception by the first row of ``exceptions.yaml`` that fits."""
+    for row in table("exceptions"):
+        match = re.search(row.get("pattern", ""), raised.message)
+        if match and _fits(row, raised):
+            names = {
+                **match.groupdict(default=""),
+                "actor": raised.actor,
+                "brief": raised.brief.rstrip("."),
+                "or_correct": raised.or_correct,
+            }
+            advice = row.get("advice", "").format(**names)
+            return raised.diagnosis(row["code"], row["problem"].format(**names), advice)
+    return None
+
+
+def _fits(row: Mapping[str, Any], raised: Raised) -> bool:
+    return (
+        raised.kind in row.get("kinds", [raised.kind])
+        and raised.phase == row.get("phase", raised.phase)
+        and (raised.is_loading or not row.get("loading"))
+        and not (raised.where and row.get("placeless"))
+    )
+
+
 # The first match is used, so the more specific ones come first.
 _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     name_errors.explain_syntax,
-    contract_errors.explain_contract,
-    contract_errors.explain_unserializable,
-    contract_errors.explain_body,
+    body_errors.explain_unserializable,
+    body_errors.explain_body,
     request_errors.explain_no_model,
     module_errors.explain_missing_module,
     module_errors.explain_relative_import,
@@ -37,15 +63,13 @@ _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     version_errors.explain_unpickled_name,
     version_errors.explain_binary_clash,
     version_errors.explain_other_version,
-    version_errors.explain_other_python,
     version_errors.explain_corrupt_model,
     name_errors.explain_attribute,
     file_errors.explain_model_lookup,
     file_errors.explain_environment_variable,
     file_errors.explain_missing_file,
-    system_errors.explain_memory,
-    system_errors.explain_exit,
-    system_errors.explain_system_call,
+    _explain_known,
+    file_errors.explain_system_call,
     name_errors.explain_missing_global,
     request_errors.explain_refused_rows,
 )

@@ -1,4 +1,4 @@
-"""Explain exceptions about files: of the model, of the script, and others."""
+"""Explain exceptions about files, of the model, of the script and others, and system calls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import posixpath
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from modelship.findings import RULES
 
 if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised
@@ -17,12 +19,21 @@ __all__ = [
     "explain_environment_variable",
     "explain_missing_file",
     "explain_model_lookup",
-    "writes",
+    "explain_system_call",
 ]
 
 _QUOTED = re.compile(r"'(?P<path>[^']+)'|\"(?P<other>[^\"]+)\"")
 _ONNX = re.compile(r"Load model from (?P<path>\S+) failed")
-_SHARED = re.compile(r"(?P<library>lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
+_NUMBER = re.compile(r"\[Errno (?P<number>\d+)\]")
+_CALLS = {
+    "30": ("MS606", "writes to {path}, and the files of the service are read-only"),
+    "13": ("MS607", "may not open {path}: the user of the service lacks permission"),
+    "1": ("MS607", "may not do this to {path}: the user of the service lacks permission"),
+    "28": ("MS608", "cannot write {path}: there is no space left"),
+    "98": ("MS601", "listens on a port that is already in use, most likely by the server itself"),
+    "8": ("MS605", "starts {path}, a program for another processor architecture"),
+}
+_OWN_SERVER = "Remove the server from the script: Azure ML's own server calls init() and run()."
 _TOO_LONG = re.compile(r"\[Errno 36\] [^:]*: b?['\"](?P<path>[\s\S]+)")
 _PANDAS = re.compile(r"^File (?P<path>[\s\S]+) does not exist$")
 _STARTS = re.compile(r"\b(?:subprocess\.|Popen\(|check_output\(|check_call\(|os\.exec)")
@@ -43,20 +54,13 @@ _FEW = 6
 _ALIKE = 0.6  # difflib's ratio for two names: above it, one is likely a misspelling of the other
 
 
-def writes(raised: Raised) -> bool:
+def _writes(raised: Raised) -> bool:
     """Return whether a line of the script, if known, writes a file."""
     return any(_WRITES.search(line) for line in raised.evidence)
 
 
 def explain_missing_file(raised: Raised) -> Diagnosis | None:
     """Explain a missing file: a model's, the script itself, or one that was not shipped."""
-    if match := _SHARED.search(raised.message):
-        return raised.diagnosis(
-            "MS208",
-            f"The system library {match['library']} is missing where the service runs.",
-            f"Install the package that provides {match['library']} there, such as in a base "
-            "image, or use a package that includes it.",
-        )
     path = _path(raised)
     if not path or raised.kind == "TypeError":
         return None
@@ -84,7 +88,7 @@ def _of_file(raised: Raised, path: str) -> Diagnosis:
 def _left_out(raised: Raised, path: str) -> Diagnosis:
     """Explain a missing file that is not a model: an output, a wrong path, or one not shipped."""
     name = PurePosixPath(path).name
-    if writes(raised):
+    if _writes(raised):
         return raised.diagnosis(
             "MS109",
             f"The script writes {path}, and its folder is not in the service.",
@@ -274,3 +278,17 @@ def explain_model_lookup(raised: Raised) -> Diagnosis | None:
         "MS106",
         f"Model.get_model_path() does not find the model in the service{_held(raised)}",
     )
+
+
+def explain_system_call(raised: Raised) -> Diagnosis | None:
+    """Explain an error number of the operating system."""
+    match = _NUMBER.search(raised.message)
+    number = match["number"] if match else ("13" if raised.kind == "PermissionError" else "")
+    if number not in _CALLS:
+        return None
+    code, what = _CALLS[number]
+    path = _QUOTED.search(raised.message)
+    cause = f"The script {what.format(path=path['path'] or path['other'] if path else 'a file')}."
+    if code == "MS607" and _writes(raised):
+        return raised.diagnosis(code, cause, RULES["MS606"].advice)
+    return raised.diagnosis(code, cause, _OWN_SERVER if code == "MS601" else "")

@@ -11,9 +11,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelship.diagnosis.diagnosis_tables import table
 from modelship.diagnosis.exceptions import explain_exception
 from modelship.diagnosis.tracebacks import Frame
 from modelship.findings import RULES, Diagnosis
@@ -36,7 +36,6 @@ _CRASH_FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+) in ')
 _CRASH_LINES = 60
 _TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid: ?\d+\)")
 _MOST_TRIED = 20
-_TABLE: Final = Path(__file__).with_name("signs.yaml")
 
 DECISIVE: Final = 3
 """Names the cause, as a traceback does."""
@@ -44,7 +43,6 @@ TELLING: Final = 2
 """Names what happened, in someone else's words; a traceback says more."""
 _HINT: Final = 1
 """Tells that it went wrong; what says why counts more."""
-_WEIGHTS: Final = {"DECISIVE": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
 
 
 @dataclass(frozen=True)
@@ -174,12 +172,9 @@ def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
 
 @cache
 def _known_signs() -> tuple[Sign, ...]:
-    """Return the rows of ``signs.yaml``."""
-    import yaml  # needed only to explain a log, and for no other command
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    rows = yaml.load(_TABLE.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
-    return tuple(Sign(**{**row, "weight": _WEIGHTS[row.get("weight", "DECISIVE")]}) for row in rows)
+    weights = {"DECISIVE": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
+    rows = table("signs")
+    return tuple(Sign(**{**row, "weight": weights[row.get("weight", "DECISIVE")]}) for row in rows)
 
 
 def _crash_frame(lines: Sequence[str], line: int) -> Frame | None:

@@ -93,6 +93,13 @@ class Raised:
         """What raised it, as the beginning of a sentence."""
         return "Importing the script" if self.phase == "import" else f"{self.phase}()"
 
+    @property
+    def or_correct(self) -> str:
+        """The end of an advice about a request: the script may be what is wrong."""
+        if self.around.is_generated:
+            return ""
+        return f"; or correct {self.where or 'the script'}"
+
     def pin_of_model(self, package: str, *, otherwise: str = "") -> str:
         """Return how to get the version of `package` that wrote the model, or do without it.
 

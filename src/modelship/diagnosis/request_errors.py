@@ -20,42 +20,6 @@ _OWN_SCRIPT: Final = (
     "Write a score.py with init() and run(raw_data) that defines what to do with it, and pass it "
     "as entry_script."
 )
-# Libraries' messages about rows, and what to send. The texts are scikit-learn's, pandas' and
-# numpy's.
-_REFUSALS: Final = tuple(
-    (re.compile(pattern), advice)
-    for pattern, advice in (
-        (
-            r"X has (?P<has>\d+) features?, but \w+ is expecting (?P<wants>\d+) features?",
-            "Send rows of {wants} values, as the model was trained on",
-        ),
-        (
-            r"must match the input. Model n_features(?:_in_)? is (?P<wants>\d+)",
-            "Send rows of {wants} values, as the model was trained on",
-        ),
-        (
-            r"Expected 2D array, got (?:1D|scalar) array instead",
-            "Send a list of rows, each of which is a list of values",
-        ),
-        (
-            r"Input (?:X )?contains NaN",
-            "Send no missing values, or let a step of the model's pipeline fill them in",
-        ),
-        (
-            r"could not convert string to float: (?P<text>'[^']{0,40}')",
-            "Send numbers where the model was trained on numbers, and not the text {text}",
-        ),
-        (
-            r"columns are missing: (?P<names>\{[^}]{1,200}\})",
-            "Send the columns {names} too, as the model was trained on them",
-        ),
-        (
-            r"The feature names should match those that were passed during fit",
-            "Send the columns by the names that the model was trained on",
-        ),
-        (r"inhomogeneous shape", "Send rows of equal length"),
-    )
-)
 # Libraries' messages about a table whose dtypes differ from those that the model was fitted on, and
 # these dtypes. The texts are pandas', LightGBM's and XGBoost's.
 _DATE: Final = r"'(?:str|[\w.]*(?:date|[Tt]ime)\w*)'"
@@ -80,7 +44,6 @@ _TELL_DTYPES: Final = (
     "(--sample-input X.parquet), where X is the table that the model was fitted on. Or write them "
     "into the schema.json of the bundle, and pass schema='schema.json' (--schema schema.json)"
 )
-_NO_NAMES: Final = "Specifying the columns using strings is only supported for"
 _KEY = re.compile(r"\[\s*['\"](?P<key>[^'\"]+)['\"]\s*\]")
 
 
@@ -103,35 +66,19 @@ def explain_no_model(raised: Raised) -> Diagnosis | None:
 
 
 def explain_refused_rows(raised: Raised) -> Diagnosis | None:
-    """Explain rows that the model rejects, and a request that lacks what run() reads."""
+    """Explain columns of other dtypes than the model takes, and a missing key of a request."""
     if raised.phase != "run":
         return None
-    if raised.kind == "NotFittedError":
-        cause = f"The model is not fitted: run() raised {raised.brief.rstrip('.')}."
-        return raised.diagnosis("MS503", cause, "Call fit(), and save the model again.")
-    for pattern, advice in _REFUSALS:
-        if match := pattern.search(raised.message):
-            return _refused(raised, advice.format(**match.groupdict()))
     for pattern, which in _DTYPES:
         if pattern.search(raised.message) and raised.around.is_generated:
             return _of_other_dtypes(raised, which)
-    if _NO_NAMES in raised.message:
-        return raised.diagnosis(
-            "MS503",
-            "run() passes an array to the model, which was trained on a table with named columns.",
-            "Create a pandas.DataFrame from the rows, with the columns that the model was trained "
-            "on.",
-        )
-    return _lacks_key(raised)
-
-
-def _lacks_key(raised: Raised) -> Diagnosis | None:
-    """Explain a missing key that run() reads by its name."""
     key = raised.message.strip("'\" ")
     keys = [match["key"] for line in raised.evidence for match in _KEY.finditer(line)]
-    if raised.kind == "KeyError" and key in keys:
-        return _refused(raised, f"Send a request that has the key {key!r}")
-    return None
+    if raised.kind != "KeyError" or key not in keys:
+        return None
+    cause = f"run() raised {raised.brief.rstrip('.')}."
+    advice = f"Send a request that has the key {key!r}{raised.or_correct}."
+    return raised.diagnosis("MS503", cause, advice)
 
 
 def _of_other_dtypes(raised: Raised, which: str) -> Diagnosis:
@@ -141,12 +88,6 @@ def _of_other_dtypes(raised: Raised, which: str) -> Diagnosis:
         f"{which}: run() raised {raised.brief.rstrip('.')}."
     )
     return raised.diagnosis("MS503", cause, f"{_TELL_DTYPES}.")
-
-
-def _refused(raised: Raised, advice: str) -> Diagnosis:
-    correct = f"; or correct {raised.where}" if raised.where else "; or correct the script"
-    advice = f"{advice}{'' if raised.around.is_generated else correct}."
-    return raised.diagnosis("MS503", f"run() raised {raised.brief.rstrip('.')}.", advice)
 
 
 def of_generated(raised: Raised) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = [
     "explain_binary_clash",
     "explain_corrupt_model",
-    "explain_other_python",
     "explain_other_version",
     "explain_unpickled_name",
     "written_by_another",
@@ -43,8 +42,6 @@ _BINARY = (
     "numpy.core.multiarray failed to import",
     *_FOR_NUMPY_1,
 )
-_PROTOCOL = re.compile(r"unsupported pickle protocol: (?P<protocol>\d+)")
-_BYTECODE = ("code() argument", "code expected at", "unknown opcode", "bad marshal data")
 
 
 def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
@@ -142,24 +139,6 @@ def _remedy_for_clash(raised: Raised) -> str:
     if numbers or any(words in raised.message for words in _FOR_NUMPY_1):
         return "Pin numpy<2 in the environment, or newer versions of the packages that use it."
     return "Pin the numpy that the package was built for, or a newer version of the package."
-
-
-def explain_other_python(raised: Raised) -> Diagnosis | None:
-    """Explain pickles that this Python cannot read."""
-    if match := _PROTOCOL.search(raised.message):
-        return raised.diagnosis(
-            "MS206",
-            f"The model is a pickle of protocol {match['protocol']}, which the Python of the "
-            "service cannot read.",
-            "Use the Python that wrote the model, or save it again with protocol=4.",
-        )
-    if raised.is_loading and any(words in raised.message for words in _BYTECODE):
-        return raised.diagnosis(
-            "MS206",
-            f"The model contains bytecode of another Python than that of the service: "
-            f"{raised.brief}.",
-        )
-    return None
 
 
 _CORRUPT = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -27,8 +29,10 @@ __all__ = [
     "Outcome",
     "changes_from",
     "kept_changes",
+    "packed",
     "serves_nothing",
     "to_text",
+    "unpacked",
 ]
 
 MOST_CHANGES: Final = 100
@@ -140,6 +144,23 @@ def to_text(changes: Sequence[Change]) -> str:
 def changes_from(text: bytes | str) -> list[Change]:
     """Parse the result of :func:`to_text`; raise ValueError or TypeError if it is invalid."""
     return [Change.from_document(each) for each in parse(text)]
+
+
+def packed(text: str) -> str:
+    """Return a text in a short form of letters, digits and a few signs."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> bytes:
+    """Return the text of :func:`packed`; raise ValueError if it is invalid, or too long."""
+    reading = zlib.decompressobj()
+    try:
+        found = reading.decompress(base64.b64decode(text, validate=True), MOST_HISTORY_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not reading.eof:
+        raise ValueError("it is truncated, or too long")
+    return found
 
 
 def _written_at(path: Path) -> float:

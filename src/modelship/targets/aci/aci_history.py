@@ -6,10 +6,8 @@ record of the service before the change; its tags are the change itself.
 
 from __future__ import annotations
 
-import base64
 import json
 import tempfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.documents import parse, read_regular
 from modelship.errors import StorageError, WorkspaceError
 from modelship.targets.aci.making import Earlier
-from modelship.targets.history import MOST_CHANGES, Change, Journal
+from modelship.targets.history import MOST_CHANGES, Change, Journal, packed, unpacked
 from modelship.workspace import CALL_TIMEOUT_S
 from modelship.workspace.model_record import HISTORY
 
@@ -34,7 +32,6 @@ _CHANGE: Final = f"{_PREFIX}change"
 _STATE: Final = f"{_PREFIX}state-before"
 _FILE: Final = "service-before.json"
 _MOST_BYTES: Final = 2**24
-_MOST_UNPACKED: Final = 2**20
 _MOST_CHARACTERS: Final = 250  # in the value of a tag
 _HEALTHY: Final = "Healthy"
 _SECRET: Final = frozenset({"sslKey", "keys"})
@@ -140,11 +137,9 @@ class WorkspaceJournal(Journal):
 
 def _tags(change: Change) -> dict[str, str]:
     """Return a change as tags: the searchable fields, and the whole document in chunks that fit."""
-    packed = base64.b64encode(zlib.compress(json.dumps(change.to_document()).encode())).decode()
-    pieces = [
-        packed[start : start + _MOST_CHARACTERS]
-        for start in range(0, len(packed), _MOST_CHARACTERS)
-    ]
+    whole = packed(json.dumps(change.to_document()))
+    starts = range(0, len(whole), _MOST_CHARACTERS)
+    pieces = [whole[start : start + _MOST_CHARACTERS] for start in starts]
     told = {
         "number": str(change.number),
         "kind": change.kind,
@@ -164,12 +159,9 @@ def _tags(change: Change) -> dict[str, str]:
 def _read(model: RegisteredModel) -> Change:
     try:
         count = int(model.tags[_CHANGE])
-        packed = "".join(model.tags[f"{_CHANGE}.{each}"] for each in range(count))
-        unpacking = zlib.decompressobj()
-        return Change.from_document(
-            parse(unpacking.decompress(base64.b64decode(packed), _MOST_UNPACKED))
-        )
-    except (ValueError, TypeError, KeyError, zlib.error) as error:
+        whole = "".join(model.tags[f"{_CHANGE}.{each}"] for each in range(count))
+        return Change.from_document(parse(unpacked(whole)))
+    except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
             path=f"the model {model.model_id}",
             cause=f"it is not a change of a service ({error})",

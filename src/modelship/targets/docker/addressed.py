@@ -1,140 +1,91 @@
-"""Run containers behind the address of their name, which survives their replacement."""
+"""Find containers on an engine that others share, and the address of their name.
+
+The address survives the replacement of a container.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from contextlib import suppress
+import errno
+import hashlib
+import socket
+import sys
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
-from modelship.state_paths import state_folder
 from modelship.targets.address import (
-    IS_SUPPORTED,
     ROUTED,
-    Gates,
     address_for,
     fetch,
     has_lost_it,
     port_of,
-    uri_of,
 )
-from modelship.targets.backend import TargetBackend
 from modelship.targets.docker import container as containers
-from modelship.targets.docker import gates
+from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.instance import serving_first
+from modelship.targets.local_backend import LocalBackend
 
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Iterator, Sequence
 
-    from modelship.progress import Steps
-    from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container
-    from modelship.targets.backend import Prepared
+    from modelship.targets.history import Journal
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release
 
 __all__ = ["AddressedContainers"]
 
+_PAUSE_S: Final = 0.1
 _NOWHERE: Final = Path("/nonexistent")
-_NO_ADDRESS: Final = (
-    "note: this engine cannot hand the address of a name over to a container. Requests go to the "
-    "container's own port; to keep that when the service is updated, name one: Serving(port=...)"
-)
 
 
-class AddressedContainers(TargetBackend):
-    """The part of the docker target that handles addresses.
+class AddressedContainers(LocalBackend):
+    """The part of the docker target that finds containers, locks names and handles addresses.
 
     A container gets the address, a listening socket of this machine, if the engine runs on this
     machine. Otherwise its own port is the address.
     """
 
-    _has_gates: bool = IS_SUPPORTED
-
     def __init__(self) -> None:
-        self._gates = Gates(self.name)
-        self._is_refused = False  # a gate, through the engine
+        super().__init__()
         self._folders: dict[str, Path] = {}
 
     @property
-    @abstractmethod
     def _namespace(self) -> str:
-        """The namespace that separates its containers from others."""
+        """The namespace that separates its containers from others; a subclass has its own."""
+        return self.name
 
-    @abstractmethod
-    def _run(
-        self,
-        engine: Engine,
-        instance: Instance,
-        prepared: Prepared,
-        steps: Steps,
-        *,
-        port: int | None,
-        folder: Path | None = None,
-    ) -> None:
-        """Create and start a container, which is published on `port` and mounts `folder`."""
+    def instances(self, name: str | None = None) -> Sequence[Instance]:
+        with connected() as engine:
+            found = engine.containers(labels=[f"{labels.TARGET}={self._namespace}", labels.RECORD])
+        return [each for each in map(self._read, found) if name in {None, each.name}]
+
+    @contextmanager
+    def alone(self, name: str, *, timeout_s: float) -> Iterator[None]:
+        """Lock the name: also against other homes of this machine, which share the engine."""
+        with connected() as engine:
+            shared = f"{engine.identity()}/{self._namespace}/{name}"
+        deadline = Deadline(timeout_s)
+        with (
+            super().alone(name, timeout_s=timeout_s),
+            _held_on_this_machine(shared, timeout_s=deadline.remaining_s),
+        ):
+            yield
+
+    def journal(self, name: str) -> Journal:
+        """Return the history of a name, which the engine stores."""
+        return EngineJournal(self._namespace, name)
 
     def runs_beside(self, release: Release, current: Instance | None) -> bool:
         """Return whether two instances can run at once: on one port, if they can share it."""
         if current is not None and self._folder(current).exists():
             return not current.own_uri or self._shares(current)  # without one, it does not run
         return current is None or not current.direct_uri or release.serving.port is None
-
-    def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
-        with connected() as engine:
-            if self._has_gates:
-                started = self._start_with_gate(engine, draft, prepared, steps)
-                if started is not None:
-                    return started
-                steps.say(_NO_ADDRESS)
-            self._run(engine, draft, prepared, steps, port=prepared.release.serving.port)
-            container = engine.container(draft.instance_id)
-        return containers.at(draft, container) if container else draft
-
-    def address(self, instance: Instance) -> socket.socket:
-        return self._gates.address_of(self._folder(instance))
-
-    def accept(self, instance: Instance, *, on: bool) -> None:
-        if instance.own_uri:  # else it has only that, and serves it while it runs
-            self._gates.tell(instance, self._folder(instance), on=on)
-
-    def lend(self, instance: Instance) -> socket.socket:
-        return self._gates.lend(self._folder(instance))
-
-    def _start_with_gate(
-        self, engine: Engine, draft: Instance, prepared: Prepared, steps: Steps
-    ) -> Instance | None:
-        """Start a container that has a gate; None if none can be passed to it."""
-        if self._is_refused or not engine.is_here:
-            return None
-        folder = state_folder() / self._namespace / draft.instance_id
-        with (
-            self._address_for(draft.name, prepared.release.serving.port) as address,
-            gates.offered(folder) as (calls, handover),
-        ):
-            instance = draft.at(uri_of(address))
-            try:
-                self._run(engine, instance, prepared, steps, port=None, folder=folder)
-            except FileNotFoundError:  # the engine sees other folders than this process
-                self._refuse(folder)
-                return None
-            leash = gates.taken(handover, may_come=lambda: _may_come(engine, instance, steps))
-            container = engine.container(instance.instance_id)
-            if leash is not None:
-                with suppress(OSError):  # it exits
-                    self._gates.hand_over(instance, leash, address=address, calls=calls)
-            elif container is not None and containers.answers_itself(container):
-                engine.remove(container, grace_s=0)
-                self._refuse(folder)
-                return None
-        return containers.at(instance, container) if container else instance
-
-    def _refuse(self, folder: Path) -> None:
-        gates.remove(folder)
-        self._is_refused = True
 
     def _address_for(self, name: str, port: int | None) -> socket.socket:
         older = serving_first(self.instances(name))
@@ -184,10 +135,36 @@ class AddressedContainers(TargetBackend):
         return record
 
 
-def _may_come(engine: Engine, instance: Instance, steps: Steps) -> bool:
-    """Return whether a container may still connect for its gate, before its first answer."""
-    steps.deadline.check()
-    found = engine.container(instance.instance_id)
-    if found is None or containers.settled_state(found):
+@contextmanager
+def _held_on_this_machine(name: str, *, timeout_s: float) -> Iterator[None]:
+    """Hold a name that all processes of this machine share, of any user.
+
+    The lock is a Unix socket in the abstract namespace of Linux (unix(7)): one process can bind it,
+    it is no file, and it disappears with the process. On other systems nothing is locked.
+
+    Raises
+    ------
+    TimeoutError
+        If another process holds it for longer than `timeout_s` seconds.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    address = f"\0modelship-{hashlib.sha256(name.encode()).hexdigest()}"
+    end_s = time.monotonic() + timeout_s
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as held:
+        while not _bound(held, address):
+            if time.monotonic() >= end_s:
+                raise TimeoutError(name)
+            time.sleep(_PAUSE_S)
+        yield
+
+
+def _bound(held: socket.socket, address: str) -> bool:
+    try:
+        held.bind(address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
         return False
-    return not containers.answers_itself(found)
+    return True

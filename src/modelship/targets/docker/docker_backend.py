@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from modelship.errors import InvalidOptionError, StorageError, UnsupportedError
-from modelship.progress import Deadline
+from modelship.errors import InvalidOptionError, StorageError
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import (
     APP_ROOT,
@@ -24,17 +23,17 @@ from modelship.runtime.images.image import (
     remove_unused_images,
     service_image,
 )
+from modelship.state_paths import state_folder
+from modelship.targets.address import uri_of
 from modelship.targets.backend import Observation, Prepared
 from modelship.targets.docker import container as containers
 from modelship.targets.docker import gates
 from modelship.targets.docker.addressed import AddressedContainers
-from modelship.targets.docker.alone import held_on_this_machine
-from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -42,14 +41,18 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container
-    from modelship.targets.history import Change, Journal
+    from modelship.targets.history import Change
     from modelship.targets.instance import Instance
-    from modelship.targets.release import Release, Serving
+    from modelship.targets.release import Release
 
 __all__ = ["DockerBackend"]
 
-# An unhealthy container was healthy before, or had a minute to become healthy.
+_NO_ADDRESS = (
+    "note: this engine cannot hand the address of a name over to a container. Requests go to the "
+    "container's own port; to keep that when the service is updated, name one: Serving(port=...)"
+)
 _GRACE_S = 5.0
+# An unhealthy container was healthy before, or had a minute to become healthy.
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
 
@@ -81,15 +84,12 @@ class DockerBackend(AddressedContainers):
             raise InvalidOptionError("base_image", base_image, "an image, such as python:3.11-slim")
         super().__init__()
         self._base_image = base_image
+        self._is_refused = False  # a gate, through the engine
         self._answered: set[str] = set()
 
     @property
     def options(self) -> Mapping[str, object]:
         return {"base_image": self._base_image}
-
-    def check_serving(self, serving: Serving) -> None:
-        super().check_serving(serving)
-        serving.program.check_own(auth=serving.auth)
 
     def prepare(self, release: Release, steps: Steps) -> Prepared:
         bundle = release.bundle
@@ -102,6 +102,49 @@ class DockerBackend(AddressedContainers):
         if note := bundle.environment.note_on(bundle.lock.python, of=of):
             steps.say(note)
         return Prepared(release)
+
+    def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
+        with connected() as engine:
+            if self._has_gates:
+                started = self._start_with_gate(engine, draft, prepared, steps)
+                if started is not None:
+                    return started
+                steps.say(_NO_ADDRESS)
+            self._run(engine, draft, prepared, steps, port=prepared.release.serving.port)
+            container = engine.container(draft.instance_id)
+        return containers.at(draft, container) if container else draft
+
+    def _start_with_gate(
+        self, engine: Engine, draft: Instance, prepared: Prepared, steps: Steps
+    ) -> Instance | None:
+        """Start a container that has a gate; None if none can be passed to it."""
+        if self._is_refused or not engine.is_here:
+            return None
+        folder = state_folder() / self._namespace / draft.instance_id
+        with (
+            self._address_for(draft.name, prepared.release.serving.port) as address,
+            gates.offered(folder) as (calls, handover),
+        ):
+            instance = draft.at(uri_of(address))
+            try:
+                self._run(engine, instance, prepared, steps, port=None, folder=folder)
+            except FileNotFoundError:  # the engine sees other folders than this process
+                self._refuse(folder)
+                return None
+            leash = gates.taken(handover, may_come=lambda: _may_come(engine, instance, steps))
+            container = engine.container(instance.instance_id)
+            if leash is not None:
+                with suppress(OSError):  # it exits
+                    self._gates.hand_over(instance, leash, address=address, calls=calls)
+            elif container is not None and containers.answers_itself(container):
+                engine.remove(container, grace_s=0)
+                self._refuse(folder)
+                return None
+        return containers.at(instance, container) if container else instance
+
+    def _refuse(self, folder: Path) -> None:
+        gates.remove(folder)
+        self._is_refused = True
 
     def _run(
         self,
@@ -141,15 +184,10 @@ class DockerBackend(AddressedContainers):
                 command=_command(release) if secrets else (),
             )
             if serving.auth:
-                _write_keys(engine, name, self._keys_of(instance.name) or ServiceKeys.new())
+                self._write_keys(instance, self._keys_of(instance.name) or ServiceKeys.new())
             if secrets:
                 _write_secrets(engine, name, secrets)
         engine.start(name, port=port)
-
-    def instances(self, name: str | None = None) -> Sequence[Instance]:
-        with connected() as engine:
-            found = engine.containers(labels=[f"{labels.TARGET}={self._namespace}", labels.RECORD])
-        return [each for each in map(self._read, found) if name in {None, each.name}]
 
     def observe(self, instance: Instance) -> Observation:
         with connected() as engine:
@@ -191,25 +229,6 @@ class DockerBackend(AddressedContainers):
         if container is not None:
             gates.remove(self._folder_of(container))
 
-    def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
-        """Lock the name: also against other homes of this machine, which share the engine."""
-        return self._alone(name, timeout_s=timeout_s)
-
-    @contextmanager
-    def _alone(self, name: str, *, timeout_s: float) -> Iterator[None]:
-        with connected() as engine:
-            shared = f"{engine.identity()}/{self._namespace}/{name}"
-        deadline = Deadline(timeout_s)
-        with (
-            super().alone(name, timeout_s=timeout_s),
-            held_on_this_machine(shared, timeout_s=deadline.remaining_s),
-        ):
-            yield
-
-    def journal(self, name: str) -> Journal:
-        """Return the history of a name, which the engine stores."""
-        return EngineJournal(self._namespace, name)
-
     def _remove_images(
         self, engine: Engine, instance: Instance, *, ended: Container | None
     ) -> None:
@@ -224,19 +243,14 @@ class DockerBackend(AddressedContainers):
         if keep or is_deleted:
             remove_images_of(engine, served - {instance.digest, changes[-1].release.bundle})
 
-    def keys(self, instance: Instance) -> ServiceKeys:
+    def _read_keys(self, instance: Instance) -> ServiceKeys | None:
         with connected() as engine:
             found = engine.read(instance.instance_id, KEYS)
-        if found is None:
-            raise UnsupportedError(target=self.name, ability="keys without Serving(auth=True)")
-        return ServiceKeys.from_json(found)
+        return ServiceKeys.from_json(found) if found is not None else None
 
-    def regenerate_key(
-        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
-    ) -> None:
-        keys = self.keys(instance).replace(which, value)
+    def _write_keys(self, instance: Instance, keys: ServiceKeys) -> None:
         with connected() as engine:
-            _write_keys(engine, instance.instance_id, keys)
+            engine.write(instance.instance_id, KEYS, keys.to_json().encode(), owner=USER)
 
     def _image(self, engine: Engine, release: Release, steps: Steps) -> AbstractContextManager[str]:
         return service_image(
@@ -246,21 +260,6 @@ class DockerBackend(AddressedContainers):
             server=release.serving.program,
             steps=steps,
         )
-
-    def _keys_of(self, name: str) -> ServiceKeys | None:
-        """Return the keys that clients of the service use, if it currently requires one."""
-        with connected() as engine:
-            found = (engine.read(each.instance_id, KEYS) for each in self.instances(name))
-            return next((ServiceKeys.from_json(each) for each in found if each), None)
-
-    @property
-    def _namespace(self) -> str:
-        """The namespace that separates its containers from others; a subclass has its own."""
-        return self.name
-
-    def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
-        """Return additional environment variables of a container; for subclasses."""
-        return {}
 
 
 def _facts(container: Container) -> Facts:
@@ -279,5 +278,10 @@ def _write_secrets(engine: Engine, container: str, secrets: Mapping[str, str]) -
     engine.write(container, SECRETS, content.encode(), owner=USER)
 
 
-def _write_keys(engine: Engine, container: str, keys: ServiceKeys) -> None:
-    engine.write(container, KEYS, keys.to_json().encode(), owner=USER)
+def _may_come(engine: Engine, instance: Instance, steps: Steps) -> bool:
+    """Return whether a container may still connect for its gate, before its first answer."""
+    steps.deadline.check()
+    found = engine.container(instance.instance_id)
+    if found is None or containers.settled_state(found):
+        return False
+    return not containers.answers_itself(found)

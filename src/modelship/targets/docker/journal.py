@@ -8,26 +8,24 @@ the tag.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import re
-import tarfile
-import zlib
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import StorageError
 from modelship.runtime.images import labels
+from modelship.runtime.images.archive import Archive
 from modelship.runtime.images.engine import connected
 from modelship.targets.history import (
-    MOST_HISTORY_BYTES,
     Journal,
     changes_from,
     kept_changes,
+    packed,
     serves_nothing,
     to_text,
+    unpacked,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ class EngineJournal(Journal):
             kept = kept_changes(self._read(engine.image(self._image)), changes)
             is_over = serves_nothing(kept)
             found = {
-                labels.HISTORY: _packed(to_text(kept)),
+                labels.HISTORY: packed(to_text(kept)),
                 labels.HISTORY_OF: self._of,
                 **({labels.HISTORY_ENDED: kept[-1].ended_at} if is_over else {}),
             }
@@ -82,8 +80,8 @@ class EngineJournal(Journal):
         if image is None:
             return []
         try:
-            return changes_from(_unpacked(image.labels.get(labels.HISTORY, "")))
-        except (ValueError, TypeError, zlib.error) as error:
+            return changes_from(unpacked(image.labels.get(labels.HISTORY, "")))
+        except (ValueError, TypeError) as error:
             raise StorageError(
                 path=f"the image {self._image}",
                 cause=f"it is not a history ({error})",
@@ -106,18 +104,6 @@ def _forget_oldest(engine: Engine) -> None:
         engine.remove_image(image.names[0])
 
 
-def _packed(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-
-
-def _unpacked(label: str) -> bytes:
-    reading = zlib.decompressobj()
-    text = reading.decompress(base64.b64decode(label, validate=True), MOST_HISTORY_BYTES)
-    if not reading.eof:
-        raise ValueError("it is cut off, or too long")
-    return text
-
-
 def _archive(name: str, found: Mapping[str, str]) -> bytes:
     """Return an empty image in the format of ``docker load``."""
     config = json.dumps(
@@ -131,10 +117,4 @@ def _archive(name: str, found: Mapping[str, str]) -> bytes:
     ).encode()
     described = f"{hashlib.sha256(config).hexdigest()}.json"
     manifest = json.dumps([{"Config": described, "RepoTags": [name], "Layers": []}]).encode()
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as archive:
-        for path, file in ((described, config), ("manifest.json", manifest)):
-            entry = tarfile.TarInfo(path)
-            entry.size = len(file)
-            archive.addfile(entry, io.BytesIO(file))
-    return content.getvalue()
+    return b"".join(Archive({described: config, "manifest.json": manifest}))

@@ -21,31 +21,30 @@ import socket
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from modelship.diagnosis import Facts
-from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.errors import InvalidOptionError
 from modelship.staging import storing, write_atomic
 from modelship.state_paths import state_folder
 from modelship.targets.address import (
-    IS_SUPPORTED,
-    Gates,
     address_for,
     calls_in,
     listen,
     port_of,
     uri_of,
 )
-from modelship.targets.backend import Observation, Prepared, TargetBackend
+from modelship.targets.backend import Observation, Prepared
 from modelship.targets.http_scoring import answers
 from modelship.targets.instance import serving_first
 from modelship.targets.keys import ServiceKeys, read_keys, write_keys
+from modelship.targets.local_backend import LocalBackend
 from modelship.targets.process import folders, logfiles, server_process
 from modelship.targets.program import APP, Program
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
@@ -62,7 +61,7 @@ _GRACE_S = 5.0
 FRONT_CHECK = Path(__file__).with_name("front_check.py")
 
 
-class ProcessBackend(TargetBackend):
+class ProcessBackend(LocalBackend):
     """Runs each service as a process of this machine, on 127.0.0.1.
 
     The environment is created once per lock and shared; Azure ML's own inference server runs the
@@ -80,15 +79,6 @@ class ProcessBackend(TargetBackend):
             *("variables", "secrets", "server_options"),
         }
     )
-
-    _has_gates: ClassVar[bool] = IS_SUPPORTED
-
-    def __init__(self) -> None:
-        self._gates = Gates(self.name)
-
-    def check_serving(self, serving: Serving) -> None:
-        super().check_serving(serving)
-        serving.program.check_own(auth=serving.auth)
 
     def runs_beside(self, release: Release, current: Instance | None) -> bool:
         """Return whether two instances can run at once: on one port, if they can share it."""
@@ -127,18 +117,6 @@ class ProcessBackend(TargetBackend):
                 memory_bytes=release.bundle.resources.memory_bytes if limits_memory else 0,
             )
         return instance
-
-    # The address of a name
-
-    def address(self, instance: Instance) -> socket.socket:
-        return self._gates.address_of(self._folder(instance))
-
-    def accept(self, instance: Instance, *, on: bool) -> None:
-        if instance.own_uri:  # else it has only that, and serves it while it runs
-            self._gates.tell(instance, self._folder(instance), on=on)
-
-    def lend(self, instance: Instance) -> socket.socket:
-        return self._gates.lend(self._folder(instance))
 
     def _address_for(self, name: str, port: int | None) -> socket.socket | None:
         """Return the address of a name, which its instances share; None without gates."""
@@ -205,30 +183,16 @@ class ProcessBackend(TargetBackend):
         server_process.end(instance.instance_id, folder, grace_s=grace_s)
         folders.remove(folder)
 
-    def keys(self, instance: Instance) -> ServiceKeys:
-        keys = read_keys(self._folder(instance) / _KEYS)
-        if keys is None:
-            raise UnsupportedError(target=self.name, ability="keys without Serving(auth=True)")
-        return keys
-
-    def regenerate_key(
-        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
-    ) -> None:
-        write_keys(self._folder(instance) / _KEYS, self.keys(instance).replace(which, value))
-
-    def _keys_of(self, name: str) -> ServiceKeys | None:
-        """Return the keys that clients of the service use, if it currently requires one."""
-        found = (read_keys(self._folder(each) / _KEYS) for each in self.instances(name))
-        return next((keys for keys in found if keys), None)
-
     @property
     def _home(self) -> Path:
         """The folder of all instances; a subclass with another one has its own instances."""
         return state_folder() / self.name
 
-    def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
-        """Return additional environment variables of a service; for subclasses."""
-        return {}
+    def _read_keys(self, instance: Instance) -> ServiceKeys | None:
+        return read_keys(self._folder(instance) / _KEYS)
+
+    def _write_keys(self, instance: Instance, keys: ServiceKeys) -> None:
+        write_keys(self._folder(instance) / _KEYS, keys)
 
     def _folder(self, instance: Instance) -> Path:
         folder = self._home / instance.instance_id

@@ -65,6 +65,14 @@ class Leftover:
     why: str
     remove: Callable[[], None] = field(repr=False, compare=False)
 
+    @staticmethod
+    def at(
+        path: Path, kind: str, *, why: str, remove: Callable[[Path], None] | None = None
+    ) -> Leftover:
+        """Return a file or folder as an item; by default :func:`remove_folder` removes it."""
+        remove = partial(remove or remove_folder, path)
+        return Leftover(kind, str(path), freed_bytes(path), why, remove)
+
 
 def unused_environments(
     *, needed: Collection[Path], running: Collection[str], before: float
@@ -85,8 +93,7 @@ def unused_environments(
         if folder in needed or used_at >= before or _is_named(folder, running):
             continue
         why = f"nothing runs in it; used last {_ago(used_at)}"
-        remove = partial(_remove_environment, folder)
-        yield Leftover("environment", str(folder), freed_bytes(folder), why, remove)
+        yield Leftover.at(folder, "environment", why=why, remove=_remove_environment)
 
 
 def unused_servers(*, but: Collection[str], running: Collection[str]) -> Iterator[Leftover]:
@@ -108,9 +115,8 @@ def unused_servers(*, but: Collection[str], running: Collection[str]) -> Iterato
         for folder in _folders_in(environment / "servers"):
             if folder.name.partition("-")[0] in current or _is_named(folder, running):
                 continue
-            remove = partial(remove_folder, folder)
             why = "it belongs to another release of modelship, and no service runs on it"
-            yield Leftover("server", str(folder), freed_bytes(folder), why, remove)
+            yield Leftover.at(folder, "server", why=why)
 
 
 def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str) -> list[Leftover]:
@@ -125,8 +131,7 @@ def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str)
         with suppress(OSError):  # removed by another process
             if path.lstat().st_mtime < before:
                 kind = "draft" if path.name.startswith(".") or path.is_dir() else "file"
-                remove = partial(remove_folder, path)
-                found.append(Leftover(kind, str(path), freed_bytes(path), why, remove))
+                found.append(Leftover.at(path, kind, why=why))
     return found
 
 

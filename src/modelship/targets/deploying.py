@@ -64,15 +64,7 @@ def deploy(
         raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
     steps = Steps(f"{name} on {backend.name}", timeout_s=timeout_s, show_output=show_output)
     steps.current = "Wait for another deployment of this name"
-    asked = _Asked(
-        backend,
-        name,
-        kind=kind,
-        check=check,
-        trust_model=trust_model,
-        steps=steps,
-        stages=stages or Stages(),
-    )
+    asked = _Asked(backend, name, kind, check, trust_model, steps, stages or Stages())
     try:
         with (
             hiding(serving.secret_environment.values()),
@@ -172,47 +164,37 @@ def findings_in(
     )
 
 
+@dataclass(frozen=True)
 class _Asked:
     """One requested deployment; the caller holds the lock of the name."""
 
-    def __init__(
-        self,
-        backend: TargetBackend,
-        name: str,
-        *,
-        kind: Kind,
-        check: Check,
-        trust_model: bool,
-        steps: Steps,
-        stages: Stages,
-    ) -> None:
-        self._stages = stages
-        self._backend = backend
-        self._name = name
-        self._kind = kind
-        self._how = check
-        self._trust_model = trust_model
-        self._steps = steps
+    backend: TargetBackend
+    name: str
+    kind: Kind
+    check: Check
+    trust_model: bool
+    steps: Steps
+    stages: Stages
 
     def deploy(self, bundle: ScoringBundle, serving: Serving, *, overwrite: bool) -> Instance:
-        with self._steps.step("Lock the environment"):
+        with self.steps.step("Lock the environment"):
             _ = bundle.digest
-        settle(self._backend, self._name)
-        exactly = self._kind == "rollback"
-        intent = intend(self._backend, bundle, serving, name=self._name, exactly=exactly)
+        settle(self.backend, self.name)
+        exactly = self.kind == "rollback"
+        intent = intend(self.backend, bundle, serving, name=self.name, exactly=exactly)
         release, current = intent.release, intent.current
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
-            self._steps.say("nothing to do: this release is already deployed and healthy")
-            forget_failure(self._backend.name, self._name)
+            self.steps.say("nothing to do: this release is already deployed and healthy")
+            forget_failure(self.backend.name, self.name)
             return current
-        way = way_to(release, on=self._backend, current=current)
-        self._stages.require(self._backend, way=way, current=current)
-        found = self._check(release)
-        self._steps.current = "Keep the release"
-        self._backend.releases(self._name).keep(release)
-        rollout = Rollout(self._backend, name=self._name, steps=self._steps, stages=self._stages)
+        way = way_to(release, on=self.backend, current=current)
+        self.stages.require(self.backend, way=way, current=current)
+        found = self._findings(release)
+        self.steps.current = "Keep the release"
+        self.backend.releases(self.name).keep(release)
+        rollout = Rollout(self.backend, name=self.name, steps=self.steps, stages=self.stages)
         try:
-            return rollout.run(release, kind=self._kind, current=current, older=intent.older)
+            return rollout.run(release, kind=self.kind, current=current, older=intent.older)
         except (DeploymentFailedError, DeploymentTimeoutError) as error:
             error.doubts = _doubts_in(found, explained=error.diagnosis)
             raise
@@ -220,28 +202,28 @@ class _Asked:
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
         """Return whether `current` is as requested and healthy; refuse to replace another."""
         if not intent.differences:
-            return self._backend.observe(current).state is State.HEALTHY
+            return self.backend.observe(current).state is State.HEALTHY
         if not overwrite:
             raise NameTakenError(
-                name=self._name, target=self._backend.name, differences=intent.differences
+                name=self.name, target=self.backend.name, differences=intent.differences
             )
         return False
 
-    def _check(self, release: Release) -> Sequence[Finding]:
-        if self._how == "off":
-            require_loadable(release.bundle, trust_model=self._trust_model)
+    def _findings(self, release: Release) -> Sequence[Finding]:
+        if self.check == "off":
+            require_loadable(release.bundle, trust_model=self.trust_model)
             return ()
-        with self._steps.step("Check the bundle"):
+        with self.steps.step("Check the bundle"):
             found = findings_in(
-                self._backend,
+                self.backend,
                 release,
-                trial=self._how == "trial",
-                trust_model=self._trust_model,
-                timeout_s=self._steps.deadline.remaining_s,
+                trial=self.check == "trial",
+                trust_model=self.trust_model,
+                timeout_s=self.steps.deadline.remaining_s,
             )
         for each in found:
             if not each.blocks:
-                self._steps.say(f"warning: {each}")
+                self.steps.say(f"warning: {each}")
         require_sound(found)
         return found
 

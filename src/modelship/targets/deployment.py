@@ -106,10 +106,13 @@ class Deployment(ServiceHandle):
             trust_model = True
         else:
             bundle, serving = change, serving or self.serving()
-        self._deploy(
+        self.instance = deploy(
+            self._backend,
             bundle,
-            serving,
-            "update",
+            name=self.name,
+            serving=serving,
+            kind="update",
+            overwrite=True,
             check=check,
             trust_model=trust_model,
             timeout_s=timeout_s,
@@ -189,12 +192,13 @@ class Deployment(ServiceHandle):
         """
         self._follow()
         digest = release_before(self._backend, self.instance, self.history(), to=to)
-        serving = self._kept.serving(digest, secrets=secrets)
-        bundle = self._kept.bundle(digest)
-        self._deploy(
-            bundle,
-            serving,
-            "rollback",
+        self.instance = deploy(
+            self._backend,
+            name=self.name,
+            serving=self._kept.serving(digest, secrets=secrets),
+            bundle=self._kept.bundle(digest),
+            kind="rollback",
+            overwrite=True,
             check="off",  # its model was trusted when it was deployed
             trust_model=True,
             timeout_s=timeout_s,
@@ -219,32 +223,6 @@ class Deployment(ServiceHandle):
     @property
     def _kept(self) -> KeptReleases:
         return self._backend.releases(self.name)
-
-    def _deploy(
-        self,
-        bundle: ScoringBundle,
-        serving: Serving,
-        kind: Literal["update", "rollback"],
-        *,
-        check: Check | None,
-        trust_model: bool,
-        timeout_s: float,
-        show_output: bool,
-        stages: Stages | None = None,
-    ) -> None:
-        self.instance = deploy(
-            self._backend,
-            bundle,
-            name=self.name,
-            serving=serving,
-            kind=kind,
-            overwrite=True,
-            check=check,
-            trust_model=trust_model,
-            timeout_s=timeout_s,
-            show_output=show_output,
-            stages=stages,
-        )
 
     def keys(self) -> ServiceKeys:
         """Return the keys of the service; :meth:`run` finds them by itself.

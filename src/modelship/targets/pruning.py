@@ -6,7 +6,6 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
@@ -16,9 +15,7 @@ from modelship.runtime.images.engine import connected
 from modelship.runtime.images.unused import unused_images
 from modelship.runtime.leftovers import (
     Leftover,
-    freed_bytes,
     old_files,
-    remove_folder,
     unused_environments,
     unused_servers,
     used_by_processes,
@@ -131,8 +128,7 @@ def _releases() -> tuple[list[Leftover], set[Path]]:
                 needed.add(environment_folder(ScoringBundle.load(folder / "bundle").lock))
         else:
             why = "the history of the name no longer reaches it"
-            remove = partial(remove_folder, folder)
-            found.append(Leftover("release", str(folder), freed_bytes(folder), why, remove))
+            found.append(Leftover.at(folder, "release", why=why))
     return found, needed
 
 
@@ -152,8 +148,7 @@ def _drafts() -> Iterator[Leftover]:
     for folder in (draft for each in sorted(home.glob("*")) for draft in abandoned(each)):
         if not leads_out(folder, of=home):
             why = "the process that wrote it is gone"
-            remove = partial(remove_folder, folder)
-            yield Leftover("draft", str(folder), freed_bytes(folder), why, remove)
+            yield Leftover.at(folder, "draft", why=why)
 
 
 def _files(before: float) -> Iterator[Leftover]:

@@ -15,6 +15,7 @@ import json
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
@@ -27,7 +28,7 @@ from modelship.staging import storing
 from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
@@ -152,10 +153,9 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
         if engine.image(name) is None:
             check_python(engine, base_image, python=lock.python, deadline=deadline)
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
-            with _build_label(engine, name) as label:
-                recipe = dockerfiles.environment(base_image, label=label)
-                context = _context(recipe, _packages(folder, python=lock.python), folder)
-                engine.build(context, tag=name, deadline=deadline)
+            made = partial(dockerfiles.environment, base_image)
+            files = _packages(folder, python=lock.python)
+            _build(engine, name, made, files=files, folder=folder, deadline=deadline)
             engine.sweep_forgotten(labels.BUILD)  # left by builds whose process was killed
     return name
 
@@ -177,18 +177,17 @@ def _ensure_server(
             for path, content in server.files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
-            with _build_label(engine, name) as label:
-                recipe = dockerfiles.server(environment, label=label)
-                context = _context(recipe, _packages(folder, python=lock.python), folder)
-                engine.build(context, tag=name, deadline=deadline)
+            made = partial(dockerfiles.server, environment)
+            files = _packages(folder, python=lock.python)
+            _build(engine, name, made, files=files, folder=folder, deadline=deadline)
     return name
 
 
 def _ensure_service(
     engine: Engine, bundle: ScoringBundle, *, environment: str, server: Server, steps: Steps
 ) -> str:
-    recipe = dockerfiles.models(environment, label="", model_dir=model_dir(bundle.models))
-    model = f"modelship/model:{_key(bundle.parts['model'], recipe)}"
+    made = partial(dockerfiles.models, environment, model_dir=model_dir(bundle.models))
+    model = f"modelship/model:{_key(bundle.parts['model'], made(label=''))}"
     service = _service_name(bundle.digest)
     present = engine.image(service)
     # The same bundle on another base image has the same digest, but another model image.
@@ -196,7 +195,10 @@ def _ensure_service(
         return service
     with steps.step("Build the image"):
         if engine.image(model) is None:
-            _build_model(engine, bundle, model, environment=environment, deadline=steps.deadline)
+            with _scratch(model) as folder:
+                stage_models(bundle, folder)
+                files = Archive(_below(folder, _APP), [_MODELS])
+                _build(engine, model, made, files=files, folder=folder, deadline=steps.deadline)
         with _swept(engine, f"{labels.MODEL_IMAGE}={model}"):
             recipe = dockerfiles.service(
                 model,
@@ -207,19 +209,29 @@ def _ensure_service(
             source = {f"{_APP}/{file.path}": file.content for file in bundle.source}
             if bundle.sample_json is not None:
                 source[str(dockerfiles.SAMPLE).lstrip("/")] = bundle.sample_json.encode()
-            context = _context(recipe, Archive(source, folders=[_APP]))
+            context = Archive({"Dockerfile": recipe.encode(), "files.tar": Archive(source, [_APP])})
             engine.build(context, tag=service, deadline=steps.deadline)
         _remove_nameless(engine, present)
     return service
 
 
-def _build_model(
-    engine: Engine, bundle: ScoringBundle, name: str, *, environment: str, deadline: Deadline
+def _build(
+    engine: Engine,
+    name: str,
+    recipe: Callable[..., str],
+    *,
+    files: Archive,
+    folder: Path,
+    deadline: Deadline,
 ) -> None:
-    with _scratch(name) as folder, _build_label(engine, name) as label:
-        stage_models(bundle, folder)
-        recipe = dockerfiles.models(environment, label=label, model_dir=model_dir(bundle.models))
-        context = _context(recipe, Archive(_below(folder, _APP), [_MODELS]), folder)
+    """Build an image of `files`, which are in `folder`.
+
+    The build gets a label of its own, by which what it left is removed if it fails or is
+    interrupted.
+    """
+    label = f"{name}-{secrets.token_hex(4)}"
+    with _swept(engine, f"{labels.BUILD}={label}"):
+        context = _context(recipe(label=label), files, folder)
         engine.build(context, tag=name, deadline=deadline)
 
 
@@ -227,11 +239,10 @@ def _service_name(digest: str) -> str:
     return f"modelship/service:{digest[:16]}"
 
 
-def _context(dockerfile: str, files: Archive, folder: Path | None = None) -> Iterator[bytes]:
+def _context(dockerfile: str, files: Archive, folder: Path) -> Iterator[bytes]:
     """Yield the context of a build, and remove the folder of its files afterwards."""
     yield from Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _packages(folder: Path, *, python: str) -> Archive:
@@ -249,14 +260,6 @@ def _below(folder: Path, place: str) -> Mapping[str, Path]:
     """Return the files of `folder` by their paths in the image."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {f"{place}/{path.relative_to(folder).as_posix()}": path for path in files}
-
-
-@contextmanager
-def _build_label(engine: Engine, name: str) -> Iterator[str]:
-    """Yield a label for one build, and remove what it left if the body fails or is interrupted."""
-    label = f"{name}-{secrets.token_hex(4)}"
-    with _swept(engine, f"{labels.BUILD}={label}"):
-        yield label
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from modelship.runtime.bytecode import link_bytecode
+from modelship.runtime.environments import link_bytecode
 
 PACKAGES = "lib/python3.11/site-packages"
 

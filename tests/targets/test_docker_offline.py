@@ -22,7 +22,7 @@ from modelship.errors import (
     ModelshipError,
     TargetUnavailableError,
 )
-from modelship.runtime.images import _docker_errors, dockerfiles
+from modelship.runtime.images import dockerfiles, engine
 from modelship.runtime.images.archive import Archive
 from modelship.runtime.images.inspection import unix_time
 
@@ -44,16 +44,16 @@ def _made(kind):
 @pytest.mark.parametrize("kind", SDK_ERRORS, ids=lambda kind: kind.__name__)
 def test_each_error_of_the_sdk_is_translated(kind):
     """Each class in docker.errors has an entry of its own, and so words and advice of ours."""
-    translated = _docker_errors.translate(_made(kind))
+    translated = engine.translated(_made(kind))
     assert isinstance(translated, ModelshipError)
     assert "words" in str(translated)
-    assert translated.hint == _docker_errors.ADVICE[kind.__name__]
+    assert translated.hint == engine.ADVICE[kind.__name__]
 
 
 @pytest.mark.parametrize("kind", [requests.ConnectionError, requests.ReadTimeout])
 def test_an_engine_that_hangs_up_is_unavailable(kind):
     """What the SDK lets through of requests is told as an engine that does not answer."""
-    translated = _docker_errors.translate(kind("gone"))
+    translated = engine.translated(kind("gone"))
     assert isinstance(translated, TargetUnavailableError)
     assert "Start Docker" in translated.hint
 

@@ -65,17 +65,17 @@ def serve(
     script can be imported. Exit codes: 0 ended by Ctrl+C or SIGTERM, 1 a setting or the port, 3
     the script; the log says why.
     """
-    from modelship.runtime.server_options import ServerOptions
+    from modelship.runtime.server_options import checked_options, option_variables
     from modelship.runtime.servers import Server
 
-    options = ServerOptions.checked(Server.named("modelship"), dict(server_options))
+    options = checked_options(Server.named("modelship"), dict(server_options))
     if missing_packages():
         raise MissingExtraError(purpose="serving a script", extra="server")
     command = [sys.executable, "-m", "modelship.server", "--entry_script", str(script.resolve())]
     command += ["--port", str(port), "--worker_count", str(workers)]
     if model_dir is not None:
         command += ["--model_dir", str(model_dir.resolve())]
-    os.execve(command[0], command, _environment(script, host, options.variables))  # noqa: S606 - the server takes this process over
+    os.execve(command[0], command, _environment(script, host, option_variables(options)))  # noqa: S606 - the server takes this process over
 
 
 def _environment(script: Path, host: str, variables: Mapping[str, str]) -> dict[str, str]:

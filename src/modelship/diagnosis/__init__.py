@@ -4,11 +4,11 @@
 they do no I/O, and their run time is bounded for a log of any size.
 """
 
-from modelship.diagnosis.body_errors import remedy_of
 from modelship.diagnosis.diagnose import diagnose, is_known
 from modelship.diagnosis.exceptions import Phase, explain_exception
 from modelship.diagnosis.facts import Facts, Surroundings
 from modelship.diagnosis.raising import explain_traceback
+from modelship.diagnosis.request_errors import remedy_of
 
 __all__ = [
     "Facts",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelship.diagnosis.circumstances import explain_circumstances, explain_end
 from modelship.diagnosis.facts import Facts, Surroundings
-from modelship.diagnosis.log_patterns import TELLING, Candidate, of_lines, quoted_exceptions
+from modelship.diagnosis.log_patterns import TELLING, of_lines, quoted_exceptions
 from modelship.diagnosis.raising import may_explain, of_chain
 from modelship.diagnosis.reading import clean_lines, error_document
 from modelship.diagnosis.redaction import redacted
@@ -61,9 +61,14 @@ def diagnose(
     exceptions = [of_chain(chain, timeline, around=around) for chain in telling]
     signs = of_lines(read, timeline, inside=raised)
     quoted = quoted_exceptions(read, around=around)
-    found = _best([each for each in (*exceptions, *quoted, *signs) if each])
+    candidates = [each for each in (*exceptions, *quoted, *signs) if each]
+    # The most specific one; among equals the last one.
+    found = max(candidates, key=lambda each: (each.weight, each.line), default=None)
     ended = explain_end(facts, timeline)
-    if ended is not None and not (found and _tells_more(found.diagnosis)):
+    # The log may have the line that explains an exit code, too.
+    if ended is not None and not (
+        found and found.diagnosis.code in _OF_SIGNALS and found.diagnosis.where
+    ):
         return redacted(_with_lines(ended, facts.sentences))
     if found is not None and found.weight >= TELLING:
         return redacted(_sharpened(found.diagnosis, facts))
@@ -78,16 +83,6 @@ def diagnose(
 def is_known(diagnosis: Diagnosis) -> bool:
     """Return whether a diagnosis names a cause."""
     return diagnosis.code != _UNKNOWN
-
-
-def _tells_more(diagnosis: Diagnosis) -> bool:
-    """Return whether the log has the line that explains an exit code, too."""
-    return diagnosis.code in _OF_SIGNALS and bool(diagnosis.where)
-
-
-def _best(found: Sequence[Candidate]) -> Candidate | None:
-    """Return the most specific candidate; among equals the last one."""
-    return max(found, key=lambda each: (each.weight, each.line), default=None)
 
 
 def _unknown(lines: Sequence[str], facts: Facts) -> Diagnosis:

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modelship.diagnosis import (
-    body_errors,
     file_errors,
     module_errors,
     name_errors,
@@ -54,8 +53,8 @@ def _fits(row: Mapping[str, Any], raised: Raised) -> bool:
 # The first match is used, so the more specific ones come first.
 _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     name_errors.explain_syntax,
-    body_errors.explain_unserializable,
-    body_errors.explain_body,
+    request_errors.explain_unserializable,
+    request_errors.explain_body,
     request_errors.explain_no_model,
     module_errors.explain_missing_module,
     module_errors.explain_relative_import,

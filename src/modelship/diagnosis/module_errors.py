@@ -21,6 +21,11 @@ _MISSING_NAME = re.compile(
     r"(?:\((?P<path>.*)\))?"
 )
 _SERVER = "azureml_inference_server_http"
+_NO_SERVER = "Azure ML's inference server is not installed where the service runs."
+_OR_PIN = (
+    "Correct the name, or pin in the environment the version of {package} that the script was written "
+    "for."
+)
 _IMPORTED = re.compile(r"^\s*(?:from|import)\s+(?P<name>[\w.]+)")
 _RELATIVE = ("attempted relative import", "no known parent package")
 _FROM_DOT = re.compile(r"^\s*from\s+\.+(?P<module>[\w.]*)\s+import\s+(?P<names>[\w, ]+)")
@@ -39,9 +44,7 @@ def explain_missing_module(raised: Raised) -> Diagnosis | None:
     if match["hidden"]:
         return _no_package(raised, name)
     if name.startswith(_SERVER):
-        return raised.diagnosis(
-            "MS202", "Azure ML's inference server is not installed where the service runs."
-        )
+        return raised.diagnosis("MS202", _NO_SERVER)
     top, _, rest = name.partition(".")
     if rest and top in LIBRARIES and not is_namespace(name):
         return _moved(raised, name)
@@ -94,10 +97,7 @@ def _moved(raised: Raised, name: str) -> Diagnosis:
         who, advice = "The model was written by", raised.pin_of_model(package)
     else:
         who = "The script was written for"
-        advice = (
-            f"Correct the name, or pin in the environment the version of {package} that the script "
-            "was written for."
-        )
+        advice = _OR_PIN.format(package=package)
     return raised.diagnosis(
         "MS201",
         f"{who} another version of {package}: the installed version has no module {name}.",
@@ -156,9 +156,7 @@ def _of_another_pickler(raised: Raised, top: str) -> Diagnosis:
 def _needed_by_script(raised: Raised, name: str) -> Diagnosis:
     full = _imported(raised, name)
     if full.startswith(_SERVER):
-        return raised.diagnosis(
-            "MS202", "Azure ML's inference server is not installed where the service runs."
-        )
+        return raised.diagnosis("MS202", _NO_SERVER)
     if full.startswith("azureml.core.model"):
         advice = (
             "Take the path from os.environ['AZUREML_MODEL_DIR'] instead of Model.get_model_path(), "
@@ -228,8 +226,7 @@ def _lacks(raised: Raised, name: str, *, module: str, path: str) -> Diagnosis | 
             "MS201",
             f"The installed {package} has no {name} in {module}: the code that imports "
             "it was written for another version.",
-            f"Correct the name, or pin in the environment the version of {package} that the script "
-            "was written for.",
+            _OR_PIN.format(package=package),
         )
     if path == "unknown location":
         return raised.diagnosis(

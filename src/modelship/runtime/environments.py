@@ -14,7 +14,6 @@ from modelship.documents import read_regular
 from modelship.errors import PythonNotFoundError
 from modelship.progress import doing
 from modelship.runtime._installed import installed_digest
-from modelship.runtime.bytecode import link_bytecode
 from modelship.runtime.install import add_packages, create_environment
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.state_paths import cache_folder, exclusive
@@ -34,6 +33,7 @@ __all__ = [
     "install_server",
     "installed_modules",
     "last_used",
+    "link_bytecode",
     "release_of",
     "service_variables",
 ]
@@ -76,7 +76,8 @@ def environment_python(
     folder = environment_folder(lock)
     python = folder / "bin" / "python"
     if _is_complete(folder, lock):
-        _mark_used(folder)
+        with suppress(OSError):  # the folder may not be writable
+            os.utime(folder / _COMPLETE)  # it is used now
         return python
     end_s = time.monotonic() + timeout_s
     making = f"install {len(lock.versions)} packages for Python {lock.python}"
@@ -208,12 +209,6 @@ def environments_folder() -> Path:
     return cache_folder() / "environments"
 
 
-def _mark_used(folder: Path) -> None:
-    """Record that an environment is used now; do nothing if its folder is not writable."""
-    with suppress(OSError):
-        os.utime(folder / _COMPLETE)
-
-
 def last_used(folder: Path) -> float:
     """Return when an environment was last requested, in seconds since 1970."""
     try:
@@ -241,3 +236,33 @@ def _is_complete(folder: Path, lock: Lock) -> bool:
     except (OSError, ValueError):
         return False
     return made_of == wanted and (folder / "bin" / "python").exists()
+
+
+def link_bytecode(folder: Path, other: Path) -> None:
+    """Link the bytecode of another environment into a new one, for files that are the same.
+
+    uv links the files of a package into each environment, so both have the same ones. Files that
+    are not linked are compiled on first import, as usual. Python checks bytecode against its source
+    file, and tracebacks show the file of the running environment.
+
+    Parameters
+    ----------
+    folder : Path
+        The new environment, in which nothing has been imported yet.
+    other : Path
+        An environment in which services have run; if it has another Python version, nothing is
+        linked.
+    """
+    for packages in other.glob("lib/python3*/site-packages"):
+        ours = folder / packages.relative_to(other)
+        for compiled in packages.glob("**/__pycache__/*.pyc"):
+            _link(compiled, packages, ours)
+
+
+def _link(compiled: Path, packages: Path, ours: Path) -> None:
+    source = compiled.parent.parent / f"{compiled.name.partition('.')[0]}.py"
+    place = ours / compiled.relative_to(packages)
+    with suppress(OSError):  # missing, or on another disk
+        if source.samefile(ours / source.relative_to(packages)):
+            place.parent.mkdir(exist_ok=True)
+            os.link(compiled, place)

@@ -175,7 +175,8 @@ def find_python(version: str) -> Path:
     if minor == f"{sys.version_info[0]}.{sys.version_info[1]}":
         return Path(sys.executable)
     found = _interpreters()
-    if minor not in found and _may_download():
+    downloads = os.environ.get("UV_PYTHON_DOWNLOADS") in {"automatic", "auto", "true"}
+    if minor not in found and downloads:
         run_uv(["python", "install", "--quiet", minor], timeout_s=_FIND_TIMEOUT_S)
         found = _interpreters()
     if minor not in found:
@@ -228,11 +229,10 @@ def _interpreters() -> Mapping[str, tuple[str, Path]]:
     running = "{}.{}.{}".format(*sys.version_info)
     found = {minor_of(running): (running, Path(sys.executable))}
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    listed = run_uv(
-        ["python", "list", "--only-installed"],
-        timeout_s=_FIND_TIMEOUT_S,
-        path=_path_without(pyenv / "shims"),
-    )
+    # Its shims are slow, and work only in some folders; what is behind them is found directly.
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    path = os.pathsep.join(each for each in folders if Path(each) != pyenv / "shims")
+    listed = run_uv(["python", "list", "--only-installed"], timeout_s=_FIND_TIMEOUT_S, path=path)
     for line in listed.stdout.splitlines():
         if match := re.match(r"cpython-(3\.\d+\.\d+)-\S+\s+(.+?)(?: -> .*)?$", line):
             found.setdefault(minor_of(match[1]), (match[1], Path(match[2])))
@@ -241,25 +241,12 @@ def _interpreters() -> Mapping[str, tuple[str, Path]]:
     return found
 
 
-def _path_without(folder: Path) -> str:
-    """Return the folders of ``PATH`` without pyenv's shims.
-
-    They are slow, and work only in some folders; the interpreters behind them are found directly.
-    """
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(each for each in folders if Path(each) != folder)
-
-
 def _of_pyenv(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the release and the interpreter of each CPython of pyenv, the newest first."""
     pythons = {each.parent.parent.name: each for each in folder.glob("versions/3.*/bin/python")}
     releases = [each for each in pythons if re.fullmatch(r"3\.\d+\.\d+", each)]
     for release in sorted(releases, key=Version, reverse=True):
         yield release, pythons[release]
-
-
-def _may_download() -> bool:
-    return os.environ.get("UV_PYTHON_DOWNLOADS") in {"automatic", "auto", "true"}
 
 
 def _free_scripts(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import InvalidOptionError, nearest
@@ -14,62 +13,45 @@ if TYPE_CHECKING:
     from modelship.bundle.profile import Profile
     from modelship.runtime.servers import Server
 
-__all__ = ["ServerOptions"]
+__all__ = ["checked_options", "option_variables"]
 
 _ON_TARGET = {name: option for name, option in OPTIONS.items() if option.on_target}
 _EXAMPLE = "a mapping of names to values, such as {'scoring_timeout_ms': 60000}"
 
 
-@dataclass(frozen=True)
-class ServerOptions:
-    """Options of a server, in addition to those that every server has on a target.
+def checked_options(
+    server: Server, given: object, *, limits: Profile | None = None
+) -> Mapping[str, Any]:
+    """Return the options of a server, by name, if `server` supports them.
 
     Parameters
     ----------
-    values : Mapping[str, int | float | bool | str]
+    server : Server
+        The server that runs the script.
+    given : Mapping or None
         The options, with the names in docs/reference/scoring-server.md.
+    limits : Profile, optional
+        The place whose limits were chosen; an option that it sets cannot have another value.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option does not exist, or has an invalid value.
     """
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise InvalidOptionError("server_options", given, _EXAMPLE)
+    for name, value in given.items():
+        _check(server, name, value)
+        if limits is not None and OPTIONS[name].variable in limits.variables:
+            expected = f"left out, since limits={limits.name!r} sets it"
+            raise InvalidOptionError(_said(name), value, expected)
+    return FrozenMapping(given)
 
-    values: Mapping[str, Any]
 
-    @staticmethod
-    def checked(server: Server, given: object, *, limits: Profile | None = None) -> ServerOptions:
-        """Return the options if `server` supports them.
-
-        Parameters
-        ----------
-        server : Server
-            The server that runs the script.
-        given : Mapping or None
-            The options by name.
-        limits : Profile, optional
-            The place whose limits were chosen; an option that it sets cannot have another value.
-
-        Raises
-        ------
-        InvalidOptionError
-            If an option does not exist, or has an invalid value.
-        """
-        if given is None:
-            return ServerOptions(FrozenMapping({}))
-        if not isinstance(given, Mapping):
-            raise InvalidOptionError("server_options", given, _EXAMPLE)
-        for name, value in given.items():
-            _check(server, name, value)
-            if limits is not None and OPTIONS[name].variable in limits.variables:
-                expected = f"left out, since limits={limits.name!r} sets it"
-                raise InvalidOptionError(_said(name), value, expected)
-        return ServerOptions(FrozenMapping(given))
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """The environment variables of the server."""
-        return {OPTIONS[name].variable: OPTIONS[name].text_of(v) for name, v in self.values.items()}
-
-    @property
-    def recorded(self) -> dict[str, Any] | None:
-        """The options in the record of an instance; None if there are none."""
-        return dict(self.values) or None
+def option_variables(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables of the server for checked options."""
+    return {OPTIONS[name].variable: OPTIONS[name].text_of(v) for name, v in options.items()}
 
 
 def _check(server: Server, name: object, value: object) -> None:

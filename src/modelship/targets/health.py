@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
@@ -114,7 +114,8 @@ def explain(backend: TargetBackend, instance: Instance) -> Diagnosis | None:
     state = state_of(backend, instance)
     if state is State.HEALTHY:
         return None
-    diagnosis = _diagnosis(backend, instance, _log_end(backend, instance), state=state)
+    log = backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
+    diagnosis = _diagnosis(backend, instance, log, state=state)
     starts = state in {State.TRANSITIONING, State.DELETING}
     return None if starts and not is_known(diagnosis) else diagnosis
 
@@ -123,42 +124,32 @@ def failure(
     backend: TargetBackend, instance: Instance, state: State, problem: str
 ) -> DeploymentFailedError:
     """Return the error of an instance that does not serve, with the end of its log."""
-    log = _log_end(backend, instance)
     # One that is not Failed has refused the sample request: explain that.
-    told = state if state is State.FAILED else None
-    diagnosis = _diagnosis(backend, instance, log, state=told)
-    return DeploymentFailedError(
-        name=instance.name,
-        target=backend.name,
-        state=str(state),
-        problem=problem,
-        log_tail=_relevant_part(backend, log, instance),
-        diagnosis=diagnosis if is_known(diagnosis) else None,
-    )
+    told = _told(backend, instance, state=state if state is State.FAILED else None)
+    return DeploymentFailedError(state=str(state), problem=problem, **told)
 
 
 def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> DeploymentTimeoutError:
     """Return the error of an instance that was not healthy in time."""
-    log = _log_end(backend, instance)
-    diagnosis = _diagnosis(backend, instance, log, state=State.TRANSITIONING, timed_out=True)
-    return DeploymentTimeoutError(
-        name=instance.name,
-        target=backend.name,
-        doing=steps.current,
-        timeout_s=steps.deadline.timeout_s,
-        log_tail=_relevant_part(backend, log, instance),
-        diagnosis=diagnosis if is_known(diagnosis) else None,
-    )
+    told = _told(backend, instance, state=State.TRANSITIONING, timed_out=True)
+    timeout_s = steps.deadline.timeout_s
+    return DeploymentTimeoutError(doing=steps.current, timeout_s=timeout_s, **told)
 
 
-def _log_end(backend: TargetBackend, instance: Instance) -> str:
-    """Return the part of a log that an explanation may need."""
-    return backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
-
-
-def _relevant_part(backend: TargetBackend, log: str, instance: Instance) -> str:
+def _told(
+    backend: TargetBackend, instance: Instance, *, state: State | None, timed_out: bool = False
+) -> dict[str, Any]:
+    """Return the instance, the relevant part of its log and its diagnosis, for an error."""
+    log = backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
+    diagnosis = _diagnosis(backend, instance, log, state=state, timed_out=timed_out)
     with hiding(_secrets(backend, instance)):
-        return relevant_part(log)
+        log_tail = relevant_part(log)
+    return {
+        "name": instance.name,
+        "target": backend.name,
+        "log_tail": log_tail,
+        "diagnosis": diagnosis if is_known(diagnosis) else None,
+    }
 
 
 def _secrets(backend: TargetBackend, instance: Instance) -> Sequence[str]:

@@ -41,7 +41,9 @@ def _row(change: Change) -> tuple[object, ...]:
 def deployment_html(deployment: Deployment) -> str:
     """Return the HTML of a service from its record; no request is sent."""
     instance, release = deployment.instance, deployment.release
-    options = {name: value for name, value in (release.options or {}).items() if _is_told(name)}
+    known = (release.options or {}).items()
+    # Of secrets there are only hashes, which are meaningless to a reader.
+    options = {name: value for name, value in known if not name.startswith("secrets")}
     told = {
         "scoring URI": link(deployment.scoring_uri),
         "model": release.model,
@@ -53,10 +55,6 @@ def deployment_html(deployment: Deployment) -> str:
     }
     how = [folded("how it is served", facts(options))] if options else []
     return card(deployment.name, facts(told), *how, note=f"on {deployment.target}")
-
-
-def _is_told(option: str) -> bool:
-    return not option.startswith("secrets")  # hashes, which are meaningless to a reader
 
 
 def _digest(digest: str) -> Html:

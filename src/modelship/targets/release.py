@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.profile import Profile
 from modelship.errors import InvalidOptionError
-from modelship.runtime.server_options import ServerOptions
+from modelship.runtime.server_options import checked_options, option_variables
 from modelship.runtime.servers import Server, trace_variables
 from modelship.runtime.variables import Secret, as_secrets, as_variables
 from modelship.targets.release_record import (
@@ -101,8 +101,8 @@ class Serving:
             self._set("capture", _folder("capture", self.capture))
         self.program.check_own(traces=self.traces, capture=self.capture)
         limits = Profile.named(self.limits, "limits") if self.limits is not None else None
-        told = ServerOptions.checked(self.program, self.server_options, limits=limits)
-        self._set("server_options", told.values)
+        options = checked_options(self.program, self.server_options, limits=limits)
+        self._set("server_options", options)
         self._set("variables", as_variables(self.variables))
         self._set("secrets", as_secrets(self.secrets, beside=self.variables))
 
@@ -125,7 +125,7 @@ class Serving:
         return {
             "WORKER_COUNT": str(self.workers),
             **profile.variables,
-            **ServerOptions(self.server_options).variables,
+            **option_variables(self.server_options),
             **self.variables,
         }
 

@@ -245,15 +245,11 @@ class Trying:
                 switch_back(backend, current, off=[instance])
                 raise
             finally:
-                self._end(router, winner)
+                with suppress(RouterLostError):  # it is already reported, or does not matter
+                    router.end(winner=winner)
         except RouterLostError as error:
             reason = f"the router has exited ({error})"
             raise self._failure("rollout", reason, current.release.digest) from error
-
-    def _end(self, router: Router, winner: Literal["old", "new"]) -> None:
-        """Stop a router; an earlier loss of it is already reported, or does not matter."""
-        with suppress(RouterLostError):
-            router.end(winner=winner)
 
     def _conclude(self, stage: Literal["shadow", "canary"], trial: Trial, serves: str) -> None:
         self.figures |= trial.figures

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import socket
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from modelship.errors import ImageBuildError, MissingExtraError
-from modelship.runtime.images._docker_errors import translate
+from modelship.errors import (
+    ImageBuildError,
+    MissingExtraError,
+    ModelshipError,
+    TargetUnavailableError,
+)
 from modelship.runtime.images.container_calls import ContainerCalls
 from modelship.runtime.images.inspection import Image
 from modelship.runtime.images.long_calls import follow
@@ -19,10 +24,46 @@ if TYPE_CHECKING:
 
     from modelship.progress import Deadline
 
-__all__ = ["Engine", "connected"]
+__all__ = ["ADVICE", "Engine", "connected", "translated"]
 
 _CALL_TIMEOUT_S = 30
 _STEP = "#(nop)"  # the builder's marker of a step that runs no command
+
+_START = "Start Docker (docker info has to answer), or let DOCKER_HOST name an engine that runs."
+_SETTINGS = (
+    "Correct DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, or the config.json of Docker."
+)
+_UPGRADE = "Upgrade the engine, or the SDK: pip install --upgrade 'docker>=7'."
+_REFUSED = "See what docker info and the engine's own log say, and try again."
+
+ADVICE = MappingProxyType(
+    {
+        "DockerException": _START,
+        "APIError": _REFUSED,
+        "NotFound": _REFUSED,
+        "ImageNotFound": _REFUSED,
+        "InvalidVersion": _UPGRADE,
+        "InvalidRepository": "Correct the image's name in base_image= (--option base_image=IMAGE).",
+        "InvalidConfigFile": _SETTINGS,
+        "InvalidArgument": _UPGRADE,
+        "DeprecatedMethod": _UPGRADE,
+        "TLSParameterError": _SETTINGS,
+        "NullResource": _UPGRADE,
+        "ContainerError": _REFUSED,
+        "StreamParseError": _UPGRADE,
+        "BuildError": _REFUSED,
+        "ImageLoadError": _REFUSED,
+        "MissingContextParameter": _SETTINGS,
+        "ContextAlreadyExists": _SETTINGS,
+        "ContextException": _SETTINGS,
+        "ContextNotFound": _SETTINGS,
+        # of requests, the HTTP library of the SDK
+        "ConnectionError": _START,
+        "Timeout": _START,
+        "RequestException": _REFUSED,
+    }
+)
+"""What to do next, by the name of the class in ``docker.errors`` or ``requests``."""
 
 
 @contextmanager
@@ -50,7 +91,7 @@ def connected() -> Iterator[Engine]:
         finally:
             client.close()
     except (*foreign, requests.RequestException) as error:
-        raise translate(error) from error
+        raise translated(error) from error
 
 
 class Engine(ContainerCalls):
@@ -205,3 +246,13 @@ class Engine(ContainerCalls):
         filters = {"dangling": True, "label": label, "until": "24h"}
         with suppress(self._errors.APIError):
             self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub
+
+
+def translated(error: Exception) -> ModelshipError:
+    """Return the modelship error for an error of the SDK."""
+    names = (each.__name__ for each in type(error).__mro__)
+    advice = next((ADVICE[name] for name in names if name in ADVICE), _REFUSED)
+    words = getattr(error, "explanation", None) or str(error) or type(error).__name__
+    return TargetUnavailableError(
+        target="docker", cause=str(words).strip().rstrip("."), advice=advice
+    )

@@ -19,7 +19,7 @@ from modelship.targets.aci.azure_services import Services
 from modelship.targets.aci.making import AciPrepared, Earlier, Maker
 from modelship.targets.aci.registered_models import check_places, registered_ids
 from modelship.targets.aci.releases import WorkspaceReleases
-from modelship.targets.aci.tags import read_record
+from modelship.targets.aci.service_records import read_record
 from modelship.targets.backend import Observation, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.state import State

@@ -18,7 +18,7 @@ from modelship.targets.aci.option_rules import (
     refuse_bad_switch,
     refuse_bad_word,
 )
-from modelship.targets.aci.tags import PREFIX
+from modelship.targets.aci.service_records import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

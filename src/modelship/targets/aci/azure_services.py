@@ -10,8 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from modelship.errors import WorkspaceUnreachableError
-from modelship.targets.aci.service_records import Image, Operation, WorkspaceService
-from modelship.targets.aci.tags import instance_id
+from modelship.targets.aci.service_records import Image, Operation, WorkspaceService, instance_id
 from modelship.workspace import CALL_TIMEOUT_S
 
 if TYPE_CHECKING:

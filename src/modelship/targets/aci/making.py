@@ -14,8 +14,7 @@ from modelship.bundle.store import stage_source
 from modelship.errors import WorkspaceError
 from modelship.targets.aci.aci_environment import conda_specification
 from modelship.targets.aci.following import follow
-from modelship.targets.aci.service_records import Image
-from modelship.targets.aci.tags import record_tags
+from modelship.targets.aci.service_records import Image, record_tags
 from modelship.targets.aci.updates import (
     can_update,
     changes_of,

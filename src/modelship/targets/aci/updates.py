@@ -87,7 +87,8 @@ def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resou
         and present.get("state") != "Transitioning"  # an update is refused meanwhile
         and asked.get("cpu") == resources.cpu_cores
         and asked.get("memoryInGB") == resources.memory_gb
-        and options.location in {None, _short(present.get("location"))}
+        # Azure may write the name of a region as "West Europe".
+        and options.location in {None, str(present.get("location") or "").replace(" ", "").lower()}
         and options.dns_name_label in {None, _label(present)}
         and _is_same(options, present.get("vnetConfiguration"), _VNET)
         and _is_same(options, present.get("encryptionProperties"), _CMK)
@@ -101,11 +102,6 @@ def _is_same(
 ) -> bool:
     found = present or {}
     return all(getattr(options, name) == (found.get(word) or None) for name, word in words.items())
-
-
-def _short(location: object) -> str:
-    """Return the short name of a region, also of ``"West Europe"`` as Azure may write it."""
-    return str(location or "").replace(" ", "").lower()
 
 
 def _label(present: Mapping[str, Any]) -> str:

@@ -181,12 +181,17 @@ class DockerBackend(AddressedContainers):
                 host=containers.confinement(release.bundle.resources, port=port, mounts=mounts),
                 volume=str(KEYS.parent) if serving.auth or secrets else "",
                 entrypoint=with_secrets() if secrets else (),
-                command=_command(release) if secrets else (),
+                command=command(
+                    entry_script=release.bundle.entry_script, module=serving.program.module
+                )
+                if secrets
+                else (),
             )
             if serving.auth:
                 self._write_keys(instance, self._keys_of(instance.name) or ServiceKeys.new())
             if secrets:
-                _write_secrets(engine, name, secrets)
+                content = "".join(f"{each}={value}\0" for each, value in secrets.items())
+                engine.write(name, SECRETS, content.encode(), owner=USER)
         engine.start(name, port=port)
 
     def observe(self, instance: Instance) -> Observation:
@@ -266,16 +271,6 @@ def _facts(container: Container) -> Facts:
     with connected() as engine:
         out_of_memory = engine.ran_out_of_memory(container)
     return containers.facts_of(container, out_of_memory=out_of_memory)
-
-
-def _command(release: Release) -> Sequence[str]:
-    module = release.serving.program.module
-    return command(entry_script=release.bundle.entry_script, module=module)
-
-
-def _write_secrets(engine: Engine, container: str, secrets: Mapping[str, str]) -> None:
-    content = "".join(f"{name}={value}\0" for name, value in secrets.items())
-    engine.write(container, SECRETS, content.encode(), owner=USER)
 
 
 def _may_come(engine: Engine, instance: Instance, steps: Steps) -> bool:

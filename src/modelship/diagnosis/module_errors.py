@@ -23,8 +23,8 @@ _MISSING_NAME = re.compile(
 _SERVER = "azureml_inference_server_http"
 _NO_SERVER = "Azure ML's inference server is not installed where the service runs."
 _OR_PIN = (
-    "Correct the name, or pin in the environment the version of {package} that the script was written "
-    "for."
+    "Correct the name, or pin in the environment the version of {package} that the script was "
+    "written for."
 )
 _IMPORTED = re.compile(r"^\s*(?:from|import)\s+(?P<name>[\w.]+)")
 _RELATIVE = ("attempted relative import", "no known parent package")

@@ -93,7 +93,7 @@ def test_each_flag_that_an_advice_names_exists(advice):
         ("such as memory_gb=1.5.", "such as --memory-gb 1.5."),
         ("with server='azmlinfsrv', or", "with --server azmlinfsrv, or"),
         ("keys without Serving(auth=True).", "keys without --auth."),
-        ("give it as server_options={'x': ...}", "give it as --server-option x=..."),
+        ("set server_options={'x': ...} instead", "set --server-option x=... instead"),
         ("Serving(secrets=...) or --secret sets it", "--secret sets it"),
         ("--variable A=... (Serving(variables=...)), or", "--variable A=..., or"),
         ("again with ScoringBundle.save() (modelship bundle).", "again with modelship bundle."),

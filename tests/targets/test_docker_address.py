@@ -69,4 +69,4 @@ def test_without_an_address_requests_go_to_the_container(deployer, monkeypatch, 
     with target.deploy(bundle(deployer, 1), name=name) as deployment:
         answer, *_ = deployment.run({})
         assert (answer, deployment.instance.own_uri, label(deployment)) == (1, "", None)
-        assert "cannot hand the address" in capsys.readouterr().err
+        assert "cannot pass the address" in capsys.readouterr().err

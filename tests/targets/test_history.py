@@ -203,10 +203,10 @@ def test_a_service_that_died_is_told(deploy, place):
     """A release whose service has ended by itself does not serve, also once it is started again."""
     deployment = deploy(1)
     place.crash(deployment.instance)
-    assert told(deployment)[-1][1:] == ("ended", "the service has ended by itself")
+    assert told(deployment)[-1][1:] == ("ended", "the service stopped by itself")
     again = deploy(1)
     assert [each[1:] for each in told(again)] == [
-        *(("ended", "the service has ended by itself"), ("serving", ""))
+        *(("ended", "the service stopped by itself"), ("serving", ""))
     ]
 
 
@@ -219,7 +219,7 @@ def test_a_release_that_dies_after_the_switch_is_gone_back_from(deploy, place):
     assert deployment.state is State.HEALTHY
     assert [each[1:] for each in told(deployment)] == [
         ("ended", "replaced by change 2"),
-        ("ended", "the service has ended by itself"),
+        ("ended", "the service stopped by itself"),
         ("serving", ""),
     ]
 
@@ -396,7 +396,7 @@ def test_a_release_that_has_ended_too_is_not_said_to_serve_on(memory_target, tmp
         backend.crash(deployed.instance)
         change = deployed.history()[-1]
     assert change.outcome == "failed"
-    assert change.reason.endswith("the release before it has ended by itself")
+    assert change.reason.endswith("the previous release has stopped by itself")
 
 
 @pytest.mark.parametrize("began_at", ["", "yesterday", "2020-01-01T00:00:00"])

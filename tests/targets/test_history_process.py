@@ -52,7 +52,7 @@ def test_a_release_that_dies_once_it_serves_is_rolled_back(deploy, target):
         dying.run("{}", timeout_s=20)
     with pytest.raises(DeploymentFailedError):
         dying.wait(timeout_s=20)
-    assert target.history(NAME)[-1].reason == "the service has ended by itself"
+    assert target.history(NAME)[-1].reason == "the service stopped by itself"
     dying.rollback(show_output=False)
     assert (dying.run("{}"), dying.state) == (1, State.HEALTHY)
     assert dying.scoring_uri == first.scoring_uri

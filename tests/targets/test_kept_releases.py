@@ -46,7 +46,9 @@ def test_what_does_not_tell_how_a_release_is_served_is_told(kept, release, conte
     path = kept.folder / release.digest / "serving.json"
     path.unlink() if content is None else path.write_text(content)
     for read in (kept.serving, kept.place):
-        with pytest.raises(StorageError, match="does not tell how the release is served") as error:
+        with pytest.raises(
+            StorageError, match="does not describe how the release is served"
+        ) as error:
             read(release.digest)
         assert said in str(error.value)
     assert kept.known_secrets(release.digest) == ()

@@ -159,7 +159,7 @@ def test_what_a_deployment_would_refuse_is_no_plan(target, make):
     """The check and the place's own limits speak up in the plan, before anything is done."""
     with pytest.raises(CheckFailedError):
         target.plan(make(model=eval), name="planned")
-    with pytest.raises(InvalidOptionError, match="cannot keep it"):
+    with pytest.raises(InvalidOptionError, match="does not support it"):
         target.plan(make(), name="planned", serving=Serving(server="modelship", traces=True))
 
 

@@ -105,7 +105,7 @@ def test_its_fields_can_be_taken_apart_and_put_together():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"server": "azmlinfsrv"}, "server_options['queue'] is 5; expected left out"),
+        ({"server": "azmlinfsrv"}, "server_options['queue'] is 5; expected no value"),
         ({"server": 5}, "server is 5"),
         ({"limits": "acl"}, "limits is 'acl'; expected one of"),
         ({"limits": ["aci"]}, "limits is ['aci']"),

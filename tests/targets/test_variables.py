@@ -21,11 +21,11 @@ CANARY = "xyzzy-plugh-7361"
         ("WORKER_COUNT", "Serving(workers=...)"),
         ("MODELSHIP_KEYS_FILE", "Serving(auth=True)"),
         ("MODELSHIP_ANYTHING", "its own programs"),
-        ("LISTEN_FDS", "takes its socket"),
+        ("LISTEN_FDS", "gets its socket"),
         ("AZUREML_MODEL_DIR", "finds the bundle"),
         ("SERVER_PORT", "Serving(port=...)"),
         ("PYTHONPATH", "the server is found through it"),
-        ("GUNICORN_CMD_ARGS", "gunicorn.conf.py beside the script"),
+        ("GUNICORN_CMD_ARGS", "gunicorn.conf.py next to the script"),
     ],
 )
 @pytest.mark.parametrize("option", ["variables", "secrets"])
@@ -55,7 +55,7 @@ def test_a_name_that_no_variable_can_have_is_refused(name):
     ("value", "expected"),
     [
         *[(each, "text, in quotes") for each in (5, True, None, b"bytes")],
-        *[(each, "in UTF-8, with no NUL") for each in ("a\0b", "\udc80", "x" * 2**17)],
+        *[(each, "in UTF-8, without NUL") for each in ("a\0b", "\udc80", "x" * 2**17)],
     ],
 )
 def test_a_value_that_no_variable_can_have_is_refused_and_not_shown(value, expected):
@@ -109,9 +109,9 @@ def _unusable(folder):
         f"file:{folder}/binary": "not UTF-8",
         f"file:{folder}/large": "131071 bytes",
         f"file:{folder}/empty": "not empty",
-        f"file:{folder}/nul": "no NUL",
+        f"file:{folder}/nul": "without NUL",
         "file:/dev/zero": "is not a file",
-        "file:~nobody-of-this-name/x": "a user whose home is known",
+        "file:~nobody-of-this-name/x": "a user with a home folder",
         "env:MODELSHIP_TEST_UNSET": "a variable that is set: MODELSHIP_TEST_UNSET is not",
         "env:MODELSHIP_TEST_EMPTY": "not empty",
         "env:": "'env:NAME'",

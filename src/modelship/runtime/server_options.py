@@ -44,7 +44,7 @@ def checked_options(
     for name, value in given.items():
         _check(server, name, value)
         if limits is not None and OPTIONS[name].variable in limits.variables:
-            expected = f"left out, since limits={limits.name!r} sets it"
+            expected = f"no value, since limits={limits.name!r} sets it"
             raise InvalidOptionError(_said(name), value, expected)
     return FrozenMapping(given)
 
@@ -58,13 +58,13 @@ def _check(server: Server, name: object, value: object) -> None:
     known = [each for each, option in _ON_TARGET.items() if server.name in option.servers]
     option = OPTIONS.get(name) if isinstance(name, str) else None
     if option is not None and not option.on_target:
-        expected = f"left out, since it is no option of the server on a target ({option.what})"
+        expected = f"no value, since a target does not support it ({option.what})"
         raise InvalidOptionError(_said(option.name), value, expected)
     if option is None:
         expected = f"one of: {', '.join(known)}{nearest(str(name), known)}"
         raise InvalidOptionError(f"an option of the server {server.name!r}", name, expected)
     if server.name not in option.servers:
-        expected = f"left out, since only server={option.servers[0]!r} has it"
+        expected = f"no value, since only server={option.servers[0]!r} supports it"
         raise InvalidOptionError(_said(option.name), value, expected)
     try:
         option.text_of(value)

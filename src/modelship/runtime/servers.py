@@ -71,7 +71,7 @@ class Server:
         """
         for name, value in options.items():
             if value and not self.files:
-                expected = "no value, or server='modelship' (--server modelship) beside it"
+                expected = "no value, or also server='modelship' (--server modelship)"
                 raise InvalidOptionError(name, value, expected)
 
     def added_to(self, lock: Lock) -> Lock:
@@ -112,7 +112,7 @@ class _OwnServer(Server):
                 "the environment",
                 f"the server modelship needs Python {_FIRST_PYTHON} or newer, and the bundle "
                 f"has {lock.python}.",
-                advice="Deploy it with server='azmlinfsrv', or name a newer Python in the bundle.",
+                advice="Deploy it with server='azmlinfsrv', or use a newer Python in the bundle.",
             )
         return Lock(python=lock.python, text="".join(self._added(lock)))
 
@@ -127,7 +127,7 @@ class _OwnServer(Server):
                     "the environment",
                     f"the bundle locks {name} {locked}, and the server modelship needs "
                     f"{name}{_TESTED[name]}.",
-                    advice=f"Ask for {name}=={version} in the bundle's environment, or deploy it "
+                    advice=f"Request {name}=={version} in the bundle's environment, or deploy it "
                     "with server='azmlinfsrv'.",
                 )
 

@@ -27,21 +27,21 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Linux does not start a program with a longer one (MAX_ARG_STRLEN of execve(2)).
 _MOST_BYTES: Final = 2**17 - 1
 _SOURCES: Final = "'env:NAME' (a variable of this process) or 'file:PATH'"
-_TEXT: Final = f"text of at most {_MOST_BYTES} bytes in UTF-8, with no NUL in it"
+_TEXT: Final = f"text of at most {_MOST_BYTES} bytes in UTF-8, without NUL"
 
-_MODEL_SAYS: Final = "it says which model is served"
-_BUNDLE_LIES: Final = "the server finds the bundle by it"
-_PORT_SAYS: Final = "Serving(port=...) says where the service answers"
+_MODEL_SAYS: Final = "it names the served model"
+_BUNDLE_LIES: Final = "the server finds the bundle with it"
+_PORT_SAYS: Final = "set the port with Serving(port=...)"
 _RESERVED: Final[Mapping[str, str]] = MappingProxyType(
     {
         **{
-            option.variable: f"give it as server_options={{{option.name!r}: ...}}"
+            option.variable: f"set server_options={{{option.name!r}: ...}} instead"
             for option in OPTIONS.values()
             if option.on_target
         },
-        "WORKER_COUNT": "give it as Serving(workers=...)",
-        "MODELSHIP_CAPTURE": "give it as Serving(capture=...)",
-        "MODELSHIP_KEYS_FILE": "Serving(auth=True) lets the service ask for a key",
+        "WORKER_COUNT": "set Serving(workers=...) instead",
+        "MODELSHIP_CAPTURE": "set Serving(capture=...) instead",
+        "MODELSHIP_KEYS_FILE": "set Serving(auth=True) to require a key",
         **dict.fromkeys(("SERVICE_NAME", "SERVICE_VERSION"), _MODEL_SAYS),
         **dict.fromkeys(
             (
@@ -51,17 +51,17 @@ _RESERVED: Final[Mapping[str, str]] = MappingProxyType(
             _BUNDLE_LIES,
         ),
         **dict.fromkeys(("SERVER_PORT", "HEALTH_PORT", "SEPERATE_HEALTH_ENDPOINT"), _PORT_SAYS),
-        "GUNICORN_CMD_ARGS": "put settings of gunicorn into gunicorn.conf.py beside the script",
-        "PATH": "the programs of the bundle's environment are found by it",
+        "GUNICORN_CMD_ARGS": "put settings of gunicorn into gunicorn.conf.py next to the script",
+        "PATH": "the programs of the bundle's environment are found through it",
         "PYTHONPATH": "the server is found through it; modules next to the script are importable",
-        "PYTHONHOME": "Python would not find its own library",
-        "PYTHONUNBUFFERED": "lines of the log would come late, or never",
-        "SPT_NOENV": "modelship finds the service's processes by it",
+        "PYTHONHOME": "Python would not find its standard library",
+        "PYTHONUNBUFFERED": "log lines would be delayed or lost",
+        "SPT_NOENV": "modelship identifies the service's processes with it",
     }
 )
 _RESERVED_PREFIXES: Final = {
-    "MODELSHIP_": "modelship tells its own programs so what to do",
-    "LISTEN_": "the server takes its socket by it",
+    "MODELSHIP_": "modelship configures its own programs with them",
+    "LISTEN_": "the server gets its socket through them",
 }
 
 
@@ -184,7 +184,7 @@ def _named(option: str, given: object) -> dict[str, object]:
         raise InvalidOptionError(option, type(given).__name__, "a mapping by name") from None
     for name in found:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            expected = "letters, digits and underscores, and no digit at the beginning"
+            expected = "letters, digits and underscores, not beginning with a digit"
             raise InvalidOptionError(f"a name in {option}", name, expected)
         if reason := _why_reserved(name):
             raise InvalidOptionError(f"a name in {option}", name, f"another name: {reason}")
@@ -236,14 +236,14 @@ def _path(option: str, given: str) -> Path:
     try:
         return Path(given).expanduser().absolute()
     except RuntimeError:
-        raise InvalidOptionError(option, f"file:{given}", "a user whose home is known") from None
+        raise InvalidOptionError(option, f"file:{given}", "a user with a home folder") from None
 
 
 def _secret_text(content: bytes) -> str:
     try:
         return as_text(content)
     except DocumentError:  # the original error shows a character of it
-        raise DocumentError("it is not UTF-8 text with no NUL in it") from None
+        raise DocumentError("it is not UTF-8 text without NUL") from None
 
 
 def _content(option: str, path: Path) -> str:

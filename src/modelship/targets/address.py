@@ -159,7 +159,7 @@ class Gates:
             If it does not do so.
         """
         call, command = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), b"lend"
-        cause = "it ends, and takes no commands any more"
+        cause = "it is shutting down, and accepts no commands"
         try:
             _ask(call, folder, command)
             if call.recv(len(command)) == command:
@@ -179,7 +179,7 @@ class Gates:
         """
         found = fetch(folder)
         if found is None:
-            raise self._unavailable(folder, "it ends, or has none")
+            raise self._unavailable(folder, "it is shutting down, or has none")
         return found
 
     def _unavailable(self, folder: Path, cause: str) -> TargetUnavailableError:
@@ -251,7 +251,7 @@ def uri_of(listener: socket.socket) -> str:
 def _tell(folder: Path, command: bytes) -> None:
     with _call(folder, command) as call:
         if call.recv(len(command)) != command:
-            raise OSError("it takes no commands any more")
+            raise OSError("it accepts no commands")
 
 
 @contextmanager

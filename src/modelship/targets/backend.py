@@ -127,8 +127,8 @@ class TargetBackend(ABC):
     def _without(self, option: str) -> str:
         """Return the remedy for an option that the place does not support."""
         others = [f"{each!r}" for each in targets_that_keep(option) if each != self.name]
-        able = f"; {' and '.join(others)} can" if others else ""
-        return f"left out: the target {self.name!r} cannot keep it{able}"
+        able = f"; supported by {' and '.join(others)}" if others else ""
+        return f"no value: the target {self.name!r} does not support it{able}"
 
     def runs_beside(self, release: Release, current: Instance | None) -> bool:  # noqa: ARG002 - for those that look at them
         """Return whether an instance of it can start while `current`, of the same name, runs."""

@@ -101,7 +101,7 @@ class FolderJournal(Journal):
             raise StorageError(
                 path=str(self._path),
                 cause=f"it is not a history ({error})",
-                advice="Move it away: the service goes on, and a new history begins.",
+                advice="Move it away: the service is not affected, and a new history is started.",
             ) from error
 
     def write(self, *changes: Change) -> None:

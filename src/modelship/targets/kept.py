@@ -112,9 +112,7 @@ class KeptReleases:
         sources = {**found.pop("secrets"), **(secrets or {})}
         for name, source in sources.items():
             if not source:
-                expected = (
-                    "given again with secrets=, for it was not read from a place that is known"
-                )
+                expected = "a value in secrets=, since its source is not recorded"
                 raise InvalidOptionError(f"secrets[{name!r}]", None, expected)
         return Serving(**found, secrets=sources)
 
@@ -137,7 +135,7 @@ class KeptReleases:
         except (OSError, ValueError) as error:
             raise StorageError(
                 path=str(path),
-                cause=f"it does not tell how the release is served ({error})",
+                cause=f"it does not describe how the release is served ({error})",
                 advice="Deploy its bundle again.",
             ) from error
         return dict(found)

@@ -127,7 +127,7 @@ def _releases() -> tuple[list[Leftover], set[Path]]:
             with suppress(ModelshipError):  # a damaged one needs nothing
                 needed.add(environment_folder(ScoringBundle.load(folder / "bundle").lock))
         else:
-            why = "the history of the name no longer reaches it"
+            why = "it is no longer a rollback target"
             found.append(Leftover.at(folder, "release", why=why))
     return found, needed
 
@@ -147,7 +147,7 @@ def _drafts() -> Iterator[Leftover]:
     home = state_folder()
     for folder in (draft for each in sorted(home.glob("*")) for draft in abandoned(each)):
         if not leads_out(folder, of=home):
-            why = "the process that wrote it is gone"
+            why = "the process that wrote it has exited"
             yield Leftover.at(folder, "draft", why=why)
 
 

@@ -106,7 +106,9 @@ def _part(
     if name == "model":
         after = model_ids(bundle.models)
         same = record.model == after
-        return Difference(name, record.model, after, f"{after} has other content" if same else "")
+        return Difference(
+            name, record.model, after, f"{after} has different content" if same else ""
+        )
     if name == "description":
         return Difference(name, record.description, bundle.description)
     if name == "tags":
@@ -129,7 +131,7 @@ def _environment(before: ScoringBundle, after: ScoringBundle) -> Iterator[str]:
     was, now = ({"python": each.lock.python, **each.lock.versions} for each in (before, after))
     yield from _changes(was, now)
     if was == now and before.environment.requirements != after.environment.requirements:
-        yield "other requirements for the same packages"
+        yield "different requirements for the same packages"
 
 
 def _resources(before: ScoringBundle, after: ScoringBundle) -> Iterator[str]:

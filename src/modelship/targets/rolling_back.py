@@ -122,7 +122,7 @@ def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: 
     options = backend.options
     kept = {name: value for name, value in (record.options or {}).items() if name in options}
     for option in differing(options, kept):
-        was = repr(kept.get(option)) if is_readable(kept.get(option)) else "what it was"
+        was = repr(kept.get(option)) if is_readable(kept.get(option)) else "the recorded value"
         raise InvalidOptionError(
             option=f"{option} of the target {backend.name!r}",
             found=options.get(option),

@@ -39,7 +39,7 @@ __all__ = [
 DRAIN_S: Final = 40.0
 """The grace period of requests in progress, in seconds; longer than that of either server: 30 s."""
 
-DIED: Final = "the service has ended by itself"
+DIED: Final = "the service stopped by itself"
 
 _CUT_SHORT: Final = "the process that made the change was terminated before it finished"
 _LONGEST: Final = timedelta(hours=1)
@@ -168,12 +168,12 @@ def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -
     if serving is None:
         return change.ended("failed", f"{_CUT_SHORT}; nothing serves")
     if change.kind == "delete":
-        return change.ended("failed", f"{_CUT_SHORT}; something of the service is there still")
+        return change.ended("failed", f"{_CUT_SHORT}; parts of the service still exist")
     if _is_new(serving, change):
         return change.ended("serving")
     has_ended = backend.observe(serving).state is State.FAILED
-    verb = "has ended by itself" if has_ended else "serves on"
-    return change.ended("failed", f"{_CUT_SHORT}; the release before it {verb}")
+    verb = "has stopped by itself" if has_ended else "keeps serving"
+    return change.ended("failed", f"{_CUT_SHORT}; the previous release {verb}")
 
 
 def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:
@@ -187,11 +187,11 @@ def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tup
 
 def _why_ended(backend: TargetBackend, change: Change, serving: Instance | None) -> str:
     if serving is None:
-        return "nothing of the service is there, and modelship has not deleted it"
+        return "the service no longer exists, and modelship did not delete it"
     if serving.broken:
         return ""
     if serving.release.digest != change.release.digest:
-        return "the name serves another release, and it is not written down by whom"
+        return "the name serves another release, and no record says who deployed it"
     return DIED if backend.observe(serving).state is State.FAILED else ""
 
 

@@ -43,7 +43,7 @@ _OTHERS: Final = "Allow more time or fewer requests, or deploy without this stag
 _ADVICE: Final = {
     "gate": "Deploy a better model, or change the bound if it is too strict.",
     "shadow": "Read {record}: it lists requests that were answered differently.",
-    "canary": "Check the figures; modelship history --json has them too.",
+    "canary": "Check the figures; modelship history --json shows them too.",
 }
 
 
@@ -97,12 +97,12 @@ class Stages:
         if current is None:
             return
         if self.gate is not None and way != "side by side":
-            ability = f"gate for a name whose service it replaces {way}: it would serve already"
+            ability = f"gate for a name whose service it replaces {way}: it would already serve"
             raise UnsupportedError(target=backend.name, ability=ability)
         if not self.needs_traffic:
             return
         if not isinstance(backend, SupportsLend) or not current.own_uri or way != "side by side":
-            ability = "canary or shadow here: the name has no address apart from its instances"
+            ability = "canary or shadow here: the name has no address of its own"
             raise UnsupportedError(target=backend.name, ability=ability)
 
 

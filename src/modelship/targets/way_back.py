@@ -55,5 +55,5 @@ class WayBack:
 
 
 def _said(error: Exception) -> str:
-    message = error.message if isinstance(error, ModelshipError) else "there was no time left"
+    message = error.message if isinstance(error, ModelshipError) else "the time limit had passed"
     return message.rstrip(".")

@@ -92,8 +92,8 @@ def test_a_package_that_azure_does_not_go_with_is_told_with_both_requirements(ma
         caught.value.message,
     )
     assert re.fullmatch(
-        r"Ask for an older numpy \(numpy!=1\S+,<2\.3\.3\) in the bundle's environment, and see "
-        r"whether the model answers the same with it\.",
+        r"Request an older numpy \(numpy!=1\S+,<2\.3\.3\) in the bundle's environment, and check "
+        r"that the model gives the same answers with it\.",
         caught.value.hint,
     )
 

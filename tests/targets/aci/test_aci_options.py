@@ -25,10 +25,10 @@ SERVICE = {
 RESOURCES = Resources(cpu_cores=1, memory_gb=0.5)
 
 NO_NETWORK = "the name of a network, not its id: 2 to 64 letters, digits, '_', '.' and '-'"
-NO_LABEL = "5 to 63 lower-case letters, digits and dashes, the first a letter and the last no dash"
+NO_LABEL = "5 to 63 lower-case letters, digits and dashes, first a letter and last not a dash"
 NO_VAULT = "the https address of a key vault, such as 'https://NAME.vault.azure.net'"
 NO_REGION = "the short name of an Azure region, such as 'westeurope'"
-NO_SECRET = "(not shown); expected a str of visible ASCII characters, with no space in it."
+NO_SECRET = "(not shown); expected a str of visible ASCII characters without spaces."
 
 REFUSED = {
     "a region by its long name": (

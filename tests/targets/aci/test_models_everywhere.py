@@ -148,7 +148,7 @@ def test_where_a_model_lies_on_azure_is_said(offline, target, two_models, capsys
     before = two_models(script, c=1, d=1).models[0]
     register_model(before, workspace=offline.config_path)
     target.deploy(two_models(script, c=2, d=1), name="third")
-    assert "on Azure ML: c:1 is c:2; they lie there in azureml-models" in capsys.readouterr().err
+    assert "on Azure ML: c:1 is c:2; their folder is azureml-models" in capsys.readouterr().err
 
 
 def test_the_same_content_twice_is_refused(target, two_models):

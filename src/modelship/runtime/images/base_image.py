@@ -39,8 +39,8 @@ def ensure_base(engine: Engine, name: str, *, steps: Steps) -> Image:
     if pulled is None:
         raise BaseImageError(
             image=name,
-            problem=f"it is not here and cannot be pulled ({problem})",
-            advice=f"Run docker pull {name} where that works, or name an image that has Python "
+            problem=f"it does not exist locally and cannot be pulled ({problem})",
+            advice=f"Fix what docker pull {name} reports, or name an image that has Python "
             "with base_image= (--option base_image=IMAGE).",
         )
     return pulled
@@ -60,7 +60,7 @@ def check_python(engine: Engine, name: str, *, python: str, deadline: Deadline) 
         problem = f"its python3 does not run ({error.problem})"
         raise _base_image_error(name, problem, python=python) from error
     if minor_of(found) != python:
-        problem = f"it has Python {minor_of(found)}, and the environment asks for Python {python}"
+        problem = f"it has Python {minor_of(found)}, and the environment requires Python {python}"
         raise _base_image_error(name, problem, python=python)
     if library != "glibc":
         problem = "it has no glibc, which the locked wheels need"

@@ -29,12 +29,12 @@ __all__ = ["ADVICE", "Engine", "connected", "translated"]
 _CALL_TIMEOUT_S = 30
 _STEP = "#(nop)"  # the builder's marker of a step that runs no command
 
-_START = "Start Docker (docker info has to answer), or let DOCKER_HOST name an engine that runs."
+_START = "Start Docker (docker info has to answer), or set DOCKER_HOST to a running engine."
 _SETTINGS = (
     "Correct DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, or the config.json of Docker."
 )
 _UPGRADE = "Upgrade the engine, or the SDK: pip install --upgrade 'docker>=7'."
-_REFUSED = "See what docker info and the engine's own log say, and try again."
+_REFUSED = "Check docker info and the engine's own log, and try again."
 
 ADVICE = MappingProxyType(
     {

@@ -44,7 +44,7 @@ def unused_images(engine: Engine, *, before: float) -> Iterator[Leftover]:
         if any(_is_below(image, each) for each in used):
             continue
         name = image.names[0] if image.names else image.image_id
-        why = "no service stands on it" + ("" if image.names else ", and it has lost its name")
+        why = "no service uses it" + ("" if image.names else ", and it has no name")
         remove = partial(_remove, name)
         yield Leftover("image", name, image.size_bytes - _shared(image, images), why, remove)
 

@@ -46,16 +46,16 @@ _STATES = {
 }
 # Features that Azure ML provides on Container Instances, and their alternatives.
 _REFUSED = {
-    "server": "'azmlinfsrv': Azure ML starts its own server there; modelship's runs on the targets "
+    "server": "'azmlinfsrv', which Azure ML starts; modelship's server runs on the targets "
     "'process' and 'docker'",
-    "port": "left out: Azure gives the service its address, of which dns_name_label= of the target "
-    "chooses the first part",
-    "limits": "left out: it runs on Azure Container Instances, whose limits hold",
-    "server_options": "left out: Azure ML starts the server there, with its own settings; the "
-    "targets 'process' and 'docker' take them",
+    "port": "no value: Azure assigns the address of the service; dns_name_label= of the target "
+    "sets its first part",
+    "limits": "no value: the limits are those of Azure Container Instances",
+    "server_options": "no value: Azure ML starts its server with its own settings; the targets "
+    "'process' and 'docker' support them",
     "secrets": "none: Azure ML shows the variables of such a service to everyone who can read the "
     "workspace, and has no other store. Deploy on 'process' or 'docker', or let init() read "
-    "it from a place of your own",
+    "it from your own store",
 }
 
 

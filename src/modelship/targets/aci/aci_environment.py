@@ -172,8 +172,8 @@ def _list_it(held: Mapping[str, str], versions: Mapping[str, str]) -> str:
     ]
     told = ", ".join(moved[:_MOST_TOLD]) + (" and others" if len(moved) > _MOST_TOLD else "")
     return (
-        f"List {DEFAULTS} in the bundle's environment: every target then runs what goes with it "
-        f"({told}), and the model can be evaluated with that."
+        f"List {DEFAULTS} in the bundle's environment: every target then runs the versions "
+        f"that are compatible with it ({told}), and the model can be evaluated with them."
     )
 
 
@@ -184,8 +184,8 @@ def _another(bundle: ScoringBundle, clash: Clash) -> str:
     ends = [Version(each.version.removesuffix(".*")) for each in SpecifierSet(wanted.specifier)]
     kind = "an older" if ends and Version(locked) >= max(ends) else "another"
     return (
-        f"Ask for {kind} {clash.package} ({clash.wanted}) in the bundle's environment, and see "
-        "whether the model answers the same with it."
+        f"Request {kind} {clash.package} ({clash.wanted}) in the bundle's environment, and check "
+        "that the model gives the same answers with it."
     )
 
 

@@ -165,5 +165,5 @@ def _read(model: RegisteredModel) -> Change:
         raise StorageError(
             path=f"the model {model.model_id}",
             cause=f"it is not a change of a service ({error})",
-            advice="Delete this version of it in the workspace: the service goes on without.",
+            advice="Delete this version of it in the workspace: the service does not need it.",
         ) from error

@@ -251,8 +251,8 @@ def check_tags(tags: object) -> dict[str, str]:
             raise InvalidOptionError(
                 option="tags",
                 found={key: value},
-                expected=f"keys that do not begin with {PREFIX!r}, under which the target keeps "
-                "its own record",
+                expected=f"keys that do not begin with {PREFIX!r}: the target uses them for its "
+                "own record",
             )
     return checked
 

@@ -32,7 +32,7 @@ WORDS: Final = {
     "location": (r"[a-z][a-z0-9]*", "the short name of an Azure region, such as 'westeurope'"),
     "dns_name_label": (
         r"[a-z][a-z0-9-]{3,61}[a-z0-9]",
-        "5 to 63 lower-case letters, digits and dashes, the first a letter and the last no dash",
+        "5 to 63 lower-case letters, digits and dashes, first a letter and last not a dash",
     ),
     "ssl_cname": (
         rf"(?=.{{1,253}}$)({_HOST_LABEL}\.)+{_HOST_LABEL}",
@@ -81,9 +81,7 @@ def refuse_bad_key(option: str, found: object) -> None:
     """Refuse a key that is not valid in an Authorization header; never show it."""
     if found is None or (isinstance(found, str) and re.fullmatch(r"[!-~]+", found)):
         return
-    raise InvalidOptionError(
-        option, _NOT_SHOWN, "a str of visible ASCII characters, with no space in it"
-    )
+    raise InvalidOptionError(option, _NOT_SHOWN, "a str of visible ASCII characters without spaces")
 
 
 def refuse_bad_address(option: str, found: object) -> None:

@@ -37,7 +37,7 @@ def registered_ids(bundle: ScoringBundle, workspace: Workspace, steps: Steps) ->
                 for model, each in zip(bundle.models, found, strict=True)
                 if each == model_id
             ]
-            expected = f"models of different content: Azure ML keeps these once, as {model_id}"
+            expected = f"models of different content: Azure ML stores these once, as {model_id}"
             raise InvalidOptionError("models", same, expected)
     return found
 
@@ -60,13 +60,13 @@ def check_places(bundle: ScoringBundle, model_ids: list[str], steps: Steps) -> N
         return
     if lost := lost_paths(bundle, models=there):
         expected = (
-            f"the names and versions of the workspace, for {lost[0].where} would not find its "
+            f"the names and versions of the workspace, since {lost[0].where} would not find its "
             f"file there: fetch the models from it (azureml:{model_ids[0]}) for the bundle and "
             "name their versions in the script, or find the files with Model.get_model_path()"
         )
         raise InvalidOptionError("models", moved, expected)
     if len(there) > 1:
-        steps.say(f"  on Azure ML: {', '.join(moved)}; they lie there in {model_dir(there)}")
+        steps.say(f"  on Azure ML: {', '.join(moved)}; their folder is {model_dir(there)}")
 
 
 def _as_registered(model: Model, model_id: str) -> Model:

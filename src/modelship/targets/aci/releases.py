@@ -75,7 +75,7 @@ class WorkspaceReleases(KeptReleases):
                 name=self._model_name,
                 tags={"modelship.model": release.record().model[:_MOST_CHARACTERS]},
                 properties={_RELEASE: release.digest},
-                description="A release that a service can go back to",
+                description="A release that a service can roll back to",
                 timeout_s=_TIMEOUT_S,
                 doing="keep the release",
             )
@@ -169,13 +169,13 @@ def _files(folder: Path) -> Iterator[Path]:
 def _unpack(path: Path, folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if sum(each.file_size for each in archive.infolist()) > _MOST_BYTES:
-            raise _useless("it is larger than a release can be")
+            raise _useless("it is larger than a release may be")
         archive.extractall(folder)
 
 
 def _useless(cause: str) -> StorageError:
     return StorageError(
-        path="the release that the workspace keeps",
+        path="the release in the workspace",
         cause=cause,
-        advice="Deploy its bundle again from where it is.",
+        advice="Deploy its bundle again.",
     )

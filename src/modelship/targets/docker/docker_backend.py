@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["DockerBackend"]
 
 _NO_ADDRESS = (
-    "note: this engine cannot hand the address of a name over to a container. Requests go to the "
-    "container's own port; to keep that when the service is updated, name one: Serving(port=...)"
+    "note: this engine cannot pass the address of a name to a container. Requests go to the "
+    "container's own port; to keep that in an update, set one: Serving(port=...)"
 )
 _GRACE_S = 5.0
 # An unhealthy container was healthy before, or had a minute to become healthy.

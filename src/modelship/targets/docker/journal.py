@@ -85,8 +85,8 @@ class EngineJournal(Journal):
             raise StorageError(
                 path=f"the image {self._image}",
                 cause=f"it is not a history ({error})",
-                advice=f"Run: docker rmi {self._image}. The service goes on, and a new history "
-                "begins.",
+                advice=f"Run: docker rmi {self._image}. The service is not affected, and a new "
+                "history is started.",
             ) from error
 
     def _remove_nameless(self, engine: Engine) -> None:

@@ -25,7 +25,7 @@ def check(req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunico
     if not any(hmac.compare_digest(each.encode(), _KEY.encode()) for each in shown):
         from gunicorn.http.errors import ForbiddenProxyRequest
 
-        raise ForbiddenProxyRequest("who does not come through the service's address")
+        raise ForbiddenProxyRequest("a client that bypasses the service's address")
     req.headers[:] = [(name, value) for name, value in req.headers if name != _FIELD]
 
 

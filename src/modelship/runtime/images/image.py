@@ -224,11 +224,7 @@ def _build(
     folder: Path,
     deadline: Deadline,
 ) -> None:
-    """Build an image of `files`, which are in `folder`.
-
-    The build gets a label of its own, by which what it left is removed if it fails or is
-    interrupted.
-    """
+    """Build an image of `files`, which are in `folder`; remove what is left if that fails."""
     label = f"{name}-{secrets.token_hex(4)}"
     with _swept(engine, f"{labels.BUILD}={label}"):
         context = _context(recipe(label=label), files, folder)

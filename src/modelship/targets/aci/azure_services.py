@@ -236,10 +236,11 @@ class _Following:
         )
 
 
-def _payload(workspace: Any, name: str) -> Any:
+def _payload(workspace: Any, name: str) -> Mapping[str, Any] | None:
     from azureml.core.webservice import Webservice
 
-    return Webservice._get(workspace, name)  # noqa: SLF001 - only this returns the whole record
+    found: dict[str, Any] | None = Webservice._get(workspace, name)  # noqa: SLF001 - only this returns the whole record
+    return found
 
 
 def _request(image: Image | Mapping[str, Any]) -> Any:

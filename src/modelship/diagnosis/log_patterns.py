@@ -38,11 +38,11 @@ _TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid: ?\d+\)")
 _MOST_TRIED = 20
 
 DECISIVE: Final = 3
-"""Names the cause, as a traceback does."""
+"""It names the cause, like a traceback."""
 TELLING: Final = 2
-"""Names what happened, in someone else's words; a traceback says more."""
+"""It names the event in another program's words; a traceback is more specific."""
 _HINT: Final = 1
-"""Tells that it went wrong; what says why counts more."""
+"""It shows that something failed; a line that says why takes precedence."""
 
 
 @dataclass(frozen=True)

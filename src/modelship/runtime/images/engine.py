@@ -63,7 +63,7 @@ ADVICE = MappingProxyType(
         "RequestException": _REFUSED,
     }
 )
-"""What to do next, by the name of the class in ``docker.errors`` or ``requests``."""
+"""The advice, by the name of the class in ``docker.errors`` or ``requests``."""
 
 
 @contextmanager

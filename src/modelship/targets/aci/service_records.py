@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 PREFIX = "modelship."
-"""What the tags of a record begin with."""
+"""The prefix of the tags of a record."""
 
 _PART = f"{PREFIX}part."
 _MOST_CHARACTERS = 256  # in the value of a tag: "Use tags to organize your Azure resources"

@@ -228,7 +228,7 @@ def test_a_service_that_vanished_is_told(deploy, place):
     """What was removed from outside has ended, and not by modelship."""
     place.stop(deploy(1).instance)
     (change,) = DeployTarget(place).history("digits-svc")
-    assert (change.outcome, "has not deleted it" in change.reason) == ("ended", True)
+    assert (change.outcome, "did not delete it" in change.reason) == ("ended", True)
 
 
 def test_a_change_that_is_made_just_now_is_under_way(deploy, place):

@@ -80,9 +80,10 @@ def _of_file(raised: Raised, path: str) -> Diagnosis:
         )
     if raised.kind == "IsADirectoryError":
         return _folder(raised, path)
-    if _is_of_model(raised, path):
-        return _wrong_model_path(raised, path)
-    return _left_out(raised, path)
+    if not _is_of_model(raised, path):
+        return _left_out(raised, path)
+    cause = f"The script loads {_short(path)}, which is not in the service"
+    return raised.diagnosis("MS106", cause + _held(raised), _advice(raised, path))
 
 
 def _left_out(raised: Raised, path: str) -> Diagnosis:
@@ -177,11 +178,6 @@ def _folder(raised: Raised, path: str) -> Diagnosis:
         else f"The script loads {_short(path)}, which is the folder of the model, not a file.",
         _advice(raised, path),
     )
-
-
-def _wrong_model_path(raised: Raised, path: str) -> Diagnosis:
-    cause = f"The script loads {_short(path)}, which is not in the service"
-    return raised.diagnosis("MS106", cause + _held(raised), _advice(raised, path))
 
 
 def _held(raised: Raised) -> str:

@@ -89,7 +89,8 @@ def environment_python(
             with _telling(asked_by):
                 create_environment(lock, folder, timeout_s=end_s - time.monotonic())
             with suppress(OSError):  # another process may remove one at the same time
-                for other in _last_ones(folder.parent):
+                made = [each for each in folder.parent.iterdir() if (each / _COMPLETE).exists()]
+                for other in sorted(made, key=last_used)[-_MOST_GIVING:]:
                     link_bytecode(folder, other)
             with storing(folder):
                 write_atomic(folder / _COMPLETE, installed_digest(lock))
@@ -215,12 +216,6 @@ def last_used(folder: Path) -> float:
         return (folder / _COMPLETE).stat().st_mtime
     except OSError:  # incomplete: the process that created it was killed
         return folder.stat().st_mtime
-
-
-def _last_ones(environments: Path) -> list[Path]:
-    """Return the few environments that were requested last."""
-    complete = [each for each in environments.iterdir() if (each / _COMPLETE).exists()]
-    return sorted(complete, key=last_used)[-_MOST_GIVING:]
 
 
 def environment_folder(lock: Lock) -> Path:

@@ -72,7 +72,10 @@ class EngineJournal(Journal):
                 **({labels.HISTORY_ENDED: kept[-1].ended_at} if is_over else {}),
             }
             engine.load(_archive(self._image, found))
-            self._remove_nameless(engine)
+            # Earlier versions of this history, also those that a killed writer has left.
+            for image in engine.images(f"{labels.HISTORY_OF}={self._of}"):
+                if not image.names:
+                    engine.remove_image(image.image_id)
             if is_over:
                 _forget_oldest(engine)
 
@@ -88,12 +91,6 @@ class EngineJournal(Journal):
                 advice=f"Run: docker rmi {self._image}. The service is not affected, and a new "
                 "history is started.",
             ) from error
-
-    def _remove_nameless(self, engine: Engine) -> None:
-        """Remove earlier versions of this history, also those that a killed writer has left."""
-        for image in engine.images(f"{labels.HISTORY_OF}={self._of}"):
-            if not image.names:
-                engine.remove_image(image.image_id)
 
 
 def _forget_oldest(engine: Engine) -> None:

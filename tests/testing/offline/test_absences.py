@@ -93,7 +93,7 @@ def test_other_resources_of_azure_are_not_there(call, offline):
     group = offline.identity.path.partition("/providers/")[0]
     url = f"{offline.endpoint}{group}/providers/Microsoft.Storage/storageAccounts/a"
     answer = requests.get(url, timeout=30)
-    assert "no resources of Microsoft.Storage beside itself" in answer.json()["message"]
+    assert "no resources of Microsoft.Storage other than itself" in answer.json()["message"]
     assert requests.get(f"{offline.endpoint}/favicon.ico", timeout=30).status_code == 404
 
 

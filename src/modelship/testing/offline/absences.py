@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from modelship.testing.offline.json_exchange import RefusalError
@@ -24,38 +23,14 @@ _LONGEST_CALL = 200
 _IN_AZURE = "run it in a workspace in Azure"
 
 
-@dataclass(frozen=True)
-class _Absence:
-    """A service or feature that is not available.
-
-    Parameters
-    ----------
-    what : str
-        The phrase that completes "An offline workspace has no".
-    instead : str
-        What to do instead, as an imperative.
-    """
-
-    what: str
-    instead: str
-
-    def sentence(self) -> str:
-        return f"An offline workspace has no {self.what}: {self.instead}."
-
-
+# What an offline workspace does not have, and what to do instead: by the first part of the path, by
+# what follows the workspace's path in the resource manager or at the model management service, and
+# by the host, which the client takes for Azure's. Also the services that are available, though not
+# each of their calls is supported.
 _TABLES = json.loads(Path(__file__).with_name("absences.json").read_text(encoding="utf-8"))
-# By the first part of the path.
-_SERVICES = {key: _Absence(*words) for key, words in _TABLES["services"].items()}
-# By what follows the workspace's path in the resource manager.
-_RESOURCES = {key: _Absence(*words) for key, words in _TABLES["resources"].items()}
-# By what follows the workspace's path at the model management service.
-_MODEL_MANAGEMENT = {key: _Absence(*words) for key, words in _TABLES["model management"].items()}
-# By the host, which the client takes for Azure's.
-_HOSTS = {key: _Absence(*words) for key, words in _TABLES["hosts"].items()}
-# The services that are available, though not each of their calls is supported.
-_NAMES = _TABLES["names of services that there are"]
-_NO_SIZES = _Absence(
-    "list of machine sizes, and no compute instances", "create AmlCompute, with any vm_size"
+_NO_SIZES = (
+    "list of machine sizes, and no compute instances",
+    "create AmlCompute, with any vm_size",
 )
 
 
@@ -68,38 +43,43 @@ def refusal_of(method: str, path: str, *, host: str, status: int) -> RefusalErro
     absence = _absence_at(host) or _absence_of(method, path)
     if absence is None:
         where = path[:_LONGEST_CALL]
-        message = f"An offline workspace has no {method} of {where}: it answers azureml-core alone."
+        message = f"An offline workspace has no {method} of {where}: it only answers azureml-core."
         return RefusalError(status, "NotFound", message)
-    return RefusalError(400, "NotInOfflineWorkspace", absence.sentence())
+    what, instead = absence
+    message = f"An offline workspace has no {what}: {instead}."
+    return RefusalError(400, "NotInOfflineWorkspace", message)
 
 
-def _absence_at(host: str) -> _Absence | None:
+def _absence_at(host: str) -> tuple[str, str] | None:
     name = host.partition(":")[0].lower()
-    return next((each for end, each in _HOSTS.items() if name.endswith(end)), None)
+    return next((each for end, each in _TABLES["hosts"].items() if name.endswith(end)), None)
 
 
-def _absence_of(method: str, path: str) -> _Absence | None:
+def _absence_of(method: str, path: str) -> tuple[str, str] | None:
     if found := _SERVICE.match(path):
         return _of_service(found[1].lower(), f"{method} {found[2] or '/'}")
     if found := _RESOURCE.match(path):
         kind = found[1].strip("/").partition("/")[0].lower()
-        return _RESOURCES.get(kind, _Absence(f"{kind!r} among its resources", _IN_AZURE))
+        return _of("resources", kind, f"{kind!r} among its resources")
     if path.endswith("/vmSizes"):
         return _NO_SIZES
     if path.lower().startswith("/subscriptions/"):
         found = _PROVIDER.search(path)
         whose = found[1][:_LONGEST_CALL] if found else "Azure"
-        return _Absence(
-            f"resources of {whose} beside itself", f"leave the call out, or {_IN_AZURE}"
-        )
+        return f"resources of {whose} other than itself", f"leave the call out, or {_IN_AZURE}"
     return None
 
 
-def _of_service(service: str, call: str) -> _Absence:
+def _of_service(service: str, call: str) -> tuple[str, str]:
     kind = call.partition(" ")[2].strip("/").partition("/")[0].lower()
-    if service == "modelmanagement" and kind in _MODEL_MANAGEMENT:
-        return _MODEL_MANAGEMENT[kind]
-    if service in _NAMES:
-        what = f"answer to the call {call[:_LONGEST_CALL]} of the {_NAMES[service]}"
-        return _Absence(what, f"leave the call out, or {_IN_AZURE}")
-    return _SERVICES.get(service, _Absence(f"service {service!r}", _IN_AZURE))
+    if service == "modelmanagement" and kind in _TABLES["model management"]:
+        return _of("model management", kind)
+    if name := _TABLES["names of services that there are"].get(service):
+        what = f"answer to the call {call[:_LONGEST_CALL]} of the {name}"
+        return what, f"leave the call out, or {_IN_AZURE}"
+    return _of("services", service, f"service {service!r}")
+
+
+def _of(table: str, key: str, otherwise: str = "") -> tuple[str, str]:
+    what, instead = _TABLES[table].get(key, (otherwise, _IN_AZURE))
+    return what, instead

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from modelship.testing.offline.control import ART, is_direct
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_list
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.blobs import Blobs
     from modelship.testing.offline.document_store import Store
 
 __all__ = ["Artifacts", "artifact_files"]
 
+_GROUP = "<origin>/<container>"
+_ONE = f"contentinfo/{_GROUP}/<path:path>"
 _LONGEST_PART = 240
 _LONGEST_PATH = 1024  # the limit for a blob in Azure
 
@@ -47,7 +49,7 @@ def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
     return {_name(file, below=place.parent): file for file in files}
 
 
-class Artifacts:
+class Artifacts(Part):
     """Returns the addresses to write artifacts to, and to read them from.
 
     Parameters
@@ -71,18 +73,6 @@ class Artifacts:
         # labels that it builds end up as user information, which no server reads.
         self._upload_base = upload_endpoint.replace("://", f"://{account}.blob.offline@")
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        group = "<origin>/<container>"
-        one = f"contentinfo/{group}/<path:path>"
-        return [
-            Call("artifacts.metadata", "POST", f"{ART}/batch/metadata/{group}", self._create),
-            Call("artifacts.prefix", "GET", f"{ART}/prefix/{one}", self._list),
-            Call("artifacts.content", "GET", f"{ART}/{one}", self._get),
-            Call("artifacts.list", "GET", f"{ART}/{group}", self._list_all),
-            Call("artifacts.write", "GET", f"{ART}/write/{group}/<path:path>", self._write),
-        ]
-
     def paths(self, origin: str, container: str) -> list[str]:
         """Return the paths of all artifacts in a container, sorted."""
         found = artifact_files(self._store, f"{origin}/{container}")
@@ -98,65 +88,63 @@ class Artifacts:
         base = self._upload_base if is_direct(request) else self._storage
         return base + self._blobs.signed(key, permissions="rw")
 
-    def _create(self, request: Request, *, origin: str, container: str, **_scope: str) -> Response:
+    @answers("artifacts.metadata", "POST", f"{ART}/batch/metadata/{_GROUP}")
+    def _create(
+        self, request: Request, body: dict[str, Any], origin: str, container: str
+    ) -> dict[str, Any]:
         artifacts, contents = {}, {}
-        for path in _wanted(request):
-            key = _checked(f"{origin}/{container}/{path}")
-            described = {"origin": origin, "container": container, "path": path}
-            artifacts[path] = described | {"artifactId": key, "createdTime": moment()}
-            contents[path] = described | {"contentUri": self.upload_address(request, key)}
-        answer = {"artifacts": artifacts, "artifactContentInformation": contents, "errors": {}}
-        return json_response(answer)
+        for path in _wanted(body):
+            contents[path] = self._write(request, origin, container, path)
+            artifacts[path] = self._named(origin, container, path) | {"createdTime": moment()}
+        return {"artifacts": artifacts, "artifactContentInformation": contents, "errors": {}}
 
-    def _list(
-        self, request: Request, *, origin: str, container: str, path: str, **_scope: str
-    ) -> Response:
+    @answers("artifacts.prefix", "GET", f"{ART}/prefix/{_ONE}")
+    def _list(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
         parent = posixpath.dirname(path.rstrip("/"))
         found = artifact_files(self._store, f"{origin}/{container}/{path}")
         paths = [posixpath.join(parent, name) for name in found]
         value = [self._content(request, origin, container, each) for each in paths]
-        return json_response({"value": value, "continuationToken": None, "nextLink": None})
+        return json_list(value) | {"nextLink": None}
 
-    def _get(
-        self, request: Request, *, origin: str, container: str, path: str, **_scope: str
-    ) -> Response:
+    @answers("artifacts.content", "GET", f"{ART}/{_ONE}")
+    def _get(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
         if not self._store.blob(f"{origin}/{container}/{path}").is_file():
             message = f"There is no artifact {origin}/{container}/{path}."
             raise RefusalError(404, "ArtifactNotFound", message)
-        return json_response(self._content(request, origin, container, path))
+        return self._content(request, origin, container, path)
 
-    def _list_all(
-        self, _request: Request, *, origin: str, container: str, **_scope: str
-    ) -> Response:
-        described = {"origin": origin, "container": container}
-        value = [
-            described | {"path": path, "artifactId": f"{origin}/{container}/{path}"}
-            for path in self.paths(origin, container)
-        ]
-        return json_response({"value": value, "continuationToken": None})
+    @answers("artifacts.list", "GET", f"{ART}/{_GROUP}")
+    def _list_all(self, origin: str, container: str) -> dict[str, Any]:
+        paths = self.paths(origin, container)
+        return json_list([self._named(origin, container, path) for path in paths])
 
-    def _write(
-        self, request: Request, *, origin: str, container: str, path: str, **_scope: str
-    ) -> Response:
+    @answers("artifacts.write", "GET", f"{ART}/write/{_GROUP}/<path:path>")
+    def _write(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
         key = _checked(f"{origin}/{container}/{path}")
-        described = {"origin": origin, "container": container, "path": path}
-        return json_response(described | {"contentUri": self.upload_address(request, key)})
+        address = self.upload_address(request, key)
+        return _described(origin, container, path) | {"contentUri": address}
 
     def _content(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
-        described = {"origin": origin, "container": container, "path": path}
         address = self.read_address(request, f"{origin}/{container}/{path}")
-        return described | {"contentUri": address}
+        return _described(origin, container, path) | {"contentUri": address}
+
+    @staticmethod
+    def _named(origin: str, container: str, path: str) -> dict[str, Any]:
+        return _described(origin, container, path) | {"artifactId": f"{origin}/{container}/{path}"}
 
     @property
     def _storage(self) -> str:
         return f"https://{self._account}.blob.core.windows.net"
 
 
-def _wanted(request: Request) -> list[str]:
+def _described(origin: str, container: str, path: str) -> dict[str, Any]:
+    return {"origin": origin, "container": container, "path": path}
+
+
+def _wanted(body: dict[str, Any]) -> list[str]:
     """Return the paths that a client wants to write to."""
-    listed = json_object(request).get("paths") or []
     try:
-        return [str(each["path"]) for each in listed]
+        return [str(each["path"]) for each in body.get("paths") or []]
     except (TypeError, KeyError):
         raise RefusalError(400, "BadArgument", "paths is not a list of {path}") from None
 

@@ -137,5 +137,5 @@ def _image_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
         operations=operations,
     )
     builds = EnvironmentBuilds(store, environments, operations, places, workers)
-    packages = Packages(store, environments, operations, places, NoCode(store), workers)
+    packages = Packages(store, environments, operations, places, workers, NoCode(store))
     yield from (registry, environments, builds, packages)

@@ -13,6 +13,7 @@ import shutil
 import threading
 import uuid
 from email.utils import formatdate
+from functools import partial
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.request_guard import Guard
 
-__all__ = ["CONTAINER", "Blobs", "properties"]
+__all__ = ["CONTAINER", "Blobs", "check_container", "properties", "storage_answers"]
 
 CONTAINER = "/azureml<string(minlength=0):suffix>"
 """The path of a container, as a rule of werkzeug's routing.
@@ -40,14 +41,18 @@ CONTAINER = "/azureml<string(minlength=0):suffix>"
 All names have the same prefix, so that no other request to the workspace is taken for a blob.
 """
 
+storage_answers = partial(answers, door=Door.STORAGE, refusal=StorageRefusalError)
+"""As `answers`, for a call of the storage account."""
+
+_BLOB = f"{CONTAINER}/<path:name>"
 _PIECE_BYTES = 1 << 20
 _LONGEST_NAME = 1024
 _LONGEST_PART = 240  # quoted, as a file name
 _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
 
 
-class Blobs:
-    """The blobs of an offline workspace.
+class Blobs(Part):
+    """The blobs of an offline workspace; a signed address or the account's key grants access.
 
     Parameters
     ----------
@@ -64,17 +69,6 @@ class Blobs:
         self._lock = threading.Lock()
         shutil.rmtree(self._drafts, ignore_errors=True)
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers; a signed address or the account's key grants access."""
-        path = f"{CONTAINER}/<path:name>"
-        signed = (Door.STORAGE, StorageRefusalError)
-        return [
-            Call("blobs.put", "PUT", path, self._put, *signed),
-            Call("blobs.head", "HEAD", path, self._head, *signed),
-            Call("blobs.get", "GET", path, self._get, *signed),
-            Call("blobs.delete", "DELETE", path, self._delete, *signed),
-        ]
-
     def signed(self, key: str, *, permissions: str) -> str:
         """Return the path and query for reading (``"r"``) or writing (``"rw"``) a blob.
 
@@ -83,11 +77,12 @@ class Blobs:
         path = f"/azureml/{_name_of(key)}"
         return f"{path}?{self._guard.signed(path, permissions=permissions)}"
 
-    def _put(self, request: Request, *, name: str, suffix: str) -> Response:
+    @storage_answers("blobs.put", "PUT", _BLOB)
+    def _put(self, request: Request, name: str, suffix: str) -> Response:
         place = self._place(name, suffix)
         request.max_content_length = None  # it is written to disk in chunks
-        ways: dict[str, Callable[..., Response]] = {
-            "": self._put_whole,
+        ways: dict[str, Callable[[Request, Path, Path], dict[str, str]]] = {
+            "": self._publish,
             "block": self._put_block,
             "blocklist": self._put_list,
             "appendblock": self._append,
@@ -100,51 +95,38 @@ class Blobs:
         draft = self._drafts / f"{uuid.uuid4()}.part"
         try:
             digest = _receive(request, draft)
-            return way(request, place, draft, {"Content-MD5": digest})
+            headers = {"Content-MD5": digest} | way(request, place, draft)
+            return Response(status=201, headers=headers)
         finally:
             draft.unlink(missing_ok=True)
 
-    def _put_whole(
-        self, request: Request, place: Path, draft: Path, headers: dict[str, str]
-    ) -> Response:
-        return Response(status=201, headers=headers | self._publish(request, place, draft))
-
-    def _put_block(
-        self, request: Request, place: Path, draft: Path, headers: dict[str, str]
-    ) -> Response:
+    def _put_block(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
         blocks = self._blocks(place)
         blocks.mkdir(parents=True, exist_ok=True)
         draft.replace(blocks / _block_file(request.args.get("blockid", "")))
-        return Response(status=201, headers=headers)
+        return {}
 
-    def _put_list(
-        self, request: Request, place: Path, draft: Path, headers: dict[str, str]
-    ) -> Response:
+    def _put_list(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
         wanted = _BLOCK_ID.findall(draft.read_text(encoding="utf-8"))
         blocks = [self._blocks(place) / _block_file(block) for block in wanted]
         if not all(block.is_file() for block in blocks):
-            raise StorageRefusalError(
-                400, "InvalidBlockList", "The specified block list is invalid."
-            )
+            message = "The specified block list is invalid."
+            raise StorageRefusalError(400, "InvalidBlockList", message)
         with draft.open("wb") as whole:
             for block in blocks:
                 with block.open("rb") as part:
                     shutil.copyfileobj(part, whole, _PIECE_BYTES)
-        headers |= self._publish(request, place, draft)
+        headers = self._publish(request, place, draft)
         shutil.rmtree(self._blocks(place), ignore_errors=True)
-        return Response(status=201, headers=headers)
+        return headers
 
-    def _append(
-        self, _request: Request, place: Path, draft: Path, headers: dict[str, str]
-    ) -> Response:
+    def _append(self, _request: Request, place: Path, draft: Path) -> dict[str, str]:
         with self._lock:
-            if not place.is_file():
-                raise StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+            _check_exists(place)
             offset = place.stat().st_size
             with place.open("ab") as whole, draft.open("rb") as part:
                 shutil.copyfileobj(part, whole, _PIECE_BYTES)
-            headers |= properties(place) | {"x-ms-blob-append-offset": str(offset)}
-        return Response(status=201, headers=headers)
+            return properties(place) | {"x-ms-blob-append-offset": str(offset)}
 
     def _blocks(self, place: Path) -> Path:
         return self._drafts / hashlib.sha256(str(place).encode()).hexdigest()
@@ -163,12 +145,14 @@ class Blobs:
                 raise StorageRefusalError(409, "ResourceTypeMismatch", message) from None
             return properties(place)
 
-    def _head(self, _request: Request, *, name: str, suffix: str) -> Response:
+    @storage_answers("blobs.head", "HEAD", _BLOB)
+    def _head(self, name: str, suffix: str) -> Response:
         file = self._find(name, suffix)
         size = {"Content-Length": str(file.stat().st_size)}
         return Response(headers=properties(file) | size, mimetype="application/octet-stream")
 
-    def _get(self, request: Request, *, name: str, suffix: str) -> Response:
+    @storage_answers("blobs.get", "GET", _BLOB)
+    def _get(self, request: Request, name: str, suffix: str) -> Response:
         file = self._find(name, suffix)
         headers, size = properties(file), file.stat().st_size
         if request.headers.get("If-Match", headers["ETag"]) != headers["ETag"]:
@@ -188,7 +172,8 @@ class Blobs:
         answer.call_on_close(content.close)
         return answer
 
-    def _delete(self, _request: Request, *, name: str, suffix: str) -> Response:
+    @storage_answers("blobs.delete", "DELETE", _BLOB)
+    def _delete(self, name: str, suffix: str) -> Response:
         self._find(name, suffix).unlink(missing_ok=True)
         return Response(status=202)
 
@@ -196,22 +181,21 @@ class Blobs:
         """Return the path of a blob, existing or not, in an existing container."""
         if not suffix:
             return self._store.blob(_key_of(name))
-        container = f"azureml{suffix}"
-        if suffix.startswith("-filestore"):
-            raise StorageRefusalError(400, "NotInOfflineWorkspace", NO_SHARES)
-        if not self._store.container(container).is_dir():
-            message = "The specified container does not exist."
-            raise StorageRefusalError(404, "ContainerNotFound", message)
+        check_container(self._store, suffix)
         parts = [quote(part, safe="") for part in name.split("/")]
         if len(name.encode()) > _LONGEST_NAME or max(map(len, parts)) > _LONGEST_PART:
             raise StorageRefusalError(400, "InvalidUri", "The name of the blob is too long.")
-        return self._store.blob(name, container=container)
+        return self._store.blob(name, container=f"azureml{suffix}")
 
     def _find(self, name: str, suffix: str) -> Path:
         file = self._place(name, suffix)
-        if not file.is_file():
-            raise StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+        _check_exists(file)
         return file
+
+
+def _check_exists(file: Path) -> None:
+    if not file.is_file():
+        raise StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
 
 
 def _name_of(key: str) -> str:
@@ -251,6 +235,15 @@ def _receive(request: Request, draft: Path) -> str:
         message = "The MD5 value specified in the request did not match with the one calculated."
         raise StorageRefusalError(400, "Md5Mismatch", message)
     return found
+
+
+def check_container(store: Store, suffix: str) -> None:
+    """Refuse a container that does not exist; the one of artifacts always does."""
+    if suffix.startswith("-filestore"):
+        raise StorageRefusalError(400, "NotInOfflineWorkspace", NO_SHARES)
+    if suffix and not store.container(f"azureml{suffix}").is_dir():
+        message = "The specified container does not exist."
+        raise StorageRefusalError(404, "ContainerNotFound", message)
 
 
 def properties(file: Path) -> dict[str, str]:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.json_exchange import RefusalError, json_response
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.identity import Identity
 
@@ -50,7 +50,7 @@ def service_base(request: Request, identity: Identity, domain: str) -> str:
     return f"https://{identity.location}.{domain}"
 
 
-class Control:
+class Control(Part):
     """Answers which cloud this is, and where the services of the workspace are.
 
     Parameters
@@ -62,23 +62,17 @@ class Control:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        discovery = "/discovery/workspaces/<workspace_id>"
-        return [
-            Call("metadata.get", "GET", "/metadata/endpoints", self._metadata, Door.OPEN),
-            Call("discovery.get", "GET", discovery, self._discover, Door.OPEN),
-        ]
-
     @staticmethod
-    def _metadata(request: Request) -> Response:
+    @answers("metadata.get", "GET", "/metadata/endpoints", door=Door.OPEN)
+    def _metadata(request: Request) -> list[dict[str, Any]]:
         cloud = dict(PUBLIC_CLOUD["endpoints"])
         if is_direct(request):
             login = cloud["authentication"] | {"loginEndpoint": request.host_url}
             cloud |= {"resourceManager": request.host_url, "authentication": login}
-        return json_response([cloud])
+        return [cloud]
 
-    def _discover(self, request: Request, *, workspace_id: str) -> Response:
+    @answers("discovery.get", "GET", "/discovery/workspaces/<workspace_id>", door=Door.OPEN)
+    def _discover(self, request: Request, workspace_id: str) -> dict[str, str]:
         if workspace_id != self._identity.workspace_id:
             message = f"There is no workspace with the id {workspace_id}."
             raise RefusalError(404, "WorkspaceNotFound", message)
@@ -88,4 +82,4 @@ class Control:
         management = "modelmanagement.azureml.net"
         services["modelmanagement"] = service_base(request, self._identity, management)
         services["studio"] = api if is_direct(request) else "https://ml.azure.com"
-        return json_response(services)
+        return services

@@ -81,46 +81,38 @@ class StageFault:
     times: int | None = 1
 
 
+_Planted = TypeVar("_Planted", Fault, StageFault)
+
+
 class Faults:
     """The injected faults; the first matching one applies to each call and each deployment."""
 
     def __init__(self) -> None:
-        self._calls: list[Fault] = []
-        self._stages: list[StageFault] = []
+        self._planted: list[Fault | StageFault] = []
         self._lock = threading.Lock()
 
     def plant(self, fault: Fault | StageFault) -> None:
         """Add a fault."""
         with self._lock:
-            if isinstance(fault, Fault):
-                self._calls.append(fault)
-            else:
-                self._stages.append(fault)
+            self._planted.append(fault)
 
     def clear(self) -> None:
         """Remove all faults."""
         with self._lock:
-            self._calls.clear()
-            self._stages.clear()
+            self._planted.clear()
 
     def of_call(self, name: str) -> Fault | None:
         """Return the fault that applies to this call, and count it."""
-        with self._lock:
-            return _meet(self._calls, lambda fault: fnmatch.fnmatchcase(name, fault.call))
+        return self._meet(Fault, lambda fault: fnmatch.fnmatchcase(name, fault.call))
 
     def of_deployment(self, service: str) -> StageFault | None:
         """Return the fault that applies to this deployment, and count it."""
+        return self._meet(StageFault, lambda fault: fnmatch.fnmatchcase(service, fault.service))
+
+    def _meet(self, kind: type[_Planted], fits: Callable[[_Planted], bool]) -> _Planted | None:
         with self._lock:
-            return _meet(self._stages, lambda fault: fnmatch.fnmatchcase(service, fault.service))
-
-
-_Planted = TypeVar("_Planted", Fault, StageFault)
-
-
-def _meet(faults: list[_Planted], fits: Callable[[_Planted], bool]) -> _Planted | None:
-    for fault in faults:
-        if fits(fault) and fault.times != 0:
-            if fault.times is not None:
-                fault.times -= 1
-            return fault
-    return None
+            for fault in self._planted:
+                if isinstance(fault, kind) and fits(fault) and fault.times != 0:
+                    fault.times = fault.times and fault.times - 1
+                    return fault
+        return None

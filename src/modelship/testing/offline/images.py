@@ -29,6 +29,7 @@ from modelship.sources import Model
 from modelship.sources._files import sha256_of
 from modelship.sources.formats import FOLDER
 from modelship.sources.model import ModelFile, digest_of
+from modelship.staging import write_atomic
 from modelship.testing.offline.artifacts import artifact_files
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ class Images:
             kept = folder / f"{_short_digest(needs)}.lock.json"
             if not kept.exists():
                 found = todays_lock(environment)
-                draft = kept.with_suffix(".new")
-                draft.write_text(json.dumps({"python": found.python, "text": found.text}))
-                draft.replace(kept)
+                write_atomic(kept, json.dumps({"python": found.python, "text": found.text}))
         return environment, Lock(**json.loads(kept.read_text()))
 
     def source(self, request: Mapping[str, Any]) -> tuple[str, tuple[SourceFile, ...]]:

@@ -81,9 +81,9 @@ def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
     return Response(json.dumps(body), status=status, mimetype="application/json", headers=names)
 
 
-def json_list(values: list[Any]) -> Response:
-    """Return a response with values, all on one page, in the SDK's format for pages."""
-    return json_response({"value": values, "continuationToken": None})
+def json_list(values: list[Any]) -> dict[str, Any]:
+    """Return values, all on one page, in the SDK's format for pages."""
+    return {"value": values, "continuationToken": None}
 
 
 def json_value(request: Request, *, constant: Callable[[str], Any] | None = None) -> Any:

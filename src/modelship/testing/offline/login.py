@@ -10,14 +10,14 @@ import hmac
 import uuid
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.hosts import is_loopback
 from modelship.testing.offline.json_exchange import RefusalError, json_response
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class _LoginRefusalError(RefusalError):
         return json_response(body, status=self.status)
 
 
-class Login:
-    """Issues tokens to the service principal of an offline workspace.
+class Login(Part):
+    """Issues tokens to the service principal of an offline workspace, to whoever knows its secret.
 
     Parameters
     ----------
@@ -114,41 +114,30 @@ class Login:
         self._principal = principal
         self._access = access
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers; they need no token, because they issue it."""
-        instance, token = "/common/discovery/instance", "/<tenant>/oauth2/v2.0/token"
-        configuration, device = f"/<tenant>{_CONFIGURATION}", "/<tenant>/oauth2/v2.0/devicecode"
-        return [
-            Call("login.instance", "GET", instance, self._instance, Door.OPEN),
-            Call("login.configuration", "GET", configuration, self._configuration, Door.OPEN),
-            Call("login.page", "GET", f"/{_PAGE}", self._turn_away, Door.OPEN),
-            Call("login.device", "POST", device, self._begin_with_person, Door.OPEN),
-            Call("login.token", "POST", token, self._token, Door.OPEN),
-        ]
-
-    def _instance(self, _request: Request) -> Response:
+    @answers("login.instance", "GET", "/common/discovery/instance", door=Door.OPEN)
+    def _instance(self) -> dict[str, Any]:
         host = _HOST.removeprefix("https://")
         cloud = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
         endpoint = f"{_HOST}/{self._principal.tenant_id}{_CONFIGURATION}"
         document = {"tenant_discovery_endpoint": endpoint, "api-version": "1.1"}
-        return json_response(document | {"metadata": [cloud]})
+        return {**document, "metadata": [cloud]}
 
-    def _configuration(self, _request: Request, *, tenant: str) -> Response:
+    @answers("login.configuration", "GET", f"/<tenant>{_CONFIGURATION}", door=Door.OPEN)
+    def _configuration(self, tenant: str) -> dict[str, Any]:
         # Also for an unknown tenant: MSAL shows the error of its next request.
         ways = f"{_HOST}/{tenant}/oauth2/v2.0"
-        return json_response(
-            {
-                "issuer": f"{_HOST}/{tenant}/v2.0",
-                # A browser does not use the proxy, and would open Microsoft's own page.
-                "authorization_endpoint": f"{self._access.endpoint}/{_PAGE}",
-                "token_endpoint": f"{ways}/token",
-                "device_authorization_endpoint": f"{ways}/devicecode",
-                "tenant_region_scope": None,
-                "cloud_instance_name": "microsoftonline.com",
-            }
-        )
+        return {
+            "issuer": f"{_HOST}/{tenant}/v2.0",
+            # A browser does not use the proxy, and would open Microsoft's own page.
+            "authorization_endpoint": f"{self._access.endpoint}/{_PAGE}",
+            "token_endpoint": f"{ways}/token",
+            "device_authorization_endpoint": f"{ways}/devicecode",
+            "tenant_region_scope": None,
+            "cloud_instance_name": "microsoftonline.com",
+        }
 
-    def _token(self, request: Request, *, tenant: str) -> Response:
+    @answers("login.token", "POST", "/<tenant>/oauth2/v2.0/token", door=Door.OPEN)
+    def _token(self, request: Request, tenant: str) -> Response:
         if request.form.get("grant_type") != "client_credentials":
             raise _LoginRefusalError(400, "unsupported_grant_type", _WRONG_GRANT, _NO_PEOPLE)
         self._check_tenant(tenant)
@@ -164,18 +153,29 @@ class Login:
         )
 
     @staticmethod
-    def _begin_with_person(_request: Request, **_tenant: str) -> Response:
+    @answers("login.device", "POST", "/<tenant>/oauth2/v2.0/devicecode", door=Door.OPEN)
+    def _begin_with_person() -> dict[str, Any]:
         """Answer the SDK when it finds no service principal and starts interactive sign-in.
 
         It shows the whole document of an error response, but only the message of an error of the
         following token request.
         """
         code = {"device_code": "none", "user_code": "none", "verification_uri": _HOST}
-        return json_response(code | {"expires_in": 1, "interval": 1, "message": _NO_PEOPLE})
+        return {**code, "expires_in": 1, "interval": 1, "message": _NO_PEOPLE}
 
     @staticmethod
+    @answers("login.page", "GET", f"/{_PAGE}", door=Door.OPEN)
     def _turn_away(request: Request) -> Response:
-        return _turned_away(request, _NO_PEOPLE)
+        """Answer with a page that shows a message and sends it to the waiting program.
+
+        It is OAuth 2.0's response to a user without access (RFC 6749, section 4.1.2.1), so that the
+        program continues, with an error that has the message as its text.
+        """
+        page = _HTML.format(sentence=escape(_NO_PEOPLE))
+        place = urlsplit(request.args.get("redirect_uri", ""))
+        if place.scheme == "http" and is_loopback(place.hostname or ""):
+            page += _form(request)
+        return Response(page, mimetype="text/html")
 
     def _check_tenant(self, tenant: str) -> None:
         if tenant != self._principal.tenant_id:
@@ -194,23 +194,10 @@ class Login:
             raise _LoginRefusalError(401, "invalid_client", _WRONG_SECRET, message)
 
 
-def _turned_away(request: Request, sentence: str) -> Response:
-    """Return a page that shows a message in a browser and sends it to the waiting program.
-
-    It is OAuth 2.0's response to a user without access (RFC 6749, section 4.1.2.1), so that the
-    program continues, with an error that has the message as its text.
-    """
-    page = _HTML.format(sentence=escape(sentence))
-    place = urlsplit(request.args.get("redirect_uri", ""))
-    if place.scheme == "http" and is_loopback(place.hostname or ""):
-        page += _form(request, sentence)
-    return Response(page, mimetype="text/html")
-
-
-def _form(request: Request, sentence: str) -> str:
+def _form(request: Request) -> str:
     told = {
         "error": "access_denied",
-        "error_description": sentence,
+        "error_description": _NO_PEOPLE,
         "state": request.args.get("state", ""),
     }
     fields = [

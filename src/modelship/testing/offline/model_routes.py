@@ -13,12 +13,11 @@ from modelship.testing.offline.document_store import BrokenRecordError
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
-    json_object,
     json_patch,
     json_response,
 )
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_documents import OWN, has_all
 from modelship.testing.offline.shapes import optional
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Models"]
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
+_ONE = f"{MMS}/models/<model_id>"
 _ASSET = "aml://asset/"
 _MOST_OF_A_PAGE = 255
 _COLLECTIONS: dict[str, Callable[[], Any]] = {"kvTags": dict, "properties": dict, "datasets": list}
@@ -57,7 +57,7 @@ _CHANGEABLE = {
 }
 
 
-class Models:
+class Models(Part):
     """The model registry of an offline workspace.
 
     Parameters
@@ -72,35 +72,18 @@ class Models:
         self._counters = store.documents("model-counters")
         self._services = store.documents("services")
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        one = f"{MMS}/models/<model_id>"
-        return [
-            Call("assets.create", "POST", f"{MMS}/assets", self._create_asset),
-            Call("assets.get", "GET", f"{MMS}/assets/<asset_id>", self._get_asset),
-            Call("models.create", "POST", f"{MMS}/models", self._create),
-            Call("models.list", "GET", f"{MMS}/models", self._list),
-            Call("models.get", "GET", one, self._get),
-            Call("models.update", "PATCH", one, self._update),
-            Call("models.delete", "DELETE", one, self._delete),
-        ]
-
-    def _create_asset(self, request: Request, **_scope: str) -> Response:
-        asset = json_object(request, {"artifacts": [_ARTIFACT]}) | {
-            "id": str(uuid.uuid4()),
-            "createdTime": moment(),
-        }
+    @answers("assets.create", "POST", f"{MMS}/assets", shape={"artifacts": [_ARTIFACT]})
+    def _create_asset(self, body: dict[str, Any]) -> dict[str, Any]:
+        asset = body | {"id": str(uuid.uuid4()), "createdTime": moment()}
         self._assets.put(asset["id"], asset)
-        return json_response(asset)
+        return asset
 
-    def _get_asset(self, _request: Request, *, asset_id: str, **_scope: str) -> Response:
-        asset = self._assets.get(asset_id)
-        if asset is None:
-            raise RefusalError(404, "AssetNotFound", f"There is no asset {asset_id}.")
-        return json_response(asset)
+    @answers("assets.get", "GET", f"{MMS}/assets/<asset_id>")
+    def _get_asset(self, asset_id: str) -> dict[str, Any]:
+        return self._assets.require(asset_id, "AssetNotFound", f"There is no asset {asset_id}.")
 
-    def _create(self, request: Request, **_scope: str) -> Response:
-        body = json_object(request, {"name": str, **_SHAPE})
+    @answers("models.create", "POST", f"{MMS}/models", shape={"name": str, **_SHAPE})
+    def _create(self, body: dict[str, Any]) -> dict[str, Any]:
         name = body["name"]
         if not _NAME.fullmatch(name):
             raise RefusalError(400, "InvalidModelName", f"{name!r} is not a valid model name.")
@@ -111,7 +94,7 @@ class Models:
             full = {key: body.get(key) or new() for key, new in _COLLECTIONS.items()}
             model = body | full | given
             self._models.put(model["id"], model)
-        return json_response(model)
+        return model
 
     def _check_url(self, url: str) -> None:
         if url.startswith(_ASSET) and self._assets.get(url.removeprefix(_ASSET)) is None:
@@ -130,7 +113,8 @@ class Models:
         self._counters.put(name, {"last": version})
         return version
 
-    def _list(self, request: Request, **_scope: str) -> Response:
+    @answers("models.list", "GET", f"{MMS}/models")
+    def _list(self, request: Request) -> dict[str, Any]:
         found = [model for model in self._models.all() if _fits(model, request.args)]
         found.sort(key=_age, reverse=True)
         if request.args.get("latestVersionOnly", "").lower() == "true":
@@ -138,29 +122,26 @@ class Models:
             for model in found:
                 newest.setdefault(model["name"], model)
             found = list(newest.values())
-        return json_response(_page(found, request))
+        return _page(found, request)
 
-    def _get(self, _request: Request, *, model_id: str, **_scope: str) -> Response:
-        return json_response(self._find(model_id))
+    @answers("models.get", "GET", _ONE)
+    def _get(self, model_id: str) -> dict[str, Any]:
+        message = f"Model with id {model_id} not found in provided workspace."
+        return self._models.require(model_id, "ModelNotFound", message)
 
-    def _find(self, model_id: str) -> dict[str, Any]:
-        model = self._models.get(model_id)
-        if model is None:
-            message = f"Model with id {model_id} not found in provided workspace."
-            raise RefusalError(404, "ModelNotFound", message)
-        return model
-
-    def _update(self, request: Request, *, model_id: str, **_scope: str) -> Response:
+    @answers("models.update", "PATCH", _ONE)
+    def _update(self, request: Request, model_id: str) -> dict[str, Any]:
         with self._models.lock:
-            model = self._find(model_id)
+            model = self._get(model_id)
             for operation in json_patch(request):
                 _change(model, operation)
             check_shape(model, _SHAPE)
             model["modifiedTime"] = moment()
             self._models.put(model_id, model)
-        return json_response(model)
+        return model
 
-    def _delete(self, _request: Request, *, model_id: str, **_scope: str) -> Response:
+    @answers("models.delete", "DELETE", _ONE)
+    def _delete(self, model_id: str) -> Response:
         for service in self._services.all():
             image = service.get("environmentImageRequest") or {}
             if model_id in (image.get("modelIds") or []):
@@ -169,8 +150,7 @@ class Models:
                     f"{service[OWN].get('endpoint') or service['name']}; delete that first."
                 )
                 raise RefusalError(412, "DeletionRequired", message)
-        existed = self._models.delete(model_id)
-        return json_response({}) if existed else json_response({}, status=204)
+        return json_response({}, status=200 if self._models.delete(model_id) else 204)
 
 
 def _age(model: dict[str, Any]) -> tuple[str, str]:
@@ -179,10 +159,10 @@ def _age(model: dict[str, Any]) -> tuple[str, str]:
 
 def _fits(model: dict[str, Any], wanted: Any) -> bool:
     """Return whether a model matches a query."""
-    plain = {"name": "name", "runId": "runId", "framework": "framework"}
+    plain = ("name", "runId", "framework")
     datasets = [dataset.get("id") for dataset in model.get("datasets") or []]
     return (
-        all(wanted[key] == model.get(field) for key, field in plain.items() if wanted.get(key))
+        all(wanted[key] == model.get(key) for key in plain if wanted.get(key))
         and has_all(model.get("kvTags"), wanted.get("tags", ""))
         and has_all(model.get("properties"), wanted.get("properties", ""))
         and wanted.get("datasetId", "") in {"", *datasets}
@@ -220,24 +200,17 @@ def _change(model: dict[str, Any], operation: dict[str, Any]) -> None:
     """Apply one operation of a JSON patch (RFC 6902), to a field or to an entry of it."""
     _, _, path = operation["path"].partition("/")
     name, _, entry = path.partition("/")
-    ways: dict[str, Callable[..., None]] = {"add": _set, "replace": _set, "remove": _remove}
-    way = ways.get(operation["op"])
-    if name not in _CHANGEABLE or way is None:
+    if name not in _CHANGEABLE or operation["op"] not in {"add", "replace", "remove"}:
         message = f"{operation.get('op')} of {operation.get('path')} is not possible"
         raise RefusalError(400, "InvalidPatch", message)
     before = dict(model.get("properties") or {})
     holder, key = (model.setdefault(name, {}), entry) if entry else (model, name)
     check_shape({name: holder}, {name: dict})
-    way(holder, key, operation.get("value"))
+    if operation["op"] == "remove":
+        holder.pop(key, None)
+    else:
+        holder[key] = operation.get("value")
     after = model.get("properties") or {}
     if any(after.get(each) != value for each, value in before.items()):
         message = "A property cannot be changed once it is set; new ones can be added."
         raise RefusalError(400, "PropertiesAreImmutable", message)
-
-
-def _set(holder: dict[str, Any], key: str, value: Any) -> None:
-    holder[key] = value
-
-
-def _remove(holder: dict[str, Any], key: str, _value: Any) -> None:
-    holder.pop(key, None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import logging
 import time
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
@@ -15,17 +17,22 @@ from werkzeug.wrappers import Request, Response
 
 from modelship.testing.offline.absences import refusal_of
 from modelship.testing.offline.document_store import BrokenRecordError
-from modelship.testing.offline.json_exchange import LARGEST_BODY_BYTES, RefusalError
+from modelship.testing.offline.json_exchange import (
+    LARGEST_BODY_BYTES,
+    RefusalError,
+    json_object,
+    json_response,
+)
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from modelship.testing.offline.faults import Fault, Faults
     from modelship.testing.offline.request_guard import Guard
 
-__all__ = ["App", "Call"]
+__all__ = ["App", "Call", "Part", "answers"]
 
 DROP = "modelship.drop"
 """The key in the WSGI environment of a callable that closes the connection without an answer."""
@@ -52,19 +59,66 @@ class Call:
     path : str
         A routing rule of werkzeug, such as ``"/models/<name>"``.
     answer : Callable
-        Takes the request, and the variables of the path as keywords; returns the response.
+        Returns the response, or the JSON of one; None is an empty object. Its parameters name what
+        it gets: variables of the path or ``scope``, all of them; ``request``; and ``body``, the
+        JSON object in the request.
     door : Door
         The credentials that it requires.
     refusal : type[RefusalError]
         The shape of the response to an unauthorized request.
+    shape : dict
+        The shape of the body.
     """
 
     name: str
     method: str
     path: str
-    answer: Callable[..., Response]
+    answer: Callable[..., Any]
     door: Door = Door.TOKEN
     refusal: type[RefusalError] = RefusalError
+    shape: dict[str, Any] = field(default_factory=dict)
+
+    def respond(self, request: Request, values: dict[str, Any]) -> Response:
+        """Answer a request; `values` are the variables of its path."""
+        given = {"request": request, "scope": values, **values}
+        if any(name.startswith("_") for name in self._takes):  # it takes all that there is
+            found = self.answer(request, **values)
+        else:
+            if "body" in self._takes:
+                given["body"] = json_object(request, self.shape)
+            found = self.answer(**{name: given[name] for name in self._takes})
+        return (
+            found if isinstance(found, Response) else json_response({} if found is None else found)
+        )
+
+    @cached_property
+    def _takes(self) -> tuple[str, ...]:
+        return tuple(inspect.signature(self.answer).parameters)
+
+
+_Answer = TypeVar("_Answer", bound=Callable[..., Any])
+
+
+def answers(name: str, method: str, path: str, **options: Any) -> Callable[[_Answer], _Answer]:
+    """Mark a method of a :class:`Part` as the answer to a :class:`Call` with these options."""
+
+    def marked(answer: _Answer) -> _Answer:
+        vars(answer).setdefault("marks", []).append(Call(name, method, path, answer, **options))
+        return answer
+
+    return marked
+
+
+class Part:
+    """A part of a workspace, which answers the calls that :func:`answers` marks its methods for."""
+
+    def calls(self) -> list[Call]:
+        """Return the calls that it answers."""
+        return [
+            replace(call, answer=getattr(self, name))
+            for name, each in vars(type(self)).items()
+            for call in getattr(getattr(each, "__func__", each), "marks", ())
+        ]
 
 
 class App:
@@ -130,9 +184,9 @@ class App:
     def _meet_faults(self, call: Call, request: Request, values: Any) -> Response:
         fault = self._faults.of_call(call.name)
         if fault is None:
-            return call.answer(request, **values)
+            return call.respond(request, values)
         time.sleep(fault.delay_s)
-        answer = call.answer(request, **values) if fault.after or _harmless(fault) else None
+        answer = call.respond(request, values) if fault.after or _harmless(fault) else None
         if fault.drop:
             request.environ[DROP]()
         if fault.status is not None:

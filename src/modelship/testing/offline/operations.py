@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 from modelship.errors import ModelshipError
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
-from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.json_exchange import json_response
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDED", "Operations", "Step"]
 
+_ONE = f"{MMS}/operations/<operation>"
+
 Step = Literal["BuildEnvironment", "BuildImage", "DeployService"]
 
 ENDED = frozenset({"Succeeded", "Failed", "Cancelled", "TimedOut"})
 """The final states of an operation."""
 
 
-class Operations:
+class Operations(Part):
     """The operations of a workspace.
 
     Parameters
@@ -49,14 +51,6 @@ class Operations:
         self._guard = guard
         self._documents = store.documents("operations")
         self._logs = store.folder / "logs"
-
-    def calls(self) -> list[Call]:
-        """Return the calls that the workspace answers."""
-        place = f"{MMS}/operations/<operation>"
-        return [
-            Call("operations.get", "GET", place, self._get),
-            Call("operations.log", "GET", f"{place}/log", self._log, Door.ADDRESS),
-        ]
 
     def begin(self, service: str, *, kind: str = "Service") -> str:
         """Record a new operation, on a service or another resource; return its id."""
@@ -161,16 +155,18 @@ class Operations:
         query = self._guard.signed(path, permissions="r")
         return f"{request.host_url.rstrip('/')}{path}?{query}"
 
-    def _get(self, request: Request, *, operation: str, **_scope: str) -> Response:
+    @answers("operations.get", "GET", _ONE)
+    def _get(self, request: Request, operation: str) -> dict[str, Any]:
         document = self._require(operation)
         offset = request.args.get("offset", 0, type=int)
         document["streamingOperationLog"] = document["streamingOperationLog"][max(0, offset) :]
         location = str(document.get("resourceLocation") or "")
         if location.startswith("/"):
             document["resourceLocation"] = self._signed(location, request)
-        return json_response(document | {"operationLog": self.log_address(operation, request)})
+        return document | {"operationLog": self.log_address(operation, request)}
 
-    def _log(self, request: Request, *, operation: str, **_scope: str) -> Response:
+    @answers("operations.log", "GET", f"{_ONE}/log", door=Door.ADDRESS)
+    def _log(self, request: Request, operation: str) -> Response:
         """Answer with the log, or with the part that a client does not have yet."""
         self._require(operation)
         content = self.log(operation).encode()
@@ -178,10 +174,8 @@ class Operations:
         return answer.make_conditional(request, accept_ranges=True, complete_length=len(content))
 
     def _require(self, operation: str) -> dict[str, Any]:
-        document = self._documents.get(operation)
-        if document is None:
-            raise RefusalError(404, "OperationNotFound", f"there is no operation {operation}")
-        return document
+        message = f"There is no operation {operation}."
+        return self._documents.require(operation, "OperationNotFound", message)
 
     def _log_file(self, operation: str) -> Path:
         return self._logs / f"{operation}.build.txt"

@@ -8,6 +8,7 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from modelship.testing.offline.connections import CHUNK_BYTES, end, pump, read_head
 from modelship.testing.offline.heads import HEAD_END, fields_of, without_prefix
 from modelship.testing.offline.hosts import is_local, sent_by_page
 from modelship.testing.offline.routes import VERSION_FIELD, QueueTimeoutError
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["lead_through"]
 
-_CHUNK_BYTES: Final = 1 << 16
 # More than the server behind accepts: a hundred fields of 8190 bytes.
 _LARGEST_HEAD_BYTES: Final = 1 << 20
-_HEAD_TIMEOUT_S: Final = 30.0
-_LINGER_S: Final = 2.0
 _END: Final = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 _FORBIDDEN: Final = b"HTTP/1.1 403 Forbidden\r\n" + _END
 _UNAUTHORIZED: Final = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n" + _END
@@ -32,7 +30,7 @@ _TIMED_OUT: Final = b"HTTP/1.1 504 Gateway Timeout\r\n" + _END
 
 
 async def lead_through(client: socket.socket, route: Callable[[], Route], shown: bytes) -> None:
-    """Serve one connection, and close it.
+    """Serve one connection.
 
     Parameters
     ----------
@@ -43,28 +41,20 @@ async def lead_through(client: socket.socket, route: Callable[[], Route], shown:
     shown : bytes
         A header field for the server behind, with its end of line.
     """
-    with client, suppress(OSError):
-        try:
-            head = await asyncio.wait_for(_read_head(client), _HEAD_TIMEOUT_S)
-        except asyncio.TimeoutError:
-            return
-        if head:
-            await _answer(head, client, route(), shown)
-            await _part(client)
+    if head := await read_head(client, most_bytes=_LARGEST_HEAD_BYTES):
+        await end(client, await _answer(head, client, route(), shown))
 
 
-async def _answer(head: bytes, client: socket.socket, route: Route, shown: bytes) -> None:
-    refusal = b""
+async def _answer(head: bytes, client: socket.socket, route: Route, shown: bytes) -> bytes:
+    """Forward a request, or return the response to it instead."""
     if not _is_meant(head, route):
-        refusal = _FORBIDDEN
-    elif not route.admits(head):
-        refusal = _UNAUTHORIZED
-    elif target := route.choose(head):
+        return _FORBIDDEN
+    if not route.admits(head):
+        return _UNAUTHORIZED
+    if target := route.choose(head):
         request = without_prefix(head, route.prefix).replace(b"\r\n", b"\r\n" + shown, 1)
-        refusal = await _in_turn(request, client, target)
-    elif route.is_router:
-        refusal = _UNAVAILABLE
-    await asyncio.get_running_loop().sock_sendall(client, refusal)
+        return await _in_turn(request, client, target)
+    return _UNAVAILABLE if route.is_router else b""
 
 
 def _is_meant(head: bytes, route: Route) -> bool:
@@ -79,18 +69,6 @@ def _is_meant(head: bytes, route: Route) -> bool:
     # A program may send Origin too, and Azure answers it; a browser adds Sec-Fetch-Site.
     welcome = route.is_locked or route.origins & {"*", fields.pop("origin", None)}
     return bool(welcome) or not sent_by_page(line.decode("latin-1"), fields)
-
-
-async def _read_head(client: socket.socket) -> bytes:
-    """Read until the head of a request is complete, the client closes, or it is too large."""
-    head = bytearray()
-    while len(head) <= _LARGEST_HEAD_BYTES:
-        chunk = await asyncio.get_running_loop().sock_recv(client, _CHUNK_BYTES)
-        searched = max(0, len(head) - len(HEAD_END))
-        head += chunk
-        if not chunk or head.find(HEAD_END, searched) >= 0:
-            break
-    return bytes(head)
 
 
 async def _in_turn(request: bytes, client: socket.socket, target: Target) -> bytes:
@@ -115,7 +93,7 @@ async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
                 return _TIMED_OUT
             await loop.sock_sendall(client, first)
             with suppress(ConnectionResetError):  # closed with unread bytes, after a response
-                await _pump(server, client)
+                await pump(server, client)
         except ConnectionResetError:
             _reset_on_close(client)
             raise
@@ -127,7 +105,7 @@ async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
 
 async def _first_bytes(server: socket.socket, target: Target) -> bytes | None:
     """Return the start of a response with the version added; None after a timeout."""
-    receiving = asyncio.get_running_loop().sock_recv(server, _CHUNK_BYTES)
+    receiving = asyncio.get_running_loop().sock_recv(server, CHUNK_BYTES)
     timeout_s = target.limits.timeout_s if target.limits else None
     try:
         first = await asyncio.wait_for(receiving, timeout_s)
@@ -142,28 +120,9 @@ async def _send(head: bytes, client: socket.socket, server: socket.socket) -> No
     # A server that responds before it has read everything is still read from.
     with suppress(OSError):
         await asyncio.get_running_loop().sock_sendall(server, head)
-        await _pump(client, server)
-        server.shutdown(socket.SHUT_WR)
-
-
-async def _pump(source: socket.socket, sink: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    while chunk := await loop.sock_recv(source, _CHUNK_BYTES):
-        await loop.sock_sendall(sink, chunk)
+        await pump(client, server)
 
 
 def _reset_on_close(client: socket.socket) -> None:
     """Make the client see a reset connection instead of a normal end."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-async def _part(client: socket.socket) -> None:
-    """Shut down our side and keep reading: unread bytes would cause a reset before the response."""
-    client.shutdown(socket.SHUT_WR)
-    with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(_drain(client), _LINGER_S)
-
-
-async def _drain(client: socket.socket) -> None:
-    while await asyncio.get_running_loop().sock_recv(client, _CHUNK_BYTES):
-        pass

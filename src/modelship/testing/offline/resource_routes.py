@@ -6,17 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.control import PUBLIC_CLOUD, WS, service_base
-from modelship.testing.offline.json_exchange import (
-    RefusalError,
-    check_shape,
-    json_object,
-    json_response,
-)
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
@@ -31,6 +26,7 @@ _LOWER_GROUP = f"{_SUBSCRIPTION}/resourcegroups/<group>"
 # The first request of the SDK when it has to create a workspace.
 _DEPLOYMENTS = f"{_SUBSCRIPTION}/providers/Microsoft.Resources/deployments"
 _KIND = "Microsoft.MachineLearningServices/workspaces"
+_UPDATE = {"properties": optional(dict), "tags": optional(dict)}
 _CHANGEABLE = {"friendlyName": optional(str), "description": optional(str)}
 _FILTER_OF_GROUP = re.compile(r"resourceGroup eq '([^']*)'")
 _ONE = (
@@ -40,7 +36,7 @@ _ONE = (
 )
 
 
-class Resources:
+class Resources(Part):
     """The only subscription, resource group and workspace.
 
     Parameters
@@ -55,23 +51,8 @@ class Resources:
         self._identity = identity
         self._documents = store.documents("workspaces")
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        provider = f"{_SUBSCRIPTION}/{_PROVIDER}"
-        every, here = f"{_SUBSCRIPTION}/resources", f"{_GROUP}/{_PROVIDER}/workspaces"
-        return [
-            Call("subscriptions.list", "GET", "/subscriptions", self._subscriptions),
-            Call("providers.get", "GET", provider, self._provider),
-            Call("resources.list", "GET", every, self._resources),
-            Call("groups.get", "GET", _LOWER_GROUP, self._group),
-            Call("groups.create", "PUT", _LOWER_GROUP, self._refuse_another),
-            Call("workspaces.list", "GET", here, self._list),
-            Call("workspaces.get", "GET", WS, self._get),
-            Call("workspaces.update", "PATCH", WS, self._update),
-            Call("deployments.list", "GET", _DEPLOYMENTS, self._refuse_another),
-        ]
-
-    def _subscriptions(self, _request: Request) -> Response:
+    @answers("subscriptions.list", "GET", "/subscriptions")
+    def _subscriptions(self) -> dict[str, Any]:
         ours = self._identity
         described = {
             "id": f"/subscriptions/{ours.subscription_id}",
@@ -80,31 +61,36 @@ class Resources:
             "displayName": "Offline workspace",
             "state": "Enabled",
         }
-        return json_response({"value": [described]})
+        return {"value": [described]}
 
-    def _provider(self, _request: Request, *, subscription: str) -> Response:
+    @answers("providers.get", "GET", f"{_SUBSCRIPTION}/{_PROVIDER}")
+    def _provider(self, subscription: str) -> dict[str, Any]:
         self._check(subscription)
         # A script that ensures that its workspace exists names a region, which is checked first.
         kinds = [{"resourceType": "workspaces", "locations": PUBLIC_CLOUD["locations"]}]
-        return json_response({"namespace": _KIND.partition("/")[0], "resourceTypes": kinds})
+        return {"namespace": _KIND.partition("/")[0], "resourceTypes": kinds}
 
-    def _resources(self, request: Request, *, subscription: str) -> Response:
+    @answers("resources.list", "GET", f"{_SUBSCRIPTION}/resources")
+    def _resources(self, request: Request, subscription: str) -> dict[str, Any]:
         """List the only resource, the workspace; a filter may name the group."""
         self._check(subscription)
         group = _FILTER_OF_GROUP.search(request.args.get("$filter", ""))
         fits = group is None or _same(group[1], self._identity.resource_group)
-        return json_response({"value": [self._workspace(request)] if fits else []})
+        return {"value": [self._workspace(request)] if fits else []}
 
-    def _group(self, _request: Request, *, subscription: str, group: str) -> Response:
+    @answers("groups.get", "GET", _LOWER_GROUP)
+    def _group(self, subscription: str, group: str) -> dict[str, Any]:
         self._check(subscription)
         if not _same(group, self._identity.resource_group):
             raise self._only_one()  # where a 404 would make the SDK ask whether to create it
         ours = self._identity
         identifier = f"/subscriptions/{ours.subscription_id}/resourceGroups/{ours.resource_group}"
         group_document = {"id": identifier, "name": ours.resource_group, "location": ours.location}
-        return json_response(group_document | {"properties": {"provisioningState": "Succeeded"}})
+        return group_document | {"properties": {"provisioningState": "Succeeded"}}
 
-    def _refuse_another(self, _request: Request, **_scope: str) -> Response:
+    @answers("groups.create", "PUT", _LOWER_GROUP)
+    @answers("deployments.list", "GET", _DEPLOYMENTS)
+    def _refuse_another(self) -> None:
         raise self._only_one()
 
     def _only_one(self) -> RefusalError:
@@ -112,41 +98,43 @@ class Resources:
         message = _ONE.format(name=ours.workspace_name, group=ours.resource_group)
         return RefusalError(400, "NotInOfflineWorkspace", message)
 
-    def _list(self, request: Request, *, subscription: str, group: str) -> Response:
-        self._check(subscription, group)
-        return json_response({"value": [self._workspace(request)]})
+    @answers("workspaces.list", "GET", f"{_GROUP}/{_PROVIDER}/workspaces")
+    def _list(self, request: Request, scope: dict[str, str]) -> dict[str, Any]:
+        self._check(**scope)
+        return {"value": [self._workspace(request)]}
 
-    def _get(self, request: Request, *, subscription: str, group: str, workspace: str) -> Response:
-        self._check(subscription, group, workspace)
-        return json_response(self._workspace(request))
+    @answers("workspaces.get", "GET", WS)
+    def _get(self, request: Request, scope: dict[str, str]) -> dict[str, Any]:
+        self._check(**scope)
+        return self._workspace(request)
 
+    @answers("workspaces.update", "PATCH", WS, shape=_UPDATE)
     def _update(
-        self, request: Request, *, subscription: str, group: str, workspace: str
-    ) -> Response:
-        self._check(subscription, group, workspace)
-        asked = json_object(request, {"properties": optional(dict), "tags": optional(dict)})
-        properties = asked.get("properties") or {}
+        self, request: Request, scope: dict[str, str], body: dict[str, Any]
+    ) -> dict[str, Any]:
+        self._check(**scope)
+        properties = body.get("properties") or {}
         check_shape(properties, _CHANGEABLE)
-        wanted = {name: properties.get(name) for name in _CHANGEABLE} | {"tags": asked.get("tags")}
+        wanted = {name: properties.get(name) for name in _CHANGEABLE} | {"tags": body.get("tags")}
         changed = {name: value for name, value in wanted.items() if value is not None}
         with self._documents.lock:
             self._documents.put("own", self._own() | changed)
-        return json_response(self._workspace(request))
+        return self._workspace(request)
 
     def _own(self) -> dict[str, Any]:
         return self._documents.get("own") or {"tags": {}}
 
-    def _check(self, subscription: str, group: str | None = None, name: str | None = None) -> None:
+    def _check(self, subscription: str, group: str = "", workspace: str = "") -> None:
         """Refuse a request for another subscription, group or workspace."""
         ours = self._identity
         if not _same(subscription, ours.subscription_id):
             message = f"The subscription '{subscription}' could not be found."
             raise RefusalError(404, "SubscriptionNotFound", message)
-        if group is not None and not _same(group, ours.resource_group):
+        if group and not _same(group, ours.resource_group):
             message = f"Resource group '{group}' could not be found."
             raise RefusalError(404, "ResourceGroupNotFound", message)
-        if name is not None and not _same(name, ours.workspace_name):
-            what = f"The Resource '{_KIND}/{name}' under resource group '{group}'"
+        if workspace and not _same(workspace, ours.workspace_name):
+            what = f"The Resource '{_KIND}/{workspace}' under resource group '{group}'"
             raise RefusalError(404, "ResourceNotFound", f"{what} was not found.")
 
     def _workspace(self, request: Request) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Server", "listen"]
 
 _HOST = "127.0.0.1"
+_BACKLOG = 128
 _GRACE_S = 5.0
 _QUIET_S = 60.0
 _MOST_OPEN = 256
@@ -31,19 +32,10 @@ _log = logging.getLogger(__name__)
 
 def listen(port: int | None = None) -> socket.socket:
     """Return a listening socket on 127.0.0.1, on this port, or on another if it is taken."""
-    for wanted in (port or 0, 0):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((_HOST, wanted))
-            listener.listen(128)
-        except OSError:
-            listener.close()
-            if wanted == 0:
-                raise
-        else:
-            return listener
-    raise AssertionError  # the second iteration returns or raises
+    if port:
+        with contextlib.suppress(OSError):
+            return socket.create_server((_HOST, port), backlog=_BACKLOG)
+    return socket.create_server((_HOST, 0), backlog=_BACKLOG)
 
 
 class Server:

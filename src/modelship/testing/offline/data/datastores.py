@@ -8,19 +8,11 @@ from modelship.testing.offline.control import WS, is_direct
 from modelship.testing.offline.data.account import StorageAccount
 from modelship.testing.offline.data.storage_containers import CONTAINER_NAME
 from modelship.testing.offline.data.storage_errors import NO_SHARES, foreign_account
-from modelship.testing.offline.json_exchange import (
-    RefusalError,
-    check_shape,
-    json_list,
-    json_object,
-    json_response,
-)
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, json_list
+from modelship.testing.offline.offline_app import Part, answers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
@@ -28,9 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["Datastores"]
 
 _PATH = f"/datastore/v1.0{WS}"
+_EVERY = f"{_PATH}/datastores"
+_ONE = f"{_PATH}/datastores/<name>"
 _FIRST = "workspaceblobstore"
 _BLOB, _FILE = "AzureBlob", "AzureFile"
 _SHAPE = {"name": str, "dataStoreType": str, "azureStorageSection": dict}
+_ANY = {"name": str, "dataStoreType": str}
 _SECTION = {"accountName": str, "containerName": str}
 _SECRETS = ("credential", "accountKey", "sasToken")
 _KINDS = (
@@ -43,7 +38,7 @@ _CONTAINERS = (
 )
 
 
-class Datastores:
+class Datastores(Part):
     """The datastores of a workspace: the default ones of Azure, and registered ones.
 
     Parameters
@@ -72,20 +67,8 @@ class Datastores:
             if kind == _BLOB:
                 store.container(container).mkdir(parents=True, exist_ok=True)
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        every, one = f"{_PATH}/datastores", f"{_PATH}/datastores/<name>"
-        return [
-            Call("datastores.list", "GET", every, self._list),
-            Call("datastores.create", "POST", every, self._create),
-            Call("datastores.get", "GET", one, self._get),
-            Call("datastores.update", "PUT", one, self._update),
-            Call("datastores.delete", "DELETE", one, self._delete),
-            Call("datastores.default", "GET", f"{_PATH}/default", self._default),
-            Call("datastores.set-default", "PUT", f"{_PATH}/default/<name>", self._set_default),
-        ]
-
-    def _list(self, request: Request, **_scope: str) -> Response:
+    @answers("datastores.list", "GET", _EVERY)
+    def _list(self, request: Request) -> dict[str, Any]:
         found = [self._built_in(request, name) for name in self._own]
         registered = [each for each in self._documents.all() if each["name"] not in self._own]
         found += [self._placed(request, each) for each in registered]
@@ -94,40 +77,40 @@ class Datastores:
             [_shown(each) if with_secrets else _without_secrets(each) for each in found]
         )
 
-    def _get(self, request: Request, *, name: str, **_scope: str) -> Response:
-        return json_response(_shown(self._find(request, name)))
+    @answers("datastores.get", "GET", _ONE)
+    def _get(self, request: Request, name: str) -> dict[str, Any]:
+        return _shown(self._find(request, name))
 
-    def _default(self, request: Request, **_scope: str) -> Response:
-        return json_response(_shown(self._find(request, self._default_name())))
-
-    def _default_name(self) -> str:
+    @answers("datastores.default", "GET", f"{_PATH}/default")
+    def _default(self, request: Request) -> dict[str, Any]:
         chosen = [each["name"] for each in self._documents.all() if each.get("isDefault")]
-        return chosen[0] if chosen else _FIRST
+        return self._get(request, chosen[0] if chosen else _FIRST)
 
-    def _set_default(self, request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("datastores.set-default", "PUT", f"{_PATH}/default/<name>")
+    def _set_default(self, request: Request, name: str) -> None:
         chosen = self._find(request, name)
         with self._documents.lock:
             for each in self._documents.all():
                 self._documents.change(each["name"], isDefault=False)
             self._documents.put(chosen["name"], chosen | {"isDefault": True})
-        return json_response({})
 
-    def _create(self, request: Request, **_scope: str) -> Response:
-        wanted = self._checked(request)
+    @answers("datastores.create", "POST", _EVERY, shape=_ANY)
+    def _create(self, request: Request, body: dict[str, Any]) -> None:
+        wanted = self._checked(request, body)
         if wanted["name"] in self._own or self._documents.get(wanted["name"]) is not None:
             message = "Another datastore with the same name already exists."
             raise _user_error(f"{message} Pass overwrite=True, or another name.")
-        return self._put(wanted)
+        self._put(wanted)
 
-    def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
-        wanted = self._checked(request) | {"name": name.lower()}
+    @answers("datastores.update", "PUT", _ONE, shape=_ANY)
+    def _update(self, request: Request, body: dict[str, Any], name: str) -> None:
+        wanted = self._checked(request, body) | {"name": name.lower()}
         if wanted["name"] in self._own:
             raise _user_error(f"The datastore {name} belongs to the workspace and cannot change.")
-        return self._put(wanted)
+        self._put(wanted)
 
-    def _checked(self, request: Request) -> dict[str, Any]:
+    def _checked(self, request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
         """Return the datastore to register, if it is reachable."""
-        wanted = json_object(request, {"name": str, "dataStoreType": str})
         kind = wanted["dataStoreType"]
         if kind not in {_BLOB, _FILE}:
             raise _user_error(_KINDS.format(kind=kind))
@@ -152,17 +135,16 @@ class Datastores:
             raise _user_error(f"{message}: pass create_if_not_exists=True to make it.")
         folder.mkdir(parents=True, exist_ok=True)
 
-    def _put(self, wanted: dict[str, Any]) -> Response:
+    def _put(self, wanted: dict[str, Any]) -> None:
         with self._documents.lock:
             known = self._documents.get(wanted["name"]) or {}
             self._documents.put(wanted["name"], known | wanted)
-        return json_response({})
 
-    def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("datastores.delete", "DELETE", _ONE)
+    def _delete(self, name: str) -> None:
         if name.lower() in self._own:
             raise _user_error(f"The datastore {name} belongs to the workspace and stays.")
         self._documents.delete(name.lower())
-        return json_response({})
 
     def _find(self, request: Request, name: str) -> dict[str, Any]:
         name = name.lower()
@@ -207,9 +189,7 @@ def _shown(datastore: dict[str, Any]) -> dict[str, Any]:
 
 def _without_secrets(datastore: dict[str, Any]) -> dict[str, Any]:
     shown = _shown(datastore)
-    section: Sequence[tuple[str, Any]] = list(shown["azureStorageSection"].items())
-    kept = {name: None if name in _SECRETS else value for name, value in section}
-    return shown | {"azureStorageSection": kept}
+    return shown | {"azureStorageSection": shown["azureStorageSection"] | dict.fromkeys(_SECRETS)}
 
 
 def _says_yes(request: Request, name: str) -> bool:

@@ -13,10 +13,9 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.blobs import CONTAINER, properties
-from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
-from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.request_guard import Door
+from modelship.testing.offline.blobs import CONTAINER, check_container, properties, storage_answers
+from modelship.testing.offline.data.storage_errors import StorageRefusalError
+from modelship.testing.offline.offline_app import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,7 @@ CONTAINER_NAME = re.compile("azureml(-[a-z0-9]+)*")
 _MOST_ON_A_PAGE = 5000
 
 
-class Containers:
+class Containers(Part):
     """Answers the calls about whole containers.
 
     Parameters
@@ -46,16 +45,8 @@ class Containers:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        opened = (Door.STORAGE, StorageRefusalError)
-        return [
-            Call("containers.create", "PUT", CONTAINER, self._create, *opened),
-            Call("containers.head", "HEAD", CONTAINER, self._head, *opened),
-            Call("containers.get", "GET", CONTAINER, self._get, *opened),
-        ]
-
-    def _create(self, _request: Request, *, suffix: str) -> Response:
+    @storage_answers("containers.create", "PUT", CONTAINER)
+    def _create(self, suffix: str) -> Response:
         if not CONTAINER_NAME.fullmatch(f"azureml{suffix}"):
             message = "The specified resource name contains invalid characters."
             raise StorageRefusalError(400, "InvalidResourceName", message)
@@ -66,10 +57,12 @@ class Containers:
             raise StorageRefusalError(409, "ContainerAlreadyExists", message) from None
         return Response(status=201)
 
-    def _head(self, _request: Request, *, suffix: str) -> Response:
+    @storage_answers("containers.head", "HEAD", CONTAINER)
+    def _head(self, suffix: str) -> Response:
         return Response(headers=_of_container(self._find(suffix)))
 
-    def _get(self, request: Request, *, suffix: str) -> Response:
+    @storage_answers("containers.get", "GET", CONTAINER)
+    def _get(self, request: Request, suffix: str) -> Response:
         folder = self._find(suffix)
         if request.args.get("comp") != "list":
             return Response(headers=_of_container(folder))
@@ -90,12 +83,8 @@ class Containers:
         return Response(body, mimetype="application/xml")
 
     def _find(self, suffix: str) -> Path:
+        check_container(self._store, suffix)
         folder = self._store.container(f"azureml{suffix}")
-        if suffix.startswith("-filestore"):
-            raise StorageRefusalError(400, "NotInOfflineWorkspace", NO_SHARES)
-        if suffix and not folder.is_dir():
-            message = "The specified container does not exist."
-            raise StorageRefusalError(404, "ContainerNotFound", message)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.targets.logtail import last_lines
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.environments.environment_registry import ONE
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.document_store import Documents, Store
@@ -27,31 +29,32 @@ if TYPE_CHECKING:
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.workers import Workers
 
-__all__ = ["EnvironmentBuilds"]
+__all__ = ["EnvironmentBuilds", "ImageBuilds"]
 
 _BUILDS: Final = f"/environment/v2.0{WS}"
-_STATUS: Final = f"{_BUILDS}/builds/<operation>"
+_BUILT: Final = ONE.replace("v1.0", "v2.0")
 _SCRIPT: Final = "LocalUpload/modelship/nothing/score.py"
 _STUB: Final = b"def init():\n    pass\n\n\ndef run(raw_data):\n    return None\n"
 _TYPE: Final = "BuildEnvironment"
 _SOON_S: Final = 3.0
+_RECIPE: Final = {"useDocker": optional(bool), "platform": optional(str)}
 _RUNNING: Final = {"NotStarted": "Queued", "Running": "Running"}
 
 
 @dataclass(frozen=True)
-class EnvironmentBuilds:
-    """Builds registered environments: resolves them and installs their packages.
+class ImageBuilds(Part):
+    """Builds images without deploying them.
 
     Parameters
     ----------
     store : Store
-        Stores the results.
+        Stores uploads and results.
     environments : Environments
         The registered environments.
     operations : Operations
         Store the state and the log of each build.
     places : Places
-        The place where an environment is installed.
+        Where environments are installed.
     workers : Workers
         Run the builds.
     """
@@ -62,32 +65,35 @@ class EnvironmentBuilds:
     places: Places
     workers: Workers
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        one = ONE.replace("v1.0", "v2.0")
-        return [
-            Call("environments.build", "POST", f"{one}/image", self._build),
-            # Whichever machine is requested, this one builds.
-            Call("environments.build_on", "POST", f"{one}/imageoncompute/<compute>", self._build),
-            Call("environments.built", "GET", _STATUS, self._status),
-            Call("environments.image", "GET", f"{ONE}/image", self._details),
-            Call("environments.recipe", "POST", f"{ONE}/recipe", self._recipe),
-        ]
+    def begin(self, name: str, kind: str, make: Callable[[str], str | None]) -> str:
+        """Begin an operation of this kind, and return its id.
+
+        `make` does its work in a thread: it takes the id, and returns the result's location.
+        """
+        operation = self.operations.begin(name, kind=kind)
+        work = partial(self.operations.carry_out, operation, partial(make, operation))
+        # The SDK polls immediately, and then every five seconds.
+        self.workers.run(work, name=f"build {name}", wait_s=_SOON_S)
+        return operation
+
+
+class EnvironmentBuilds(ImageBuilds):
+    """Builds registered environments: resolves them and installs their packages."""
 
     # --- build ----------------------------------------------------------------------------
 
-    def _build(self, request: Request, *, reference: str, **_scope: str) -> Response:
+    @answers("environments.build", "POST", f"{_BUILT}/image")
+    # Whichever machine is requested, this one builds.
+    @answers("environments.build_on", "POST", f"{_BUILT}/imageoncompute/<compute>")
+    def _build(self, request: Request, reference: str) -> Response:
         environment = self.environments.find(reference)
-        operation = self.operations.begin(environment["name"], kind=_TYPE)
-        install = partial(self._install, environment, operation, self.places.default)
-        work = partial(self.operations.carry_out, operation, install)
-        # The SDK polls immediately, and then every five seconds.
-        self.workers.run(work, name=f"build {environment['name']}", wait_s=_SOON_S)
+        install = partial(self._install, environment, self.places.default)
+        operation = self.begin(environment["name"], _TYPE, install)
         base = request.path[: request.path.index("/environments/")]
         location = f"{request.host_url.rstrip('/')}{base}/builds/{operation}"
         return json_response({"location": location}, status=202)
 
-    def _install(self, environment: dict[str, Any], operation: str, kind: str) -> None:
+    def _install(self, environment: dict[str, Any], kind: str, operation: str) -> None:
         """Install an environment, and record its location."""
         request = self._stub(environment)
         with ExitStack() as stack:
@@ -108,32 +114,34 @@ class EnvironmentBuilds:
             "environment": {**environment, "inferencingStackVersion": "latest"},
         }
 
-    def _status(self, request: Request, *, operation: str, **_scope: str) -> Response:
+    @answers("environments.built", "GET", f"{_BUILDS}/builds/<operation>")
+    def _status(self, request: Request, operation: str) -> dict[str, Any]:
         state = self.operations.state(operation)
         log = self.operations.log_address(operation, request)
-        return json_response({"status": _RUNNING.get(state, state), "logUrl": log})
+        return {"status": _RUNNING.get(state, state), "logUrl": log}
 
     # --- what was built -------------------------------------------------------------------
 
-    def _details(self, _request: Request, *, reference: str, **_scope: str) -> Response:
+    @answers("environments.image", "GET", f"{ONE}/image")
+    def _details(self, reference: str) -> dict[str, Any]:
         environment = self.environments.find(reference)
         kinds = self._where(environment)
         where = kinds.get("docker") or kinds.get("process")
-        return json_response(self.places.details(_key(environment), where))
+        return self.places.details(_key(environment), where)
 
-    def _recipe(self, request: Request, *, reference: str, **_scope: str) -> Response:
+    @answers("environments.recipe", "POST", f"{ONE}/recipe", shape=_RECIPE)
+    def _recipe(self, body: dict[str, Any], reference: str) -> dict[str, Any]:
         """Build immediately, and answer with scripts that print the environment's location."""
-        asked = json_object(request, {"useDocker": optional(bool), "platform": optional(str)})
         environment = self.environments.find(reference)
-        kind = "docker" if asked.get("useDocker") else "process"
+        kind = "docker" if body.get("useDocker") else "process"
         operation = self.operations.begin(environment["name"], kind=_TYPE)
-        install = partial(self._install, environment, operation, kind)
+        install = partial(self._install, environment, kind, operation)
         self.operations.carry_out(operation, install)
         log = self.operations.log(operation)
         if self.operations.state(operation) == "Failed":
             message = f"The environment cannot be built: {last_lines(log, 5)}"
             raise RefusalError(400, "EnvironmentBuildFailed", message)
-        return json_response(_scripts(log, self._where(environment)[kind]["says"]))
+        return _scripts(log, self._where(environment)[kind]["says"])
 
     @property
     def _built(self) -> Documents:

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import ENV
 from modelship.testing.offline.environments.curated import Curated
-from modelship.testing.offline.json_exchange import (
-    RefusalError,
-    json_list,
-    json_object,
-    json_response,
-)
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError, json_list
+from modelship.testing.offline.offline_app import Part, answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.document_store import Store
 
@@ -31,7 +24,7 @@ ONE: Final = f"{ENV}/environments/<path:reference>"
 _LATEST = "latest"
 
 
-class Environments:
+class Environments(Part):
     """The environments of a workspace: versions are kept, and equal content keeps its version.
 
     Parameters
@@ -44,16 +37,6 @@ class Environments:
         self._documents = store.documents("environments")
         self._labels = store.documents("environment-labels")
         self._curated = Curated()
-
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        return [
-            Call("environments.put", "PUT", ONE, self._put),
-            Call("environments.get", "GET", ONE, self._get),
-            Call("environments.labeled", "GET", f"{ONE}/labels/<label>", self._get_labeled),
-            Call("environments.label", "PUT", f"{ONE}/metadata", self._label),
-            Call("environments.list", "GET", f"{ENV}/environments", self._list),
-        ]
 
     def register(
         self, name: str, content: Mapping[str, Any], *, version: str | None = None
@@ -85,6 +68,7 @@ class Environments:
             self._documents.put(f"{name}:{version}", kept)
         return environment
 
+    @answers("environments.get", "GET", ONE)
     def find(self, reference: str) -> dict[str, Any]:
         """Return the environment that ``name`` or ``name/versions/version`` in a path names.
 
@@ -96,42 +80,37 @@ class Environments:
         name, version = _split(reference)
         return dict(self._find(name, version)["environment"])
 
-    def _put(self, request: Request, *, reference: str, **_scope: str) -> Response:
+    @answers("environments.put", "PUT", ONE)
+    def _put(self, body: dict[str, Any], reference: str) -> dict[str, Any]:
         name, version = _split(reference)
-        content = {key[:1].lower() + key[1:]: value for key, value in json_object(request).items()}
-        return json_response(self.register(name, content, version=version))
+        content = {key[:1].lower() + key[1:]: value for key, value in body.items()}
+        return self.register(name, content, version=version)
 
-    def _get(self, _request: Request, *, reference: str, **_scope: str) -> Response:
-        return json_response(self.find(reference))
-
-    def _get_labeled(
-        self, _request: Request, *, reference: str, label: str, **_scope: str
-    ) -> Response:
+    @answers("environments.labeled", "GET", f"{ONE}/labels/<label>")
+    def _get_labeled(self, reference: str, label: str) -> dict[str, Any]:
         name, _ = _split(reference)
         version = self._versions_by_label(name).get(label)
         if version is None and label != _LATEST:
             message = f"No version of the environment {name} has the label {label!r}."
             raise RefusalError(404, "EnvironmentNotFound", message)
-        return json_response(self._find(name, version)["environment"])
+        return dict(self._find(name, version)["environment"])
 
-    def _label(self, request: Request, *, reference: str, **_scope: str) -> Response:
+    @answers("environments.label", "PUT", f"{ONE}/metadata", shape={"Labels": [str]})
+    def _label(self, body: dict[str, Any], reference: str) -> None:
         """Set the labels of one version; a label is on one version at a time."""
-        labels = json_object(request, {"Labels": [str]}).get("Labels") or []
+        labels = body.get("Labels") or []
         name, version = _split(reference)
         version = self._find(name, version)["version"]
         with self._labels.lock:
-            others = {
-                label: each
-                for label, each in self._versions_by_label(name).items()
-                if each != version
-            }
+            found = self._versions_by_label(name).items()
+            others = {label: each for label, each in found if each != version}
             self._labels.put(name, {"labels": others | dict.fromkeys(labels, version)})
-        return json_response({})
 
     def _versions_by_label(self, name: str) -> dict[str, str]:
         return dict((self._labels.get(name) or {"labels": {}})["labels"])
 
-    def _list(self, _request: Request, **_scope: str) -> Response:
+    @answers("environments.list", "GET", f"{ENV}/environments")
+    def _list(self) -> dict[str, Any]:
         newest = {each["name"]: each["environment"] for each in self._curated.all()}
         newest |= {each["name"]: each["environment"] for each in self._documents.all()}
         return json_list(list(newest.values()))

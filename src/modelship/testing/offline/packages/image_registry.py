@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Response
@@ -18,13 +19,11 @@ from modelship.errors import ModelshipError
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_response
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request
-
     from modelship.runtime.images.engine import Engine
 
 __all__ = ["Registry"]
@@ -50,7 +49,10 @@ class RegistryRefusalError(RefusalError):
         )
 
 
-class Registry:
+_registry_answers = partial(answers, door=Door.REGISTRY, refusal=RegistryRefusalError)
+
+
+class Registry(Part):
     """Names images of the local engine, for clients with its password.
 
     Parameters
@@ -80,17 +82,6 @@ class Registry:
         """Its address, user name and password, in the SDK's format."""
         return {"address": self.address, "username": USER, "password": self._password}
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        opened = (Door.REGISTRY, RegistryRefusalError)
-        manifest = "/v2/<path:name>/manifests/<reference>"
-        return [
-            Call("registry.keys", "POST", f"{WS}/listKeys", self._keys),
-            Call("registry.ping", "GET", "/v2/", self._ping, *opened),
-            Call("registry.manifest", "GET", manifest, self._manifest, *opened),
-            Call("registry.blob", "GET", "/v2/<path:name>/blobs/<digest>", self._blob, *opened),
-        ]
-
     def add(self, engine: Engine, image: str, *, name: str, label: str = "") -> str:
         """Give an image of the engine a name in this registry, and return the name."""
         full = self.name(name, label=label or image.rpartition(":")[2])
@@ -119,17 +110,20 @@ class Registry:
                     for name in self._given if forget else ():
                         engine.remove_image(name)
 
-    def _keys(self, _request: Request, **_scope: str) -> Response:
+    @answers("registry.keys", "POST", f"{WS}/listKeys")
+    def _keys(self) -> dict[str, Any]:
         """Answer with the credentials of the registry, in the shape of a workspace's keys."""
         passwords = [{"name": "password", "value": self._password}]
         credentials = {"location": self.address, "username": USER, "passwords": passwords}
-        return json_response({"containerRegistryCredentials": credentials})
+        return {"containerRegistryCredentials": credentials}
 
     @staticmethod
-    def _ping(_request: Request) -> Response:
+    @_registry_answers("registry.ping", "GET", "/v2/")
+    def _ping() -> Response:
         return Response("{}", mimetype="application/json", headers=_VERSION)
 
-    def _manifest(self, _request: Request, *, name: str, reference: str) -> Response:
+    @_registry_answers("registry.manifest", "GET", "/v2/<path:name>/manifests/<reference>")
+    def _manifest(self, name: str, reference: str) -> Response:
         separator = "@" if reference.startswith("sha256:") else ":"
         try:
             with connected() as engine:
@@ -144,7 +138,8 @@ class Registry:
         return Response(content, mimetype=_MANIFEST, headers=headers)
 
     @staticmethod
-    def _blob(_request: Request, *, name: str, digest: str) -> Response:
+    @_registry_answers("registry.blob", "GET", "/v2/<path:name>/blobs/<digest>")
+    def _blob(name: str, digest: str) -> Response:
         message = (
             f"{name} is only in the Docker engine that built it, and this engine asks for "
             f"{digest}: build without --pull there, or deploy with modelship's docker target."

@@ -19,13 +19,9 @@ from modelship.runtime.images.dockerfiles import APP_ROOT, PORT, USER, VENV
 from modelship.runtime.images.engine import connected
 from modelship.runtime.servers import Server
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.json_exchange import (
-    RefusalError,
-    check_shape,
-    json_object,
-    json_response,
-)
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.environments.building import ImageBuilds
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.offline_app import answers
 from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.service_requests import check_models
 from modelship.testing.offline.shapes import optional
@@ -36,13 +32,8 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.progress import Steps
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.environments.environment_places import Places
-    from modelship.testing.offline.environments.environment_registry import Environments
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.nocode.no_code import NoCode
-    from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.workers import Workers
 
 __all__ = ["Packages"]
 
@@ -50,7 +41,6 @@ _CONTEXT: Final = "DockerBuildContext"
 _KINDS: Final = {_CONTEXT: "PackageDockerBuildContext", "DockerImage": "PackageDockerImage"}
 _NAME: Final = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 _LABEL: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_SOON_S: Final = 3.0
 _SHAPE: Final[dict[str, Any]] = {
     "packageType": str,
     "imageName": optional(str),
@@ -73,72 +63,45 @@ _ROOT_USER: Final = (
 
 
 @dataclass(frozen=True)
-class Packages:
+class Packages(ImageBuilds):
     """Builds packages with the local Docker engine.
 
     Parameters
     ----------
-    store : Store
-        Stores uploads and packages.
-    environments : Environments
-        The registry for the environment of a package.
-    operations : Operations
-        Store the state and the log of each package.
-    places : Places
-        Where environments are installed.
     nocode : NoCode
         Completes requests that only name a model.
-    workers : Workers
-        Run the builds.
     """
 
-    store: Store
-    environments: Environments
-    operations: Operations
-    places: Places
     nocode: NoCode
-    workers: Workers
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        manifest = f"{MMS}/packages/<operation>/manifest"
-        return [
-            Call("packages.create", "POST", f"{MMS}/packages", self._create),
-            Call("packages.manifest", "GET", manifest, self._manifest, Door.ADDRESS),
-        ]
-
-    def _create(self, request: Request, **_scope: str) -> Response:
-        asked = json_object(request, _SHAPE)
-        kind = _KINDS.get(asked["packageType"])
+    @answers("packages.create", "POST", f"{MMS}/packages", shape=_SHAPE)
+    def _create(self, request: Request, body: dict[str, Any]) -> Response:
+        kind = _KINDS.get(body["packageType"])
         if kind is None:
             known = " or ".join(_KINDS)
             raise RefusalError(400, "BadArgument", f"packageType is not {known}.")
-        image = self.nocode.completed_image(asked["imageRequest"])
+        image = self.nocode.completed_image(body["imageRequest"])
         definition = image.get("environment") or {}
         check_shape(definition, _ENVIRONMENT)
-        _check_image_name(asked)
+        _check_image_name(body)
         check_models(self.store, {"environmentImageRequest": image})
         name = definition.get("name") or "package"
         environment = self.environments.register(
             name, definition, version=definition.get("version")
         )
         image["environment"] = {**definition, "version": environment["version"]}
-        operation = self.operations.begin(name, kind=kind)
-        place = f"{request.path.rstrip('/')}/{operation}/manifest"
-        make = partial(self._made, asked | {"imageRequest": image}, operation, place)
-        work = partial(self.operations.carry_out, operation, make)
-        # The SDK polls immediately, and then every five seconds.
-        self.workers.run(work, name=f"package {operation}", wait_s=_SOON_S)
-        return self.operations.accepted(operation, request)
+        make = partial(self._made, body | {"imageRequest": image}, request.path.rstrip("/"))
+        return self.operations.accepted(self.begin(name, kind, make), request)
 
-    def _manifest(self, _request: Request, *, operation: str, **_scope: str) -> Response:
+    @answers("packages.manifest", "GET", f"{MMS}/packages/<operation>/manifest", door=Door.ADDRESS)
+    def _manifest(self, operation: str) -> dict[str, Any]:
         message = f"There is no package {operation}."
         manifests = self.store.documents("packages")
-        return json_response(manifests.require(operation, "PackageNotFound", message))
+        return manifests.require(operation, "PackageNotFound", message)
 
     # --- one package ----------------------------------------------------------------------
 
-    def _made(self, asked: dict[str, Any], operation: str, place: str) -> str:
+    def _made(self, asked: dict[str, Any], base_path: str, operation: str) -> str:
         """Build a package, and return its location: an image, or a path of the workspace."""
         wanted = asked["imageRequest"]
         with ExitStack() as stack:
@@ -147,7 +110,7 @@ class Packages:
             if asked["packageType"] == _CONTEXT:
                 environment = wanted["environment"]
                 self._write_context(image, operation, base=base, environment=environment)
-                return place
+                return f"{base_path}/{operation}/manifest"
             return self._build_image(image, operation, steps, base=base, asked=asked)
 
     def _write_context(

@@ -78,7 +78,7 @@ class Metrics:
                 file.write(lines)
         return json_response({"errors": []})
 
-    def _list(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
+    def _list(self, _request: Request, *, run_id: str, **_scope: str) -> dict[str, Any]:
         self._records.find(run_id)
         columns = {each["name"]: each["columns"] for each in self._logged(run_id)}
         return json_list(

@@ -118,16 +118,8 @@ def _route_to(
 ) -> Route:
     """Return the route of the front of a service or endpoint.
 
-    Parameters
-    ----------
-    document : Mapping[str, Any]
-        The document of the service or endpoint.
-    members : Iterable[Mapping[str, Any]]
-        The documents of an endpoint's versions; for a service, its own.
-    serving : Iterable[tuple]
-        Those that have a healthy container, each with its host and port.
-    tokens : Callable[[bytes], bool]
-        Whether a bearer token is valid for this service.
+    `members` are the documents of an endpoint's versions, or a service's own; `serving` those that
+    have a healthy container, each with its host and port; `tokens` checks bearer tokens.
     """
     keys = document[OWN]["keys"]
     opening = (keys["primaryKey"].encode(), keys["secondaryKey"].encode())

@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from modelship.testing.offline.blobs import signed_path
 from modelship.testing.offline.control import ART, is_direct
 from modelship.testing.offline.json_exchange import RefusalError, json_list
 from modelship.testing.offline.moments import moment
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.blobs import Blobs
     from modelship.testing.offline.document_store import Store
 
 __all__ = ["Artifacts", "artifact_files"]
@@ -50,28 +50,7 @@ def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
 
 
 class Artifacts(Part):
-    """Returns the addresses to write artifacts to, and to read them from.
-
-    Parameters
-    ----------
-    store : Store
-        Where the blobs are stored.
-    blobs : Blobs
-        Signs the addresses.
-    upload_endpoint : str
-        Where blobs are served with TLS, such as ``"https://127.0.0.1:8443"``: the SDK uploads them
-        only over TLS.
-    account : str
-        The name of the storage account, for clients that connect through a proxy.
-    """
-
-    def __init__(self, store: Store, *, blobs: Blobs, upload_endpoint: str, account: str) -> None:
-        self._store = store
-        self._blobs = blobs
-        self._account = account
-        # The SDK splits the host at its dots and joins the pieces with `.blob.`; in this form the
-        # labels that it builds end up as user information, which no server reads.
-        self._upload_base = upload_endpoint.replace("://", f"://{account}.blob.offline@")
+    """Returns the addresses to write artifacts to, and to read them from."""
 
     def paths(self, origin: str, container: str) -> list[str]:
         """Return the paths of all artifacts in a container, sorted."""
@@ -81,12 +60,12 @@ class Artifacts(Part):
     def read_address(self, request: Request, key: str) -> str:
         """Return the address at which the sender of a request can read the blob of a key."""
         base = request.host_url.rstrip("/") if is_direct(request) else self._storage
-        return base + self._blobs.signed(key, permissions="r")
+        return base + signed_path(self._context.guard, key, permissions="r")
 
     def upload_address(self, request: Request, key: str) -> str:
         """Return the address at which the sender of a request can write the blob of a key."""
-        base = self._upload_base if is_direct(request) else self._storage
-        return base + self._blobs.signed(key, permissions="rw")
+        base = self._direct_storage if is_direct(request) else self._storage
+        return base + signed_path(self._context.guard, key, permissions="rw")
 
     @answers("artifacts.metadata", "POST", f"{ART}/batch/metadata/{_GROUP}")
     def _create(
@@ -134,7 +113,15 @@ class Artifacts(Part):
 
     @property
     def _storage(self) -> str:
-        return f"https://{self._account}.blob.core.windows.net"
+        return f"https://{self._identity.storage_account}.blob.core.windows.net"
+
+    @property
+    def _direct_storage(self) -> str:
+        # With TLS: the SDK uploads only over it. It splits the host at its dots and joins the
+        # pieces with `.blob.`; in this form the labels that it builds end up as user information,
+        # which no server reads.
+        account, port = self._identity.storage_account, self._identity.ports["https"]
+        return f"https://{account}.blob.offline@127.0.0.1:{port}"
 
 
 def _described(origin: str, container: str, path: str) -> dict[str, Any]:

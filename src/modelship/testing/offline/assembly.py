@@ -16,7 +16,7 @@ from modelship.testing.offline.data.vault import Vault
 from modelship.testing.offline.environments.building import EnvironmentBuilds
 from modelship.testing.offline.environments.environment_places import Places
 from modelship.testing.offline.environments.environment_registry import Environments
-from modelship.testing.offline.login import Login, ServicePrincipal
+from modelship.testing.offline.login import Login
 from modelship.testing.offline.model_routes import Models
 from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.packages.image_registry import Registry
@@ -68,26 +68,12 @@ def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
 
 
 def _state_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
-    identity, store = context.identity, context.store
-    blobs = Blobs(store, guard=context.guard)
-    artifacts = Artifacts(
-        store,
-        blobs=blobs,
-        upload_endpoint=f"https://127.0.0.1:{identity.ports['https']}",
-        account=identity.storage_account,
-    )
-    yield Control(identity)
-    yield Resources(identity, store=store)
-    yield Login(ServicePrincipal.of(identity), access=context.access)
+    artifacts = Artifacts(context)
+    parts = (Control, Resources, Login, Models, Blobs, Containers, Datastores, Datasets, Vault)
+    yield from (kind(context) for kind in parts)
     yield context.insights
-    yield Computes(store, identity)
-    yield Models(store)
-    yield blobs
+    yield Computes(context.store, context.identity)
     yield artifacts
-    yield Containers(store)
-    yield Datastores(store, identity, sealed=context.sealed)
-    yield Datasets(store)
-    yield Vault(store)
     yield from _training_parts(context, stack, artifacts)
 
 
@@ -127,7 +113,7 @@ def _image_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
     stack.callback(registry.close, forget=context.temporary)
     workers = Workers()
     stack.callback(workers.close)
-    environments = Environments(store)
+    environments = Environments(context)
     operations = context.operations
     places = Places(
         store,

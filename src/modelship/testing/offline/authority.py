@@ -89,12 +89,13 @@ class Authority:
 
     def _new_context(self, host: str) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
             _begun(key, "server")
             .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=True)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(_issuer(self._key), critical=False)
+            .add_extension(issuer, critical=False)
             .sign(self._key, hashes.SHA256())
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -167,10 +168,6 @@ def _begun(key: EllipticCurvePrivateKey, unit: str) -> x509.CertificateBuilder:
 def _name(unit: str) -> x509.Name:
     organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "modelship offline workspace")
     return x509.Name([organization, x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)])
-
-
-def _issuer(key: EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
+from modelship.testing.offline.data.account import NO_SHARES, StorageRefusalError
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.request_guard import Guard
 
-__all__ = ["CONTAINER", "Blobs", "check_container", "properties", "storage_answers"]
+__all__ = ["CONTAINER", "Blobs", "check_container", "properties", "signed_path", "storage_answers"]
 
 CONTAINER = "/azureml<string(minlength=0):suffix>"
 """The path of a container, as a rule of werkzeug's routing.
@@ -54,28 +55,14 @@ _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
 class Blobs(Part):
     """The blobs of an offline workspace; a signed address or the account's key grants access.
 
-    Parameters
-    ----------
-    store : Store
-        Where they are stored. Uploads left unfinished by an earlier process are removed.
-    guard : Guard
-        Signs addresses, and checks their signatures.
+    Uploads left unfinished by an earlier process are removed.
     """
 
-    def __init__(self, store: Store, *, guard: Guard) -> None:
-        self._store = store
-        self._guard = guard
-        self._drafts = store.folder / "uploads"
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._drafts = context.store.folder / "uploads"
         self._lock = threading.Lock()
         shutil.rmtree(self._drafts, ignore_errors=True)
-
-    def signed(self, key: str, *, permissions: str) -> str:
-        """Return the path and query for reading (``"r"``) or writing (``"rw"``) a blob.
-
-        The query is a shared access signature: anybody who has it has access.
-        """
-        path = f"/azureml/{_name_of(key)}"
-        return f"{path}?{self._guard.signed(path, permissions=permissions)}"
 
     @storage_answers("blobs.put", "PUT", _BLOB)
     def _put(self, request: Request, name: str, suffix: str) -> Response:
@@ -191,6 +178,15 @@ class Blobs(Part):
         file = self._place(name, suffix)
         _check_exists(file)
         return file
+
+
+def signed_path(guard: Guard, key: str, *, permissions: str) -> str:
+    """Return the path and query for reading (``"r"``) or writing (``"rw"``) a blob of artifacts.
+
+    The query is a shared access signature: anybody who has it has access.
+    """
+    path = f"/azureml/{_name_of(key)}"
+    return f"{path}?{guard.signed(path, permissions=permissions)}"
 
 
 def _check_exists(file: Path) -> None:

@@ -51,16 +51,7 @@ def service_base(request: Request, identity: Identity, domain: str) -> str:
 
 
 class Control(Part):
-    """Answers which cloud this is, and where the services of the workspace are.
-
-    Parameters
-    ----------
-    identity : Identity
-        The only workspace.
-    """
-
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
+    """Answers which cloud this is, and where the services of the workspace are."""
 
     @staticmethod
     @answers("metadata.get", "GET", "/metadata/endpoints", door=Door.OPEN)

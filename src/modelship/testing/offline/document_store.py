@@ -156,9 +156,7 @@ class Documents:
     def put(self, key: str, document: dict[str, Any]) -> None:
         """Write the document, replacing an older one."""
         with self.lock:
-            path = self._path(key)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_private(path, json.dumps(document))  # some contain keys or secrets
+            write_private(self._path(key), json.dumps(document))  # some contain keys or secrets
 
     def change(self, key: str, **fields: Any) -> dict[str, Any]:
         """Set some fields of a document, and return it. Raise KeyError if it does not exist."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from modelship.testing.offline.identity import Identity
-    from modelship.workspace.access import Access
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Login", "ServicePrincipal"]
 
@@ -100,19 +100,12 @@ class _LoginRefusalError(RefusalError):
 
 
 class Login(Part):
-    """Issues tokens to the service principal of an offline workspace, to whoever knows its secret.
+    """Issues tokens to the service principal of an offline workspace."""
 
-    Parameters
-    ----------
-    principal : ServicePrincipal
-        The service principal that gets tokens.
-    access : Access
-        Signs them.
-    """
-
-    def __init__(self, principal: ServicePrincipal, *, access: Access) -> None:
-        self._principal = principal
-        self._access = access
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._principal = ServicePrincipal.of(context.identity)
+        self._access = context.access
 
     @answers("login.instance", "GET", "/common/discovery/instance", door=Door.OPEN)
     def _instance(self) -> dict[str, Any]:
@@ -140,17 +133,15 @@ class Login(Part):
     def _token(self, request: Request, tenant: str) -> Response:
         if request.form.get("grant_type") != "client_credentials":
             raise _LoginRefusalError(400, "unsupported_grant_type", _WRONG_GRANT, _NO_PEOPLE)
-        self._check_tenant(tenant)
-        self._check_client(request.form.get("client_id", ""), request.form.get("client_secret", ""))
-        return json_response(
-            {
-                "token_type": "Bearer",
-                "expires_in": _LIFETIME_S,
-                "ext_expires_in": _LIFETIME_S,
-                "access_token": self._access.token(lifetime_s=_LIFETIME_S),
-            },
-            Cache_Control="no-store",
-        )
+        form = request.form
+        self._check(tenant, form.get("client_id", ""), form.get("client_secret", ""))
+        token = {
+            "token_type": "Bearer",
+            "expires_in": _LIFETIME_S,
+            "ext_expires_in": _LIFETIME_S,
+            "access_token": self._access.token(lifetime_s=_LIFETIME_S),
+        }
+        return json_response(token, Cache_Control="no-store")
 
     @staticmethod
     @answers("login.device", "POST", "/<tenant>/oauth2/v2.0/devicecode", door=Door.OPEN)
@@ -177,19 +168,16 @@ class Login(Part):
             page += _form(request)
         return Response(page, mimetype="text/html")
 
-    def _check_tenant(self, tenant: str) -> None:
-        if tenant != self._principal.tenant_id:
+    def _check(self, tenant: str, client_id: str, client_secret: str) -> None:
+        ours = self._principal
+        if tenant != ours.tenant_id:
             message = f"Tenant '{tenant}' not found. {_AGAIN}"
             raise _LoginRefusalError(400, "invalid_tenant", _NO_TENANT, message)
-
-    def _check_client(self, client_id: str, client_secret: str) -> None:
-        if client_id != self._principal.client_id:
-            message = (
-                f"Application with identifier '{client_id}' was not found in the directory "
-                f"'{self._principal.tenant_id}'. {_AGAIN}"
-            )
+        if client_id != ours.client_id:
+            what = f"Application with identifier '{client_id}'"
+            message = f"{what} was not found in the directory '{tenant}'. {_AGAIN}"
             raise _LoginRefusalError(400, "unauthorized_client", _NO_CLIENT, message)
-        if not hmac.compare_digest(client_secret.encode(), self._principal.client_secret.encode()):
+        if not hmac.compare_digest(client_secret.encode(), ours.client_secret.encode()):
             message = f"Invalid client secret provided for the app '{client_id}'. {_AGAIN}"
             raise _LoginRefusalError(401, "invalid_client", _WRONG_SECRET, message)
 

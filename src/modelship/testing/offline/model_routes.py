@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Models"]
 
@@ -58,15 +58,11 @@ _CHANGEABLE = {
 
 
 class Models(Part):
-    """The model registry of an offline workspace.
+    """The model registry: models are documents ``name:version``, and assets by id."""
 
-    Parameters
-    ----------
-    store : Store
-        Where models (documents ``name:version``) and assets (by id) are stored.
-    """
-
-    def __init__(self, store: Store) -> None:
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        store = context.store
         self._models = store.documents("models")
         self._assets = store.documents("assets")
         self._counters = store.documents("model-counters")

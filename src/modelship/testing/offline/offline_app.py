@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from modelship.testing.offline.faults import Fault, Faults
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.request_guard import Guard
 
 __all__ = ["App", "Call", "Part", "answers"]
@@ -110,7 +111,18 @@ def answers(name: str, method: str, path: str, **options: Any) -> Callable[[_Ans
 
 
 class Part:
-    """A part of a workspace, which answers the calls that :func:`answers` marks its methods for."""
+    """A part of a workspace, which answers the calls that :func:`answers` marks its methods for.
+
+    Parameters
+    ----------
+    context : Context
+        The state that the parts of the workspace share.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._store = context.store
+        self._identity = context.identity
 
     def calls(self) -> list[Call]:
         """Return the calls that it answers."""

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from modelship.testing.offline.data.storage_errors import foreign_account
+from modelship.testing.offline.data.account import foreign_account
 from modelship.testing.offline.hosts import is_foreign_account, is_local, is_of_azure, sent_by_page
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import is_past, moment

@@ -13,8 +13,7 @@ from modelship.testing.offline.shapes import optional
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Resources"]
 
@@ -39,17 +38,12 @@ _ONE = (
 class Resources(Part):
     """The only subscription, resource group and workspace.
 
-    Parameters
-    ----------
-    identity : Identity
-        Their names and ids.
-    store : Store
-        Stores what can be changed of the workspace: description, friendly name, tags.
+    The description, friendly name and tags of the workspace can be changed.
     """
 
-    def __init__(self, identity: Identity, *, store: Store) -> None:
-        self._identity = identity
-        self._documents = store.documents("workspaces")
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("workspaces")
 
     @answers("subscriptions.list", "GET", "/subscriptions")
     def _subscriptions(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The storage account of an offline workspace, and the verification of its signatures.
+"""The storage account of an offline workspace: the signatures of requests, and errors.
 
 The scheme is Azure's Shared Key:
 https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
@@ -14,13 +14,29 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Response
+
+from modelship.testing.offline.json_exchange import RefusalError
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["StorageAccount"]
+__all__ = ["NO_SHARES", "StorageAccount", "StorageRefusalError", "foreign_account"]
+
+NO_SHARES = (
+    "An offline workspace keeps nothing in file shares: use the blob container of "
+    "Workspace.get_default_datastore()."
+)
+"""The message about a file share in the workspace's own storage account."""
+
+_FOREIGN = (
+    "{account} is another storage account than this workspace's, and a sealed offline workspace "
+    "connects to no other. Start it without --sealed, or copy the data to the default datastore."
+)
 
 _SIGNED_FIELDS = (
     "Content-Encoding",
@@ -98,3 +114,21 @@ def _is_recent(request: Request) -> bool:
         return abs(datetime.now(timezone.utc) - sent) < _MOST_AGE
     except (TypeError, ValueError):  # no date, or one without a time zone
         return False
+
+
+class StorageRefusalError(RefusalError):
+    """An error of the storage services, with an XML body and its code in a header field."""
+
+    def response(self) -> Response:
+        text = f"<Code>{escape(self.code)}</Code><Message>{escape(self.message)}</Message>"
+        return Response(
+            f'<?xml version="1.0" encoding="utf-8"?><Error>{text}</Error>',
+            status=self.status,
+            mimetype="application/xml",
+            headers={"x-ms-error-code": self.code},
+        )
+
+
+def foreign_account(account: str) -> StorageRefusalError:
+    """Return the refusal of an account, by name or host, that a sealed workspace lacks."""
+    return StorageRefusalError(403, "ForeignAccount", _FOREIGN.format(account=account))

@@ -19,7 +19,7 @@ from modelship.testing.offline.shapes import optional
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Datasets", "yaml_of"]
 
@@ -48,17 +48,12 @@ _NO_PROFILES = (
 
 
 class Datasets(Part):
-    """The datasets of a workspace: saved ones by id, registered ones by name and version.
+    """The datasets of a workspace: saved ones by id, registered ones by name and version."""
 
-    Parameters
-    ----------
-    store : Store
-        Keeps them.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._saved = store.documents("saved-datasets")
-        self._names = store.documents("datasets")
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._saved = context.store.documents("saved-datasets")
+        self._names = context.store.documents("datasets")
 
     # --- saved ----------------------------------------------------------------------------
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.control import WS, is_direct
-from modelship.testing.offline.data.account import StorageAccount
+from modelship.testing.offline.data.account import NO_SHARES, StorageAccount, foreign_account
 from modelship.testing.offline.data.storage_containers import CONTAINER_NAME
-from modelship.testing.offline.data.storage_errors import NO_SHARES, foreign_account
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, json_list
 from modelship.testing.offline.offline_app import Part, answers
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Datastores"]
 
@@ -39,43 +37,27 @@ _CONTAINERS = (
 
 
 class Datastores(Part):
-    """The datastores of a workspace: the default ones of Azure, and registered ones.
+    """The datastores of a workspace: the default ones of Azure, and registered ones."""
 
-    Parameters
-    ----------
-    store : Store
-        Stores them, and the containers of the account.
-    identity : Identity
-        The workspace: its storage account, the names of its containers, and the port where blobs
-        are served with TLS to clients that connect directly.
-    sealed : bool
-        Whether other accounts are unreachable.
-    """
-
-    def __init__(self, store: Store, identity: Identity, *, sealed: bool) -> None:
-        self._store = store
-        self._documents = store.documents("datastores")
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        identity = context.identity
+        self._documents = context.store.documents("datastores")
         self._account = StorageAccount.of(identity)
-        self._sealed = sealed
         self._direct_endpoint = f"offline@127.0.0.1:{identity.ports['https']}"
-        self._own = {
-            _FIRST: (_BLOB, f"azureml-blobstore-{identity.workspace_id}"),
-            "workspaceartifactstore": (_BLOB, "azureml"),
-            "workspacefilestore": (_FILE, f"azureml-filestore-{identity.workspace_id}"),
-        }
-        for kind, container in self._own.values():
-            if kind == _BLOB:
-                store.container(container).mkdir(parents=True, exist_ok=True)
+        built_in = (
+            (_FIRST, _BLOB, f"azureml-blobstore-{identity.workspace_id}"),
+            ("workspaceartifactstore", _BLOB, "azureml"),
+            ("workspacefilestore", _FILE, f"azureml-filestore-{identity.workspace_id}"),
+        )
+        self._own = {name: self._built_in(name, *which) for name, *which in built_in}
 
     @answers("datastores.list", "GET", _EVERY)
     def _list(self, request: Request) -> dict[str, Any]:
-        found = [self._built_in(request, name) for name in self._own]
         registered = [each for each in self._documents.all() if each["name"] not in self._own]
-        found += [self._placed(request, each) for each in registered]
-        with_secrets = _says_yes(request, "includeSecret")
-        return json_list(
-            [_shown(each) if with_secrets else _without_secrets(each) for each in found]
-        )
+        show = _shown if _says_yes(request, "includeSecret") else _without_secrets
+        found = (*self._own.values(), *registered)
+        return json_list([show(self._placed(request, each)) for each in found])
 
     @answers("datastores.get", "GET", _ONE)
     def _get(self, request: Request, name: str) -> dict[str, Any]:
@@ -118,7 +100,7 @@ class Datastores(Part):
         account = wanted["azureStorageSection"]["accountName"]
         if account == self._account.name:
             self._check_container(wanted, create=_says_yes(request, "createIfNotExists"))
-        elif self._sealed and not _says_yes(request, "skipValidation"):
+        elif self._context.sealed and not _says_yes(request, "skipValidation"):
             raise _user_error(foreign_account(account).message)
         return {name: wanted.get(name) for name in _SHAPE} | {"name": wanted["name"].lower()}
 
@@ -148,22 +130,21 @@ class Datastores(Part):
 
     def _find(self, request: Request, name: str) -> dict[str, Any]:
         name = name.lower()
-        if name in self._own:
-            return self._built_in(request, name)
         there = ", ".join([*self._own, *(each["name"] for each in self._documents.all())])
         message = f"Could not find datastore {name} in this workspace, which has: {there}."
-        return self._placed(request, self._documents.require(name, "UserError", message))
+        found = self._own.get(name) or self._documents.require(name, "UserError", message)
+        return self._placed(request, found)
 
-    def _built_in(self, request: Request, name: str) -> dict[str, Any]:
-        kind, container = self._own[name]
+    def _built_in(self, name: str, kind: str, container: str) -> dict[str, Any]:
+        if kind == _BLOB:
+            self._store.container(container).mkdir(parents=True, exist_ok=True)
         section = {
             "accountName": self._account.name,
             "containerName": container,
             "credentialType": "AccountKey",
             "credential": self._account.key,
         }
-        found = {"name": name, "dataStoreType": kind, "azureStorageSection": section}
-        return self._placed(request, found)
+        return {"name": name, "dataStoreType": kind, "azureStorageSection": section}
 
     def _placed(self, request: Request, datastore: dict[str, Any]) -> dict[str, Any]:
         """Return a datastore; one of the workspace's account gets its address for this client."""

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.blobs import CONTAINER, check_container, properties, storage_answers
-from modelship.testing.offline.data.storage_errors import StorageRefusalError
+from modelship.testing.offline.data.account import StorageRefusalError
 from modelship.testing.offline.offline_app import Part
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from werkzeug.wrappers import Request
-
-    from modelship.testing.offline.document_store import Store
 
 __all__ = ["CONTAINER_NAME", "Containers"]
 
@@ -34,16 +32,7 @@ _MOST_ON_A_PAGE = 5000
 
 
 class Containers(Part):
-    """Answers the calls about whole containers.
-
-    Parameters
-    ----------
-    store : Store
-        Where their blobs are stored.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    """Answers the calls about whole containers."""
 
     @storage_answers("containers.create", "PUT", CONTAINER)
     def _create(self, suffix: str) -> Response:

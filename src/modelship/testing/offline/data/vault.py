@@ -12,7 +12,7 @@ from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Vault"]
 
@@ -22,16 +22,11 @@ _SECRET = {"name": str, "value": str, "contentType": optional(str)}
 
 
 class Vault(Part):
-    """Stores secrets. No secret is in a log or in an error.
+    """Stores secrets. No secret is in a log or in an error."""
 
-    Parameters
-    ----------
-    store : Store
-        Where they are stored.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._documents = store.documents("secrets")
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("secrets")
 
     @answers("secrets.list", "GET", _PATH)
     def _list(self) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import ENV
-from modelship.testing.offline.environments.curated import Curated
+from modelship.testing.offline.environments.curated import check_stand_in, curated, sent_back
 from modelship.testing.offline.json_exchange import RefusalError, json_list
 from modelship.testing.offline.offline_app import Part, answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["ONE", "Environments"]
 
@@ -25,18 +25,12 @@ _LATEST = "latest"
 
 
 class Environments(Part):
-    """The environments of a workspace: versions are kept, and equal content keeps its version.
+    """The environments of a workspace: versions are kept, and equal content keeps its version."""
 
-    Parameters
-    ----------
-    store : Store
-        Where they are stored, as documents ``name:version``.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._documents = store.documents("environments")
-        self._labels = store.documents("environment-labels")
-        self._curated = Curated()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("environments")
+        self._labels = context.store.documents("environment-labels")
 
     def register(
         self, name: str, content: Mapping[str, Any], *, version: str | None = None
@@ -52,8 +46,8 @@ class Environments(Part):
         version : str, optional
             The version to give it; by default that of the same content, or the next one.
         """
-        if curated := self._curated.known(name, content):
-            return curated
+        if known := sent_back(name, content):
+            return known
         own = {key: each for key, each in content.items() if key not in {"version", "assetId"}}
         own["name"] = name
         digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
@@ -111,22 +105,22 @@ class Environments(Part):
 
     @answers("environments.list", "GET", f"{ENV}/environments")
     def _list(self) -> dict[str, Any]:
-        newest = {each["name"]: each["environment"] for each in self._curated.all()}
+        newest = {each["name"]: each["environment"] for each in curated()}
         newest |= {each["name"]: each["environment"] for each in self._documents.all()}
         return json_list(list(newest.values()))
 
     def _find(self, name: str, version: str | None) -> dict[str, Any]:
         fits = [each for each in self._versions(name) if version in {None, each["version"]}]
         if not fits:
-            self._curated.check_known(name)
+            check_stand_in(name)
             message = f"There is no environment {name}:{version or _LATEST}."
             raise RefusalError(404, "EnvironmentNotFound", message)
         return fits[-1]
 
     def _versions(self, name: str) -> list[dict[str, Any]]:
         """Return the versions of an environment in the order of their registration."""
-        curated = [each for each in self._curated.all() if each["name"] == name]
-        return curated or [each for each in self._documents.all() if each["name"] == name]
+        every = (*curated(), *self._documents.all())  # a name is in one of them
+        return [each for each in every if each["name"] == name]
 
 
 def _split(reference: str) -> tuple[str, str | None]:

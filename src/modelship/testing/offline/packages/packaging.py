@@ -153,18 +153,9 @@ class Packages(ImageBuilds):
 
 
 def _dockerfile(image: Image, *, base: str, label: str, runs_as_root: bool) -> str:
-    """Return the Dockerfile of a package, based on the image of its environment.
+    """Return the Dockerfile of a package, based on the image of its environment, `base`.
 
-    Parameters
-    ----------
-    image : Image
-        The image to package.
-    base : str
-        The image of the environment.
-    label : str
-        A label for everything that is built from it, such as ``"key=value"``.
-    runs_as_root : bool
-        Whether the service runs as root, not as user 1000.
+    Everything that is built from it has the label, such as ``"key=value"``.
     """
     command = [
         *(f"{VENV}/bin/python", "-m", Server.named("azmlinfsrv").module),
@@ -188,15 +179,7 @@ def _dockerfile(image: Image, *, base: str, label: str, runs_as_root: bool) -> s
 
 @contextmanager
 def _files(image: Image, *, scratch: Path) -> Iterator[Archive]:
-    """Yield the files of a service as an archive of ``azureml-app/``.
-
-    Parameters
-    ----------
-    image : Image
-        The image to package.
-    scratch : Path
-        The folder to lay them out in; its content is removed at the end.
-    """
+    """Yield the files of a service, laid out in `scratch`, as an archive of ``azureml-app/``."""
     with tempfile.TemporaryDirectory(prefix="package-", dir=scratch) as name:
         folder = Path(name)
         stage(image.bundle, folder)

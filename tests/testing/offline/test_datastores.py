@@ -95,7 +95,7 @@ def test_a_datastore_that_cannot_be_reached_is_refused(ws):
         register(ws, "x", "azureml-x", **access)
     with pytest.raises(Exception, match="name it azureml-data"):
         register(ws, "x", "data", **access)
-    with pytest.raises(Exception, match="keeps nothing in file shares"):
+    with pytest.raises(Exception, match="has no file shares"):
         Datastore.register_azure_file_share(ws, "x", "share", **access)
     register(ws, "made", "azureml-made", create_if_not_exists=True, **access)
     register(ws, "kept", "data", account_name="elsewhere", skip_validation=True)
@@ -107,7 +107,7 @@ def test_a_file_share_has_nothing(ws, here):
     from azureml.core import Datastore
 
     share = Datastore.get(ws, "workspacefilestore")
-    with pytest.raises(Exception, match="keeps nothing in file shares: use the blob container"):
+    with pytest.raises(Exception, match="has no file shares: use the blob container"):
         share.download(str(here / "out"))
 
 

@@ -344,7 +344,7 @@ def test_a_broken_record_hides_no_other(call, offline, text, caplog):
         assert f"{path} is broken" in answer.json()["message"]
     finally:
         path.unlink()
-    assert caplog.text.count("remove it to go on without it") == 1
+    assert caplog.text.count("remove it to continue without it") == 1
 
 
 def test_a_stray_folder_and_a_link_are_broken_records(tmp_path):
@@ -385,8 +385,8 @@ def member(name, size=0, **fields):
 
 
 ARCHIVES = {
-    "leads out": [member("../up.py")],
-    "leads out ": [member("/etc/passwd")],
+    "points outside": [member("../up.py")],
+    "points outside ": [member("/etc/passwd")],
     "too long": [member("x" * 999)],
     "cannot be unpacked": [member("loop", type=tarfile.SYMTYPE, linkname="loop")],
     "cannot be unpacked ": [member("a", type=tarfile.SYMTYPE, linkname="/etc/passwd")],

@@ -262,7 +262,7 @@ def test_an_archive_that_leads_out_is_refused(place):
     service._operation_endpoint = answer.headers["Operation-Location"]
     operation = place.settle(service)
     assert operation["error"]["code"] == "EnvironmentBuildFailed"
-    assert "leads out" in requests.get(operation["operationLog"], timeout=30).text
+    assert "points outside" in requests.get(operation["operationLog"], timeout=30).text
     assert not list(place.offline.folder.rglob("out.py"))
 
 

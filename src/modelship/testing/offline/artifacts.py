@@ -139,11 +139,11 @@ def _wanted(body: dict[str, Any]) -> list[str]:
 def _checked(path: str) -> str:
     """Return the path of an artifact, checked to be safe to write as a file."""
     if len(path.encode()) > _LONGEST_PATH:
-        message = f"the path of an artifact has more than {_LONGEST_PATH} bytes"
+        message = f"The path of an artifact has more than {_LONGEST_PATH} bytes"
         raise RefusalError(400, "InvalidArtifactPath", message)
     for part in path.split("/"):
         if not part or set(part) == {"."} or len(quote(part, safe="")) > _LONGEST_PART:
-            message = f"an offline workspace cannot keep an artifact with {part!r} in its path"
+            message = f"An offline workspace cannot store an artifact with {part!r} in its path"
             raise RefusalError(400, "InvalidArtifactPath", message)
     return path
 

@@ -110,7 +110,7 @@ class BrokenRecordError(Exception):
     """
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"the record {path} is broken ({problem}); remove it to go on without it")
+        super().__init__(f"the record {path} is broken ({problem}): remove it to continue without it")
 
 
 class Documents:
@@ -201,7 +201,7 @@ class Documents:
         except (OSError, ValueError, RecursionError) as error:
             raise BrokenRecordError(path, f"{type(error).__name__}: {error}") from None
         if place := mismatch(found, self._shape):
-            raise BrokenRecordError(path, f"{place} is not what it should be")
+            raise BrokenRecordError(path, f"{place} is missing, or of another type")
         return found
 
     def _path(self, key: str) -> Path:

@@ -162,7 +162,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _not_private(folder: Path, error: NotPrivateError) -> InvalidOptionError:
-    expected = f"one that is yours alone, but {error.problem}. {error.remedy.rstrip('.')}"
+    expected = f"one that no other user has access to, but {error.problem}. {error.remedy.rstrip('.')}"
     return InvalidOptionError("folder", str(folder), expected)
 
 
@@ -170,5 +170,5 @@ def _not_ours(folder: Path) -> InvalidOptionError:
     return InvalidOptionError(
         option="folder",
         found=str(folder),
-        expected="a new or empty folder, or one that an offline workspace has made",
+        expected="a new or empty folder, or one that an offline workspace created",
     )

@@ -226,7 +226,7 @@ def _inside(path: str, *, archive: str) -> str:
     if any(len(part.encode("utf-8", "replace")) > _LONGEST_PART for part in pure.parts):
         raise EnvironmentSpecError(archive, "a name in it is too long.")
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
-        raise EnvironmentSpecError(archive, f"the path {path!r} leads out of it.")
+        raise EnvironmentSpecError(archive, f"the path {path!r} points outside of it.")
     return pure.as_posix()
 
 

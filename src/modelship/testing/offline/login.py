@@ -38,7 +38,7 @@ _NO_CLIENT = "AADSTS700016"
 _WRONG_SECRET = "AADSTS7000215"  # noqa: S105 - the name of an error
 _WRONG_GRANT = "AADSTS70003"
 _NO_PEOPLE = (
-    "An offline workspace signs in its service principal alone, and the variables "
+    "An offline workspace only signs in its service principal, and the variables "
     "AZUREML_SERVICE_PRINCIPAL_... are not all set here. Read them from the file in the "
     "workspace's folder: source environment.sh"
 )

@@ -188,7 +188,7 @@ def _from_token(token: str) -> tuple[str, str]:
     try:
         created, model_id = base64.urlsafe_b64decode(token).decode().split(" ")
     except ValueError:
-        raise RefusalError(400, "InvalidSkipToken", "the $skipToken is not one of ours") from None
+        raise RefusalError(400, "InvalidSkipToken", "The $skipToken is invalid.") from None
     return created, model_id
 
 
@@ -197,7 +197,7 @@ def _change(model: dict[str, Any], operation: dict[str, Any]) -> None:
     _, _, path = operation["path"].partition("/")
     name, _, entry = path.partition("/")
     if name not in _CHANGEABLE or operation["op"] not in {"add", "replace", "remove"}:
-        message = f"{operation.get('op')} of {operation.get('path')} is not possible"
+        message = f"{operation['op']} of {operation['path']} is not supported."
         raise RefusalError(400, "InvalidPatch", message)
     before = dict(model.get("properties") or {})
     holder, key = (model.setdefault(name, {}), entry) if entry else (model, name)

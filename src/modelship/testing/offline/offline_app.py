@@ -224,10 +224,10 @@ def _failure(request: Request, error: Exception) -> RefusalError:
     """Return the response to a request that failed because of the disk, or a bug of ours."""
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ENAMETOOLONG:
-        return RefusalError(400, "NameTooLong", "this machine has no room for so long a name")
+        return RefusalError(400, "NameTooLong", "The name is too long for a file on this machine.")
     if number in _NO_ROOM:
-        return RefusalError(507, "InsufficientStorage", "the disk of the workspace is full")
+        return RefusalError(507, "InsufficientStorage", "The disk of the workspace is full.")
     if isinstance(error, BrokenRecordError):
         return RefusalError(500, "BrokenRecord", str(error))
     _log.error("%s %r failed", request.method, request.path, exc_info=error)
-    return RefusalError(500, "InternalError", "the offline workspace failed; its log says why")
+    return RefusalError(500, "InternalError", "The offline workspace failed; see its log.")

@@ -39,7 +39,7 @@ class Door(Enum):
     ADDRESS = "an address that the workspace has signed, for one path and until some time"
     REGISTRY = "the user name and password of the container registry"
     STORAGE = "the key of the storage account, or a signed address"
-    OPEN = "nothing: clients call it before they have a token, and it tells no secret"
+    OPEN = "nothing: clients call it before they have a token, and it reveals no secret"
 
 
 class Guard:
@@ -98,9 +98,9 @@ class Guard:
         """
         host = request.headers.get("Host", "")
         if not (is_local(host) or is_of_azure(host)):
-            raise RefusalError(403, "ForbiddenHost", "the request is meant for another host")
+            raise RefusalError(403, "ForbiddenHost", "The request is for another host.")
         if sent_by_page(request.method, {name.lower(): each for name, each in request.headers}):
-            raise RefusalError(403, "ForbiddenOrigin", "web pages are not answered")
+            raise RefusalError(403, "ForbiddenOrigin", "Requests from web pages are refused.")
         name = host.partition(":")[0]
         if is_foreign_account(name, account=self._account.name):
             raise foreign_account(name)
@@ -117,21 +117,21 @@ class Guard:
     def _check_token(self, request: Request) -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
-            raise RefusalError(401, "AuthenticationFailed", "the request has no bearer token")
+            raise RefusalError(401, "AuthenticationFailed", "The request has no bearer token.")
         try:
             self._access.check(token)
         except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
             message = "The access token has expired or is not yet valid."
             raise RefusalError(401, "ExpiredAuthenticationToken", message) from None
         except (jwt.InvalidTokenError, ValueError, RecursionError):
-            message = "the bearer token is not one that this workspace has signed"
+            message = "The bearer token was not signed by this workspace."
             raise RefusalError(401, "InvalidAuthenticationToken", message) from None
 
     def _check_password(self, request: Request) -> None:
         given = (request.authorization and request.authorization.get("password")) or ""
         right = self._registry_password
         if not right or not hmac.compare_digest(given.encode(), right.encode()):
-            raise RefusalError(401, "UNAUTHORIZED", "the registry wants its user name and password")
+            raise RefusalError(401, "UNAUTHORIZED", "The registry requires its user name and password.")
 
     def _check_storage(self, request: Request) -> None:
         if not self._account.has_signed(request):

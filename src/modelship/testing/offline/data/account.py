@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["NO_SHARES", "StorageAccount", "StorageRefusalError", "foreign_account"]
 
 NO_SHARES = (
-    "An offline workspace keeps nothing in file shares: use the blob container of "
+    "An offline workspace has no file shares: use the blob container of "
     "Workspace.get_default_datastore()."
 )
 """The message about a file share in the workspace's own storage account."""
 
 _FOREIGN = (
-    "{account} is another storage account than this workspace's, and a sealed offline workspace "
+    "{account} is not the storage account of this workspace, and a sealed offline workspace "
     "connects to no other. Start it without --sealed, or copy the data to the default datastore."
 )
 

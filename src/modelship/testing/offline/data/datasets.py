@@ -38,11 +38,11 @@ _REGISTERED = {
 }
 _CHANGED = {"description": optional(str), "tags": optional(dict)}
 _TOO_OLD = (
-    "An offline workspace keeps datasets of azureml-dataprep 5 or newer, and this one was made by "
-    "another release: install azureml-dataset-runtime 1.60 or newer."
+    "An offline workspace stores datasets of azureml-dataprep 5 or newer, and this one was created "
+    "by another release: install azureml-dataset-runtime 1.60 or newer."
 )
 _NO_PROFILES = (
-    "An offline workspace makes no profiles of datasets: "
+    "An offline workspace does not profile datasets: "
     "use to_pandas_dataframe().describe() instead."
 )
 
@@ -86,7 +86,7 @@ class Datasets(Part):
         with self._names.lock:
             known = self._names.get(name)
             if known is not None and request.args.get("ifExistsOk", "").lower() != "true":
-                raise RefusalError(409, "Conflict", f"There is a dataset with the name {name}.")
+                raise RefusalError(409, "Conflict", f"A dataset with the name {name} already exists.")
             self._check_not_registered(latest.get("savedDatasetId"))
             content = (body["datasetType"], latest["dataflow"], latest.get("properties") or {})
             known = known or {

@@ -27,7 +27,7 @@ _ANY = {"name": str, "dataStoreType": str}
 _SECTION = {"accountName": str, "containerName": str}
 _SECRETS = ("credential", "accountKey", "sasToken")
 _KINDS = (
-    "An offline workspace registers Azure blob containers and file shares alone, not {kind}. "
+    "An offline workspace only registers Azure blob containers and file shares, not {kind}. "
     "Copy the data to the default datastore instead."
 )
 _CONTAINERS = (
@@ -114,7 +114,7 @@ class Datastores(Part):
         folder = self._store.container(name)
         if not (folder.is_dir() or create):
             message = f"There is no container {name} in the workspace's storage account"
-            raise _user_error(f"{message}: pass create_if_not_exists=True to make it.")
+            raise _user_error(f"{message}: pass create_if_not_exists=True to create it.")
         folder.mkdir(parents=True, exist_ok=True)
 
     def _put(self, wanted: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ class Datastores(Part):
     @answers("datastores.delete", "DELETE", _ONE)
     def _delete(self, name: str) -> None:
         if name.lower() in self._own:
-            raise _user_error(f"The datastore {name} belongs to the workspace and stays.")
+            raise _user_error(f"The datastore {name} belongs to the workspace and cannot be deleted.")
         self._documents.delete(name.lower())
 
     def _find(self, request: Request, name: str) -> dict[str, Any]:

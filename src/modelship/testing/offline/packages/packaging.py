@@ -200,5 +200,5 @@ def _check_image_name(asked: Mapping[str, Any]) -> None:
     for field, pattern in (("imageName", _NAME), ("imageLabel", _LABEL)):
         given = asked.get(field)
         if given and not pattern.fullmatch(given):
-            message = f"{field} is {given!r}, which is not one that Docker takes."
+            message = f"{field} is {given!r}, which Docker does not accept."
             raise RefusalError(400, "BadArgument", message)

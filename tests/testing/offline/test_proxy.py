@@ -13,10 +13,9 @@ import pytest
 import requests
 
 from modelship.testing.offline.hosts import is_azure, is_loopback
-from modelship.testing.offline.proxy import Proxy
+from modelship.testing.offline.proxy import Proxy, Upstream
 from modelship.testing.offline.server import listen
 from modelship.testing.offline.shell_variables import without_exports
-from modelship.testing.offline.upstream import Upstream
 
 ELSEWHERE = "0.0.0.0"  # reaches this machine, and is not one of its loopback addresses
 WHO = b"Proxy-Authorization: Basic bW9kZWxzaGlwLW9mZmxpbmU6c2VjcmV0"

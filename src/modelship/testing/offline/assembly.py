@@ -22,7 +22,6 @@ from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.packages.image_registry import Registry
 from modelship.testing.offline.packages.packaging import Packages
 from modelship.testing.offline.profiling.profiles import Profiles
-from modelship.testing.offline.resource_routes import Resources
 from modelship.testing.offline.runs.executions import Executions
 from modelship.testing.offline.runs.experiments import Experiments
 from modelship.testing.offline.runs.jobs import Jobs
@@ -69,7 +68,7 @@ def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
 
 def _state_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
     artifacts = Artifacts(context)
-    parts = (Control, Resources, Login, Models, Blobs, Containers, Datastores, Datasets, Vault)
+    parts = (Control, Login, Models, Blobs, Containers, Datastores, Datasets, Vault)
     yield from (kind(context) for kind in parts)
     yield context.insights
     yield Computes(context.store, context.identity)

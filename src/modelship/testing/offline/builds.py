@@ -159,5 +159,7 @@ class Builder:
         found = self._compute.fit(wanted)
         if (cores or 0) > found.cpu_cores or (memory_gb or 0) > found.memory_gb:
             had = f"{found.cpu_cores:g} cores and {found.memory_gb:.1f} GiB"
-            self._operations.write(build.operation, f"The service requests more than this machine has: {had}.")
+            self._operations.write(
+                build.operation, f"The service requests more than this machine has: {had}."
+            )
         return found

@@ -11,8 +11,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.heads import HEAD_END
 from modelship.testing.offline.peers import is_another_users
+from modelship.testing.offline.routes import HEAD_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

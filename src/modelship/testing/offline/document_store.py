@@ -110,7 +110,9 @@ class BrokenRecordError(Exception):
     """
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"the record {path} is broken ({problem}): remove it to continue without it")
+        super().__init__(
+            f"the record {path} is broken ({problem}): remove it to continue without it"
+        )
 
 
 class Documents:

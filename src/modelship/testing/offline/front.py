@@ -19,10 +19,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from modelship.testing.offline.connections import CHUNK_BYTES, Connections, end, pump, read_head
-from modelship.testing.offline.heads import HEAD_END, fields_of, without_prefix
 from modelship.testing.offline.hosts import is_local, sent_by_page
 from modelship.testing.offline.listeners import Listeners
-from modelship.testing.offline.routes import VERSION_FIELD, QueueTimeoutError, Route
+from modelship.testing.offline.routes import (
+    HEAD_END,
+    VERSION_FIELD,
+    QueueTimeoutError,
+    Route,
+    fields_of,
+    without_prefix,
+)
 
 if TYPE_CHECKING:
     from modelship.testing.offline.routes import Target

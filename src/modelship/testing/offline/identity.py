@@ -162,7 +162,9 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _not_private(folder: Path, error: NotPrivateError) -> InvalidOptionError:
-    expected = f"one that no other user has access to, but {error.problem}. {error.remedy.rstrip('.')}"
+    expected = (
+        f"one that no other user has access to, but {error.problem}. {error.remedy.rstrip('.')}"
+    )
     return InvalidOptionError("folder", str(folder), expected)
 
 

@@ -131,7 +131,9 @@ class Guard:
         given = (request.authorization and request.authorization.get("password")) or ""
         right = self._registry_password
         if not right or not hmac.compare_digest(given.encode(), right.encode()):
-            raise RefusalError(401, "UNAUTHORIZED", "The registry requires its user name and password.")
+            raise RefusalError(
+                401, "UNAUTHORIZED", "The registry requires its user name and password."
+            )
 
     def _check_storage(self, request: Request) -> None:
         if not self._account.has_signed(request):

@@ -1,18 +1,30 @@
-"""The route of a front: the servers behind it, their shares of the requests, and its keys."""
+"""The route of a front: the servers behind it, their shares, and the keys in a request's head."""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from modelship.testing.offline.heads import bearer_of, field_of, holds
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-__all__ = ["VERSION_FIELD", "Limits", "QueueTimeoutError", "Route", "Target"]
+__all__ = [
+    "HEAD_END",
+    "VERSION_FIELD",
+    "Limits",
+    "QueueTimeoutError",
+    "Route",
+    "Target",
+    "fields_of",
+    "holds",
+    "without_prefix",
+]
+
+HEAD_END = b"\r\n\r\n"
+"""The end of a request's head."""
 
 VERSION_FIELD: Final = b"azureml-model-deployment"
 """The header that names a version: the requested one, or in an answer the answering one."""
@@ -127,7 +139,7 @@ class Route:
         """Return whether the head of a request has a valid key or token."""
         if not self.is_locked or holds(head, self.keys, field=b"authorization", kind=b"bearer"):
             return True
-        token = bearer_of(head)
+        token = _bearer_of(head)
         return token is not None and self.takes_token is not None and self.takes_token(token)
 
     def choose(self, head: bytes) -> Target | None:
@@ -137,7 +149,7 @@ class Route:
         smooth weighted round robin: among any 100 consecutive requests, a version with a share of
         10 % gets 10.
         """
-        named = field_of(head, VERSION_FIELD)
+        named = _field_of(head, VERSION_FIELD)
         if named and any(each.version for each in self.targets):
             fits = (each for each in self.targets if each.version.encode() == named)
             return next(fits, None)
@@ -153,3 +165,53 @@ def _next_by_share(targets: list[Target]) -> Target | None:
     chosen = max(targets, key=lambda each: each.credit)
     chosen.credit -= sum(each.share for each in targets)
     return chosen
+
+
+def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -> bool:
+    """Return whether a head is complete and has one of the secrets, in a field that occurs once.
+
+    The comparison takes constant time.
+
+    Parameters
+    ----------
+    head : bytes
+        The request line and the header fields.
+    secrets : Iterable[bytes]
+        The accepted values.
+    field, kind : bytes
+        The field and the scheme, in lowercase: ``b"authorization"``, ``b"bearer"``.
+    """
+    given = _field_of(head, field)
+    if given is None:
+        return False
+    found, _, secret = given.partition(b" ")
+    same = [hmac.compare_digest(secret.strip(), each) for each in secrets]
+    return found.lower() == kind and any(same)
+
+
+def _bearer_of(head: bytes) -> bytes | None:
+    """Return the bearer token of a request, or None."""
+    kind, _, token = (_field_of(head, b"authorization") or b"").partition(b" ")
+    return token.strip() if kind.lower() == b"bearer" else None
+
+
+def _field_of(head: bytes, field: bytes) -> bytes | None:
+    """Return a header field, or None if the head is truncated or it does not occur once."""
+    fields, end, _ = head.partition(HEAD_END)
+    given = [value for name, value in fields_of(fields) if name == field]
+    return given[0] if end and len(given) == 1 else None
+
+
+def fields_of(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name, in lowercase, and the value of each header field."""
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        yield name.lower(), value.strip()
+
+
+def without_prefix(head: bytes, prefix: bytes) -> bytes:
+    """Return a head with `prefix`, such as ``b"/api"``, removed from its path."""
+    line, end, rest = head.partition(b"\r\n")
+    if not prefix:
+        return head
+    return line.replace(b" " + prefix + b"/", b" /", 1) + end + rest

@@ -42,8 +42,7 @@ _TOO_OLD = (
     "by another release: install azureml-dataset-runtime 1.60 or newer."
 )
 _NO_PROFILES = (
-    "An offline workspace does not profile datasets: "
-    "use to_pandas_dataframe().describe() instead."
+    "An offline workspace does not profile datasets: use to_pandas_dataframe().describe() instead."
 )
 
 
@@ -86,7 +85,9 @@ class Datasets(Part):
         with self._names.lock:
             known = self._names.get(name)
             if known is not None and request.args.get("ifExistsOk", "").lower() != "true":
-                raise RefusalError(409, "Conflict", f"A dataset with the name {name} already exists.")
+                raise RefusalError(
+                    409, "Conflict", f"A dataset with the name {name} already exists."
+                )
             self._check_not_registered(latest.get("savedDatasetId"))
             content = (body["datasetType"], latest["dataflow"], latest.get("properties") or {})
             known = known or {

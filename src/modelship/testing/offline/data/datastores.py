@@ -125,7 +125,9 @@ class Datastores(Part):
     @answers("datastores.delete", "DELETE", _ONE)
     def _delete(self, name: str) -> None:
         if name.lower() in self._own:
-            raise _user_error(f"The datastore {name} belongs to the workspace and cannot be deleted.")
+            raise _user_error(
+                f"The datastore {name} belongs to the workspace and cannot be deleted."
+            )
         self._documents.delete(name.lower())
 
     def _find(self, request: Request, name: str) -> dict[str, Any]:

@@ -29,7 +29,9 @@ __all__ = ["Places"]
 
 Kind = Literal["process", "docker"]
 
-_NO_SERVER: Final = "The environment does not list azureml-defaults, so it has no server for the script."
+_NO_SERVER: Final = (
+    "The environment does not list azureml-defaults, so it has no server for the script."
+)
 _RESOURCES: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 
 

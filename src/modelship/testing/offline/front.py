@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from modelship.testing.offline.connections import CHUNK_BYTES, Connections, end, pump, read_head
+from modelship.testing.offline.accepting import CHUNK_BYTES, Connections, end, pump, read_head
 from modelship.testing.offline.hosts import is_local, sent_by_page
 from modelship.testing.offline.listeners import Listeners
 from modelship.testing.offline.routes import (

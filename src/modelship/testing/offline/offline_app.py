@@ -87,14 +87,14 @@ class Call:
         else:
             if "body" in self._takes:
                 given["body"] = json_object(request, self.shape)
-            found = self.answer(**{name: given[name] for name in self._takes})
+            found = self.answer(**{name: given[name] for name in self._takes & given.keys()})
         return (
             found if isinstance(found, Response) else json_response({} if found is None else found)
         )
 
     @cached_property
-    def _takes(self) -> tuple[str, ...]:
-        return tuple(inspect.signature(self.answer).parameters)
+    def _takes(self) -> set[str]:
+        return set(inspect.signature(self.answer).parameters)
 
 
 _Answer = TypeVar("_Answer", bound=Callable[..., Any])

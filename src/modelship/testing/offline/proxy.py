@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
-from modelship.testing.offline.connections import Connections, end, pump, read_head
+from modelship.testing.offline.accepting import Connections, end, pump, read_head
 from modelship.testing.offline.hosts import is_azure, is_foreign_account, is_loopback
 from modelship.testing.offline.json_exchange import as_reason
 from modelship.testing.offline.routes import HEAD_END, holds

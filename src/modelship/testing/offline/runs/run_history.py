@@ -82,7 +82,7 @@ class History:
     def _get(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
         return json_response(self.records.find(run_id))
 
-    def _put(self, request: Request, *, run_id: str, **scope: str) -> Response:
+    def _put(self, request: Request, run_id: str, scope: dict[str, str]) -> Response:
         experiment = self._experiment(scope)
         return json_response(self.records.put(experiment, run_id, json_object(request)))
 

@@ -6,9 +6,7 @@ Nothing is imported before it is requested, and a plug-in cannot replace a built
 from __future__ import annotations
 
 import importlib
-import inspect
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import InvalidOptionError, UnknownPluginError, nearest
@@ -39,6 +37,8 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """Return all known names, sorted."""
+        from importlib.metadata import entry_points
+
         installed = {entry.name for entry in entry_points(group=self.group)}
         return tuple(sorted(installed | set(self.builtins)))
 
@@ -53,6 +53,8 @@ class Registry:
         if name in self.builtins:
             found: type[Any] = named(self.builtins[name])
             return found
+        from importlib.metadata import entry_points
+
         for entry in entry_points(group=self.group, name=name):
             loaded: type[Any] = entry.load()
             return loaded
@@ -86,6 +88,8 @@ def check_options(
     InvalidOptionError
         If an option is unknown, or a required one is missing.
     """
+    import inspect
+
     parameters = [*inspect.signature(accepts).parameters.values()][after:] if accepts else []
     names = [parameter.name for parameter in parameters]
     for option in options:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,13 +15,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from modelship.bundle.lock import Lock
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modelship.bundle import ScoringBundle
+    from modelship.bundle import Lock, ScoringBundle
 
 __all__ = ["SERVERS", "Server", "trace_variables"]
 
@@ -83,7 +82,7 @@ class Server:
             If the Python of the bundle is too old, or its lock has an incompatible release of a
             requirement of the server.
         """
-        return Lock(python=lock.python, text="")
+        return replace(lock, text="")
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -114,7 +113,7 @@ class _OwnServer(Server):
                 f"has {lock.python}.",
                 advice="Deploy it with server='azmlinfsrv', or use a newer Python in the bundle.",
             )
-        return Lock(python=lock.python, text="".join(self._added(lock)))
+        return replace(lock, text="".join(self._added(lock)))
 
     def _added(self, lock: Lock) -> Iterator[str]:
         text = (_SOURCE / "requirements.lock").read_text(encoding="utf-8")

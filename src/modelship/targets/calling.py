@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, ScoringRequestError, UnsupportedError
 from modelship.progress import Deadline
-from modelship.targets.describing import ServiceDescription
 from modelship.targets.http_scoring import score
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modelship.targets.backend import TargetBackend
+    from modelship.targets.describing import ServiceDescription
     from modelship.targets.instance import Instance
 
 __all__ = ["Caller"]
@@ -58,6 +58,8 @@ class Caller:
         self, instance: Instance, *, timeout_s: float, directly: bool = False
     ) -> ServiceDescription:
         """Return a service's description of itself; empty if it has none."""
+        from modelship.targets.describing import ServiceDescription
+
         uri = instance.direct_uri if directly else instance.scoring_uri
         read = partial(ServiceDescription.read, uri)
         found: ServiceDescription = self._with_key(instance, read, timeout_s=timeout_s)

@@ -10,7 +10,6 @@ from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.history import Change
 from modelship.targets.settling import conclude, cut_short
-from modelship.targets.trying import forget_differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +36,8 @@ def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
 
 
 def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
+    from modelship.targets.trying import forget_differences
+
     had_failed = forget_failure(backend.name, name)
     if mine := backend.instances(name):
         _end(backend, name, mine)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.targets import health
 from modelship.targets.deleting import delete
-from modelship.targets.deploying import deploy
 from modelship.targets.pictured import History, deployment_html
 from modelship.targets.release import Serving
 from modelship.targets.rolling_back import release_before, require_same_place
 from modelship.targets.service_handle import ServiceHandle
 from modelship.targets.settling import history
-from modelship.targets.trying import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +94,9 @@ class Deployment(ServiceHandle):
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
+        from modelship.targets.deploying import deploy
+        from modelship.targets.trying import Stages
+
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         self._follow()
         require_same_place(self._backend, self.release, doing="update")
@@ -190,6 +191,8 @@ class Deployment(ServiceHandle):
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
+        from modelship.targets.deploying import deploy
+
         self._follow()
         digest = release_before(self._backend, self.instance, self.history(), to=to)
         self.instance = deploy(

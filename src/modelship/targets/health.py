@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import (
     DeploymentFailedError,
@@ -117,7 +116,7 @@ def explain(backend: TargetBackend, instance: Instance) -> Diagnosis | None:
     log = backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
     diagnosis = _diagnosis(backend, instance, log, state=state)
     starts = state in {State.TRANSITIONING, State.DELETING}
-    return None if starts and not is_known(diagnosis) else diagnosis
+    return _known(diagnosis) if starts else diagnosis
 
 
 def failure(
@@ -148,7 +147,7 @@ def _told(
         "name": instance.name,
         "target": backend.name,
         "log_tail": log_tail,
-        "diagnosis": diagnosis if is_known(diagnosis) else None,
+        "diagnosis": _known(diagnosis),
     }
 
 
@@ -164,6 +163,8 @@ def _diagnosis(
     state: State | None,
     timed_out: bool = False,
 ) -> Diagnosis:
+    from modelship.diagnosis import Facts, diagnose
+
     try:
         facts = backend.observe(instance).facts()
     except ModelshipError:  # the log is available; other facts may not be
@@ -172,3 +173,9 @@ def _diagnosis(
     around = backend.releases(instance.name).surroundings(instance.release.digest)
     with hiding(_secrets(backend, instance)):
         return diagnose(log, facts=facts, around=around)
+
+
+def _known(diagnosis: Diagnosis) -> Diagnosis | None:
+    from modelship.diagnosis import is_known
+
+    return diagnosis if is_known(diagnosis) else None

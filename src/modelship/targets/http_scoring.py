@@ -7,7 +7,6 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from modelship.bundle.payload import to_json
 from modelship.diagnosis.redaction import hidden
 from modelship.errors import (
     InvalidPayloadError,
@@ -131,6 +130,8 @@ def session_towards(scoring_uri: str) -> requests.Session:
 
 
 def _encode(payload: object) -> bytes:
+    from modelship.bundle.payload import to_json
+
     if isinstance(payload, bytes):
         return payload
     try:

@@ -19,14 +19,8 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle import ScoringBundle
-from modelship.bundle.store import save
-from modelship.checks.bundle_facts import surroundings_of
-from modelship.checks.subject import Subject
-from modelship.diagnosis import Surroundings
 from modelship.documents import mapping, optional, parse, read_regular, record, text
 from modelship.errors import InvalidOptionError, ModelshipError, StorageError
-from modelship.runtime.leftovers import remove_folder
 from modelship.runtime.variables import Secret, as_secrets
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.state_paths import leads_out, state_folder
@@ -36,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from modelship.bundle import ScoringBundle
+    from modelship.diagnosis import Surroundings
     from modelship.targets.release import Release
 
 __all__ = ["BUNDLE", "KeptReleases"]
@@ -70,6 +66,8 @@ class KeptReleases:
         StorageError
             If the disk is full; no part of the release is left then.
         """
+        from modelship.bundle.store import save
+
         folder = self.folder / release.digest
         if folder.exists():
             return
@@ -88,6 +86,8 @@ class KeptReleases:
         StorageError
             If the release is not kept on this machine.
         """
+        from modelship.bundle import ScoringBundle
+
         return ScoringBundle.load(self.existing(digest) / BUNDLE)
 
     def serving(self, digest: str, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
@@ -142,6 +142,10 @@ class KeptReleases:
 
     def surroundings(self, digest: str) -> Surroundings:
         """Return the facts about a release's bundle; none if it is not kept here."""
+        from modelship.checks.bundle_facts import surroundings_of
+        from modelship.checks.subject import Subject
+        from modelship.diagnosis import Surroundings
+
         try:
             return surroundings_of(Subject.of(self.bundle(digest)))
         except (ModelshipError, OSError):  # it is optional, and never blocks
@@ -159,6 +163,8 @@ class KeptReleases:
 
     def forget(self, *, but: Collection[str] = ()) -> None:
         """Remove every release of the name except those with these digests."""
+        from modelship.runtime.leftovers import remove_folder
+
         for folder in self._all():
             if folder.name not in but:
                 with suppress(OSError):  # the next change tries again

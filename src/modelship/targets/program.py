@@ -8,13 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.layout import model_dir
-from modelship.bundle.store import stage
-from modelship.runtime.environments import (
-    environment_python,
-    install_server,
-    release_of,
-    service_variables,
-)
 from modelship.staging import write_atomic
 from modelship.targets.backend import Prepared
 
@@ -67,6 +60,8 @@ class Program(Prepared):
         EnvironmentSpecError
             If it cannot be built.
         """
+        from modelship.runtime.environments import environment_python, install_server, release_of
+
         bundle, deadline = release.bundle, steps.deadline
         with steps.step("Prepare the environment"):
             python = environment_python(
@@ -89,6 +84,8 @@ class Program(Prepared):
         OSError
             If they cannot be written.
         """
+        from modelship.bundle.store import stage
+
         bundle = self.release.bundle
         stage(bundle, folder / APP)
         if bundle.sample_json is not None:
@@ -120,6 +117,8 @@ class Program(Prepared):
         place : Profile
             The limits of the place.
         """
+        from modelship.runtime.environments import service_variables
+
         bundle, serving = self.release.bundle, self.release.serving
         app, server = folder / APP, serving.program
         return {

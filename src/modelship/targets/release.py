@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.profile import Profile
 from modelship.errors import InvalidOptionError
 from modelship.runtime.server_options import checked_options, option_variables
@@ -218,6 +217,8 @@ class Release:
 
     def record(self) -> ReleaseRecord:
         """Return the record of the release that a place keeps."""
+        from modelship.bundle.bundle_models import model_ids
+
         bundle = self.bundle
         return ReleaseRecord(
             digest=self.digest,

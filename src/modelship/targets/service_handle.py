@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.bundle.payload import payload_of
 from modelship.progress import DeadlineExceededError, Steps
-from modelship.tables.plain import is_frame
 from modelship.targets import health
 from modelship.targets.calling import Caller
 
@@ -151,6 +149,9 @@ class ServiceHandle:
         ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
             If there was no answer, or nothing could be sent.
         """
+        from modelship.bundle.payload import payload_of
+        from modelship.tables.plain import is_frame
+
         if is_frame(payload):
             payload = payload_of(payload, key=self.input_key, form=self.input_form)
         return self._caller.send(self.instance, payload, timeout_s=timeout_s)

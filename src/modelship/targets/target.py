@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from modelship.errors import DeploymentNotFoundError
 from modelship.targets.backend_opening import checked, opened
 from modelship.targets.deleting import delete
-from modelship.targets.deploying import deploy
 from modelship.targets.deployment import Deployment
 from modelship.targets.failures import failure_of
 from modelship.targets.health import serving_one, serving_ones
 from modelship.targets.instance import check_service_name
 from modelship.targets.known import TARGETS
 from modelship.targets.pictured import History
-from modelship.targets.plan import plan
 from modelship.targets.release import Serving
 from modelship.targets.settling import history
-from modelship.targets.trying import Stages
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
@@ -171,6 +168,9 @@ class DeployTarget:
         MissingExtraError
             If a canary or a shadow is requested without the extra ``rollout``.
         """
+        from modelship.targets.deploying import deploy
+        from modelship.targets.trying import Stages
+
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         instance = deploy(
             self._backend,
@@ -218,6 +218,8 @@ class DeployTarget:
         TargetUnavailableError
             If the place cannot be reached.
         """
+        from modelship.targets.plan import plan
+
         return plan(
             self._backend,
             bundle,

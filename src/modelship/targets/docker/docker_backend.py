@@ -18,11 +18,6 @@ from modelship.runtime.images.dockerfiles import (
     with_secrets,
 )
 from modelship.runtime.images.engine import connected
-from modelship.runtime.images.image import (
-    remove_images_of,
-    remove_unused_images,
-    service_image,
-)
 from modelship.state_paths import state_folder
 from modelship.targets.address import uri_of
 from modelship.targets.backend import Observation, Prepared
@@ -238,6 +233,8 @@ class DockerBackend(AddressedContainers):
         self, engine: Engine, instance: Instance, *, ended: Container | None
     ) -> None:
         """Remove unused images; the previous release's image stays, for a rollback."""
+        from modelship.runtime.images.image import remove_images_of, remove_unused_images
+
         changes: Sequence[Change] = ()
         with suppress(StorageError):  # an unreadable history protects no service
             changes = self.journal(instance.name).changes()
@@ -258,6 +255,8 @@ class DockerBackend(AddressedContainers):
             engine.write(instance.instance_id, KEYS, keys.to_json().encode(), owner=USER)
 
     def _image(self, engine: Engine, release: Release, steps: Steps) -> AbstractContextManager[str]:
+        from modelship.runtime.images.image import service_image
+
         return service_image(
             engine,
             release.bundle,

@@ -18,10 +18,12 @@ __all__ = [
     "bold",
     "card",
     "code",
+    "counted",
     "facts",
     "folded",
     "lines",
     "link",
+    "listed",
     "local_time",
     "mark",
     "quoted",
@@ -37,6 +39,17 @@ _CELL: Final = "text-align:left;vertical-align:top;padding:.15em .9em .15em 0;ba
 _TEXT: Final = "white-space:pre-wrap;overflow-wrap:anywhere;max-width:44em"
 # Dark enough for white pages, and light enough for black ones.
 _COLORS: Final = {"good": "#2f9e5f", "warn": "#c9820a", "bad": "#e0493e", "quiet": "#8a8a8a"}
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as ``"1 error"`` or ``"2,000 errors"``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names in one line; only the first of more than `most`, and how many there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 class Html(str):

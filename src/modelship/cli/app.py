@@ -35,7 +35,7 @@ _COMMANDS = {
     "doctor": "modelship.cli.doctor:doctor",
     "replay": "modelship.cli.replay_command:replay",
     "list": "modelship.cli.inventory:list_services",
-    "keys": "modelship.cli.keys_command:keys",
+    "keys": "modelship.cli.service_commands:keys",
     "client": "modelship.cli.client_command:client",
     "delete": "modelship.cli.service_commands:delete",
     "prune": "modelship.cli.prune:prune",

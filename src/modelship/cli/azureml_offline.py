@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.output import answer
 from modelship.cli.shared_options import json_option
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def azureml_offline(
         _failures_shown(),
         _until_interrupted(),
     ):
-        emit(_document(workspace)) if as_json_is_asked() else _say(workspace, compute)
+        answer(_document(workspace), lambda: _say(workspace, compute))
         threading.Event().wait()
 
 

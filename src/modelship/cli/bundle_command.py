@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,12 +9,13 @@ import click
 from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle
-from modelship.cli.output import as_json_is_asked, emit, say_facts
-from modelship.cli.shared_options import config_option, json_option, pair
+from modelship.cli.output import answer, say_facts
+from modelship.cli.shared_options import PATH, config_option, json_option, pairs_option
 from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from modelship.bundle import ScoringBundle
     from modelship.sources import Model
@@ -28,7 +28,7 @@ __all__ = ["bundle"]
     epilog="Example: modelship bundle model.pkl --environment myenv.yml -o bundle",
 )
 @click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=files)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder.")
+@click.option("-o", "--output", type=PATH, required=True, help="The folder.")
 @click.option(
     "--entry-script",
     metavar="FILE",
@@ -69,14 +69,7 @@ __all__ = ["bundle"]
 )
 @click.option("--cpu-cores", type=float, help="Cores of processor time [default: 1].")
 @click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    type=pair(str, expected="text"),
-    metavar="KEY=VALUE",
-    help="A label, such as data=MNIST; may be repeated.",
-)
+@pairs_option("--tag", "tags", form="KEY=VALUE", about="A label, such as data=MNIST")
 @click.option("--description", help="One sentence for people.")
 @config_option
 @json_option
@@ -103,19 +96,12 @@ def bundle(
     config = Config.find(config_file).overridden_by(model=models, **given)
     with showing("Make the bundle"), open_bundle(config) as made:
         if upgrade:
-            made = _upgraded(made)  # noqa: PLW2901 - the same, locked again
+            from modelship.bundle.remembered import upgraded_lock
+
+            made = made.with_lock(upgraded_lock(made.environment))  # noqa: PLW2901 - the same one
         made.save(output)
         document = _document(made, folder=output)
-    if as_json_is_asked():
-        emit(document)
-    else:
-        _say(document)
-
-
-def _upgraded(made: ScoringBundle) -> ScoringBundle:
-    from modelship.bundle.remembered import upgraded_lock
-
-    return made.with_lock(upgraded_lock(made.environment))
+    answer(document, lambda: _say(document))
 
 
 def _document(made: ScoringBundle, *, folder: Path) -> dict[str, Any]:

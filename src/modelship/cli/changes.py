@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.config import Config
 from modelship.cli.deploy import say_deployment
-from modelship.cli.opening import open_service, open_target
-from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.cli.opening import Place, open_target, place_options
+from modelship.cli.output import answer, deployment_document, say_table
 from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.cli.serving import secret_option, serving_options, stated_options
 from modelship.cli.shared_options import (
+    bundle_argument,
     check_option,
-    config_option,
     json_option,
     name_argument,
-    option_option,
     quiet_option,
-    target_option,
     timeout_option,
     trust_option,
 )
@@ -30,7 +26,9 @@ from modelship.shown import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from modelship.cli.config import Config
     from modelship.targets import Change, Deployment, Serving
     from modelship.targets.deploying import Check
 
@@ -44,30 +42,26 @@ _SHOWN_DIGITS = 12
     epilog="Example: modelship update digits-svc --workers 4",
 )
 @name_argument
-@click.argument("bundle_folder", required=False, type=click.Path(path_type=Path))
-@target_option
-@option_option
+@bundle_argument
+@place_options
 @serving_options
 @check_option
 @rollout_options
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option
-@config_option
 @json_option
 def update(
     *,
     name: str,
     bundle_folder: Path | None,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     serving: dict[str, Any],
     check: Check | None,
     stages: dict[str, Any],
     trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
-    config_file: Path | None,
 ) -> None:
     """Change what is given of the service NAME: its bundle, an option, or both.
 
@@ -78,8 +72,8 @@ def update(
     stated = stated_options(serving)
     if bundle_folder is None and not stated:
         raise click.UsageError("Give a bundle or an option to change, such as --workers 2.")
-    config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
-    deployment = _opened_alike(config, dict(options))
+    config = at.settings_of(name, timeout_s=timeout_s)
+    deployment = _opened_alike(config, at)
     changed = _changed(deployment, stated) if stated else None
     how: dict[str, Any] = {
         "check": check,
@@ -109,29 +103,25 @@ def update(
     help="A change that `modelship history` lists [default: the release before this one].",
 )
 @secret_option
-@target_option
-@option_option
+@place_options
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option
-@config_option
 @json_option
 def rollback(
     *,
     name: str,
     to: int | None,
     secrets: tuple[tuple[str, str], ...],
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     timeout_s: float | None,
     quiet: bool,
-    config_file: Path | None,
 ) -> None:
     """Let the service NAME serve the release before this one, in the way that it was served.
 
     Doing it again goes further back. A secret is read again from where it was, or as --secret says.
     """
-    config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
-    deployment = _opened_alike(config, dict(options))
+    config = at.settings_of(name, timeout_s=timeout_s)
+    deployment = _opened_alike(config, at)
     deployment.rollback(
         to=to, secrets=dict(secrets), timeout_s=config.timeout_s, show_output=not quiet
     )
@@ -144,47 +134,46 @@ def rollback(
 )
 @name_argument
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N changes.")
-@target_option
-@option_option
-@config_option
+@place_options
 @json_option
 def history(
     *,
     name: str,
     last: int | None,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
-    config_file: Path | None,
+    at: Place,
 ) -> None:
     """List each change of what NAME serves, the oldest first, also once it is deleted.
 
     Who made it, when, which release it was to serve, what came of that, and in what it differed
     from the release before, or why it failed or ended.
     """
-    place, name = open_service(name, config_file, target=target, options=dict(options))
+    place, name = at.of_service(name)
     changes = place.history(name)[-(last or 0) :]
     if not changes:
         place.get(name)  # raises if there is nothing of this name
-    if as_json_is_asked():
-        documents = [_change_document(each) for each in changes]
-        emit({"name": name, "target": place.name, "changes": documents})
-    elif changes:
+    documents = [_change_document(each) for each in changes]
+    document = {"name": name, "target": place.name, "changes": documents}
+    answer(document, lambda: _say_changes(name, changes))
+
+
+def _say_changes(name: str, changes: Sequence[Change]) -> None:
+    if changes:
         header = ("#", "began at", "by", "what", "release", "outcome", "")
         say_table(header, [_row(each) for each in changes])
     else:
         click.echo(f"{name} has no history: it was not deployed by modelship.")
 
 
-def _opened_alike(config: Config, options: Mapping[str, Any]) -> Deployment:
+def _opened_alike(config: Config, at: Place) -> Deployment:
     """Return a service of a target with its deployed options, overridden by the given ones."""
     name = str(config.name)
-    deployment = open_target(config, options=options).get(name)
+    deployment = at.open(config).get(name)
     try:
         before = {**deployment.place_options}
     except StorageError:  # deployed from another machine; commands that need more report it
         return deployment
     file = config.options.get(config.chosen_target, {})
-    return open_target(config, options={**before, **file, **options}).get(name)
+    return open_target(config, options={**before, **file, **at.options}).get(name)
 
 
 def _changed(deployment: Deployment, given: Mapping[str, Any]) -> Serving:
@@ -208,10 +197,7 @@ def _known_to(server: str, server_options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _say(deployment: Deployment) -> None:
-    if as_json_is_asked():
-        emit(deployment_document(deployment))
-    else:
-        say_deployment(deployment, sample=None)
+    answer(deployment_document(deployment), lambda: say_deployment(deployment, sample=None))
 
 
 def _row(change: Change) -> Sequence[str]:

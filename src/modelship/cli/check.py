@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +10,10 @@ import click
 from modelship.cli.completing import profiles
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle, open_named, open_target, parts_of
-from modelship.cli.output import as_json_is_asked, emit, say_findings
+from modelship.cli.output import answer, say_findings
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
+    PATH,
     config_option,
     json_option,
     name_option,
@@ -26,6 +26,7 @@ from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from modelship.findings import Finding
     from modelship.sources import Model
@@ -39,9 +40,7 @@ _FOUND_ERRORS = 5
     short_help="Check a bundle for problems.",
     epilog="Example: modelship check bundle --as aci",
 )
-@click.argument(
-    "bundle_folder", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path)
-)
+@click.argument("bundle_folder", metavar="[BUNDLE]", required=False, type=PATH)
 @click.option(
     "-t", "--target", "--as", "target", metavar="PROFILE", shell_complete=profiles,
     help="The target to check it for: aci, aks, docker, process or online-endpoint.",
@@ -85,10 +84,8 @@ def check(
         given = environment_under(config, variables, secrets)
         found = _check(bundle_folder, config, given, trial=trial, trust_model=trust_model)
     failed = [each for each in found if each.blocks or strict]
-    if as_json_is_asked():
-        emit({"findings": [finding_document(each) for each in found], "passed": not failed})
-    else:
-        say_findings(found)
+    document = {"findings": [finding_document(each) for each in found], "passed": not failed}
+    answer(document, lambda: say_findings(found))
     if failed:
         click.get_current_context().exit(_FOUND_ERRORS)
 

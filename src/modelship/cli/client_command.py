@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from modelship.cli.opening import open_service
-from modelship.cli.output import as_json_is_asked, emit, say_facts
-from modelship.cli.shared_options import (
-    config_option,
-    json_option,
-    name_argument,
-    option_option,
-    target_option,
-)
+from modelship.cli.opening import Place, place_options
+from modelship.cli.output import answer, say_facts
+from modelship.cli.shared_options import PATH, json_option, name_argument
 from modelship.client.languages import LANGUAGES
 from modelship.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["client"]
 
@@ -32,26 +28,10 @@ _DESCRIBED = "a service that describes itself, as one with a script that modelsh
 @click.option(
     "--language", type=click.Choice(LANGUAGES), required=True, help="The language of the client."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="A new folder for the client.",
-)
-@target_option
-@option_option
-@config_option
+@click.option("-o", "--output", type=PATH, required=True, help="A new folder for the client.")
+@place_options
 @json_option
-def client(
-    *,
-    name: str,
-    language: str,
-    output: Path,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
-    config_file: Path | None,
-) -> None:
+def client(*, name: str, language: str, output: Path, at: Place) -> None:
     """Generate a client of the service NAME from its OpenAPI description.
 
     NAME may be the scoring URI of a service. Python is written by openapi-python-client, which is
@@ -63,14 +43,11 @@ def client(
     if name.startswith(("http://", "https://")):
         uri, described = name, ServiceDescription.read(name)
     else:
-        place, name = open_service(name, config_file, target=target, options=dict(options))
+        place, name = at.of_service(name)
         service = place.get(name)
         uri, described = service.scoring_uri, service.describe()
     if not described.schema.columns:
         raise InvalidOptionError("NAME", name, _DESCRIBED)
     folder = generate_client(described.document, language=language, folder=output, uri=uri)
     document = {"folder": str(folder), "language": language, "service": name}
-    if as_json_is_asked():
-        emit(document)
-    else:
-        say_facts(document)
+    answer(document, lambda: say_facts(document))

@@ -9,7 +9,7 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
-from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.output import answer
 from modelship.cli.shared_options import json_option
 
 __all__ = ["completion"]
@@ -38,7 +38,4 @@ def completion(context: click.Context, *, shell: str | None) -> None:
         raise click.UsageError(f"Name the shell: {', '.join(_SHELLS)}.")
     group = context.find_root().command
     script = kind(group, {}, "modelship", _VARIABLE).source()
-    if as_json_is_asked():
-        emit({"shell": shell, "script": script})
-    else:
-        click.echo(script)
+    answer({"shell": shell, "script": script}, lambda: click.echo(script))

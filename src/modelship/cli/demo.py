@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,11 @@ from modelship.cli.config import Config
 from modelship.cli.opening import open_target
 from modelship.cli.output import as_json_is_asked, emit
 from modelship.cli.shared_options import json_option, option_option, target_option, timeout_option
-from modelship.cli.story import Story
 from modelship.errors import MissingExtraError, PredictionError
+from modelship.shown import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from modelship.bundle import ScoringBundle
     from modelship.evaluation import Evaluator, Report
@@ -31,6 +32,7 @@ __all__ = ["demo"]
 
 _BOUND = 0.9
 _PICTURED = 30
+_NAME_WIDTH = 18
 
 
 @dataclass
@@ -78,7 +80,7 @@ def demo(
     config = Config().overridden_by(target=target, timeout_s=timeout_s)
     place = open_target(config, options=dict(options))
     findings = _Findings(place.name, f"digits-demo-{secrets.token_hex(2)}", kept=keep)
-    story = Story(on_stderr=as_json_is_asked())
+    story = _Story(on_stderr=as_json_is_asked())
     story.title("From a trained model to a running service: scikit-learn's handwritten digits")
     with ExitStack() as stack:
         _look_for_place(story, place, dict(options), timeout_s=config.timeout_s)
@@ -89,12 +91,11 @@ def demo(
 
 
 def _look_for_place(
-    story: Story, place: DeployTarget, options: Mapping[str, Any], *, timeout_s: float
+    story: _Story, place: DeployTarget, options: Mapping[str, Any], *, timeout_s: float
 ) -> None:
     """Check that the place and its base image are available, before any work."""
     with story.step(f"Look for {place.name}", spinner=False) as telling:
-        found = len(place.list())
-        telling.outcome = f"available, with {found} {'service' if found == 1 else 'services'}"
+        telling.outcome = f"available, with {counted(len(place.list()), 'service')}"
         if place.name == "docker":
             image = options.get("base_image") or "python:{}.{}-slim".format(*sys.version_info)
             telling.outcome += f"; services stand on {image}"
@@ -113,7 +114,7 @@ def _fetch_base_image(image: str, *, timeout_s: float) -> None:
 class _Demo:
     """The steps of the demo, in order."""
 
-    def __init__(self, story: Story, findings: _Findings, output: Path) -> None:
+    def __init__(self, story: _Story, findings: _Findings, output: Path) -> None:
         self._story = story
         self._findings = findings
         self._output = output
@@ -228,3 +229,60 @@ class _Demo:
             ]
             telling.outcome = ", ".join(drawn)
         self._findings.files += drawn
+
+
+# --- what is printed --------------------------------------------------------------------
+
+
+@dataclass
+class _Telling:
+    """The message of a finished step; its body fills this in."""
+
+    outcome: str = ""
+
+
+class _Story:
+    """A sequence of steps, each printed on one line with its duration.
+
+    Parameters
+    ----------
+    on_stderr : bool
+        Print to stderr, since stdout is for a JSON document.
+    """
+
+    def __init__(self, *, on_stderr: bool) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=on_stderr, highlight=False, soft_wrap=True)
+
+    def title(self, text: str) -> None:
+        """Print the title."""
+        self._console.print(f"\n[bold]{text}[/bold]\n")
+
+    def say(self, text: str) -> None:
+        """Print a line between steps, or after the last."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def step(self, name: str, *, spinner: bool = True) -> Iterator[_Telling]:
+        """Run the body as the step `name`, and print its outcome and duration.
+
+        A body that shows its own progress gets no spinner.
+        """
+        telling = _Telling()
+        started = time.monotonic()
+        try:
+            with self._console.status(name) if spinner else nullcontext():
+                yield telling
+        except BaseException:
+            self._tell("[red]✗[/red]", name, "", started)
+            raise
+        self._tell("[green]✓[/green]", name, telling.outcome, started)
+
+    def _tell(self, mark: str, name: str, outcome: str, started: float) -> None:
+        from rich.markup import escape
+
+        duration = f"{time.monotonic() - started:.1f} s"
+        self._console.print(
+            f"{mark} {name:<{_NAME_WIDTH}} [dim]{duration:>6}[/dim]  {escape(outcome)}".rstrip()
+        )

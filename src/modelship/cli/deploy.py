@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.config import Config
-from modelship.cli.opening import bundle_from, open_target
-from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
+from modelship.cli.opening import Place, bundle_from, place_options
+from modelship.cli.output import answer, deployment_document, say_facts
 from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.cli.serving import serving_from, serving_options
 from modelship.cli.shared_options import (
+    bundle_argument,
     check_option,
-    config_option,
     json_option,
     name_option,
-    option_option,
     quiet_option,
-    target_option,
     timeout_option,
     trust_option,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelship.targets import Deployment
     from modelship.targets.deploying import Check
 
@@ -38,10 +36,9 @@ _SHORT = 100  # characters; a longer sample request is no useful example to copy
     short_help="Run a bundle as a service.",
     epilog="Example: modelship deploy bundle -n digits-svc -t docker",
 )
-@click.argument("bundle_folder", required=False, type=click.Path(path_type=Path))
+@bundle_argument
 @name_option
-@target_option
-@option_option
+@place_options
 @serving_options
 @check_option
 @rollout_options
@@ -49,14 +46,12 @@ _SHORT = 100  # characters; a longer sample request is no useful example to copy
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option
-@config_option
 @json_option
 def deploy(
     *,
     bundle_folder: Path | None,
     name: str | None,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     serving: dict[str, Any],
     check: Check | None,
     stages: dict[str, Any],
@@ -64,13 +59,12 @@ def deploy(
     trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
-    config_file: Path | None,
 ) -> None:
     """Run the bundle in BUNDLE_FOLDER, or what modelship.yaml describes, as a service.
 
     It is done when the service answers. If anything fails, nothing new is left behind.
     """
-    config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
+    config = at.settings_of(name, timeout_s=timeout_s)
     if bundle_folder is not None:
         from modelship.bundle.mistaken import require_bundle
 
@@ -78,7 +72,7 @@ def deploy(
     if config.name is None:
         raise click.UsageError("Give the service a name with -n NAME.")
     with ExitStack() as stack:
-        place = open_target(config, options=dict(options))
+        place = at.open(config)
         bundle = bundle_from(bundle_folder, config, stack)
         deployment = place.deploy(
             bundle,
@@ -92,10 +86,7 @@ def deploy(
             show_output=not quiet,
         )
         sample = bundle.sample_json
-    if as_json_is_asked():
-        emit(deployment_document(deployment))
-    else:
-        say_deployment(deployment, sample=sample)
+    answer(deployment_document(deployment), lambda: say_deployment(deployment, sample=sample))
 
 
 def say_deployment(deployment: Deployment, *, sample: str | None) -> None:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from modelship.cli.completing import service_names
-from modelship.cli.config import Config
-from modelship.cli.opening import open_service
-from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
-from modelship.cli.shared_options import config_option, json_option, option_option, target_option
+from modelship.cli.opening import Place, place_options
+from modelship.cli.output import answer, diagnosis_document, say_diagnosis
+from modelship.cli.shared_options import json_option
 from modelship.cli.wording import worded
 from modelship.diagnosis import Surroundings, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
@@ -23,6 +22,7 @@ from modelship.progress import showing
 from modelship.shown import local_time
 
 if TYPE_CHECKING:
+    from modelship.cli.config import Config
     from modelship.cli.machine import Seen
     from modelship.findings import Diagnosis
     from modelship.targets import Deployment
@@ -46,17 +46,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
     epilog="Example: modelship doctor digits-svc, or: kubectl logs POD | modelship doctor -",
 )
 @click.argument("what", metavar="[NAME|LOGFILE|-]", required=False, shell_complete=service_names)
-@target_option
-@option_option
-@config_option
+@place_options
 @json_option
-def doctor(
-    *,
-    what: str | None,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
-    config_file: Path | None,
-) -> None:
+def doctor(*, what: str | None, at: Place) -> None:
     """Explain why the service NAME is not healthy: the cause, what proves it, and what to do.
 
     An existing file is taken for a log from elsewhere, and "-" reads one from stdin; with -t it is
@@ -68,10 +60,10 @@ def doctor(
     disk, ports and extras. It exits with 7 if something is missing that every service needs.
     """
     if what is None:
-        _look_at_machine(Config.find(config_file))
+        _look_at_machine(at.settings())
     elif what == _STDIN:
         _explain_log(_read(sys.stdin.buffer), name="stdin")
-    elif target is None and _is_log(what):
+    elif at.target is None and _is_log(what):
         try:
             with Path(what).open("rb") as file:
                 log = _read(file)
@@ -80,7 +72,7 @@ def doctor(
             raise InvalidOptionError("LOGFILE", what, expected) from error
         _explain_log(log, name=what)
     else:
-        place, name = open_service(what, config_file, target=target, options=dict(options))
+        place, name = at.of_service(what)
         failure = place.failure(name)
         try:
             _explain_service(place.get(name), failure)
@@ -116,20 +108,17 @@ def _look_at_machine(config: Config) -> None:
     with showing("Check this machine"):
         seen = look(config)
     is_well = all(each.status != "problem" for each in seen)
-    if as_json_is_asked():
-        emit({"machine": [vars(each) for each in seen], "is_well": is_well})
-    else:
-        for each in seen:
-            _say_seen(each)
+    document = {"machine": [vars(each) for each in seen], "is_well": is_well}
+    answer(document, lambda: click.echo("\n".join(map(_seen_text, seen))))
     if not is_well:
         click.get_current_context().exit(_UNWELL)
 
 
-def _say_seen(seen: Seen) -> None:
+def _seen_text(seen: Seen) -> str:
     mark, color = _MARKS[seen.status]
-    click.echo(f"{click.style(mark, fg=color, bold=True)} {seen.what:<14} {seen.found}")
-    if seen.remedy:
-        click.echo(click.style(f"  {'':<14} > {seen.remedy}", bold=seen.status == "problem"))
+    text = f"{click.style(mark, fg=color, bold=True)} {seen.what:<14} {seen.found}"
+    remedy = click.style(f"  {'':<14} > {seen.remedy}", bold=seen.status == "problem")
+    return f"{text}\n{remedy}" if seen.remedy else text
 
 
 # --- a log ------------------------------------------------------------------------------
@@ -138,16 +127,13 @@ def _say_seen(seen: Seen) -> None:
 def _explain_log(log: str, *, name: str) -> None:
     diagnosis = diagnose(log)
     found = is_known(diagnosis)
-    if as_json_is_asked():
-        emit({"log": name, "diagnosis": diagnosis_document(diagnosis) if found else None})
-    elif found:
-        say_diagnosis(diagnosis)
-    else:
-        click.echo(f"No known cause found in {name}. Its last lines:")
-        for line in diagnosis.evidence:
-            click.echo(click.style(f"  | {line}", dim=True))
+    document = {"log": name, "diagnosis": diagnosis_document(diagnosis if found else None)}
     if found:
+        answer(document, lambda: say_diagnosis(diagnosis))
         click.get_current_context().exit(_UNWELL)
+    lines = [click.style(f"  | {line}", dim=True) for line in diagnosis.evidence]
+    told = "\n".join((f"No known cause found in {name}. Its last lines:", *lines))
+    answer(document, lambda: click.echo(told))
 
 
 # --- a service --------------------------------------------------------------------------
@@ -155,19 +141,26 @@ def _explain_log(log: str, *, name: str) -> None:
 
 def _explain_failure(failure: Failure) -> None:
     """Print why a deployment failed of which nothing is left."""
-    if as_json_is_asked():
-        told = {"name": failure.name, "target": failure.target, "state": None, "answers_since": ""}
-        found = diagnosis_document(failure.diagnosis) if failure.diagnosis else None
-        nothing = {"diagnosis": found, "failed_request": None}
-        emit({**told, **nothing, "failed_deployment": _failure_document(failure)})
-    else:
+    document = {
+        "name": failure.name,
+        "target": failure.target,
+        "state": None,
+        "answers_since": "",
+        "diagnosis": diagnosis_document(failure.diagnosis),
+        "failed_request": None,
+        "failed_deployment": _failure_document(failure),
+    }
+
+    def say() -> None:
         click.echo(f"{failure.name} is not on {failure.target}.")
         _say_failure(failure)
+
+    answer(document, say)
     click.get_current_context().exit(_UNWELL)
 
 
 def _failure_document(failure: Failure) -> dict[str, Any]:
-    found = diagnosis_document(failure.diagnosis) if failure.diagnosis else None
+    found = diagnosis_document(failure.diagnosis)
     told = {name: getattr(failure, name) for name in ("change", "ended_at", "problem")}
     return {**told, "advice": worded(failure.advice), "diagnosis": found}
 
@@ -194,32 +187,30 @@ def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     with hiding(kept.known_secrets(deployment.release.digest)):
         around = kept.surroundings(deployment.release.digest) if log else Surroundings()
         failed = _failed_request(log, around) if state == "Healthy" else None
-    if as_json_is_asked():
-        told = {"name": deployment.name, "target": deployment.target, "state": state}
-        documents = {
-            key: diagnosis_document(each) if each else None
-            for key, each in {"diagnosis": diagnosis, "failed_request": failed}.items()
-        }
-        last = _failure_document(failure) if failure else None
-        emit({**told, "answers_since": since, **documents, "failed_deployment": last})
-    else:
-        _say_service(deployment, state=state, since=since, diagnosis=diagnosis, failed=failed)
-        if failure is not None:
-            _say_failure(failure)
+    document = {
+        "name": deployment.name,
+        "target": deployment.target,
+        "state": state,
+        "answers_since": since,
+        "diagnosis": diagnosis_document(diagnosis),
+        "failed_request": diagnosis_document(failed),
+        "failed_deployment": _failure_document(failure) if failure else None,
+    }
+    answers = f"; it answers since {local_time(since)}" if since else ""
+    title = f"{deployment.name} on {deployment.target} is {state}{answers}."
+    answer(document, lambda: _say_service(title, state, diagnosis, failed, failure))
     if diagnosis is not None:
         click.get_current_context().exit(_UNWELL)
 
 
 def _say_service(
-    deployment: Deployment,
-    *,
+    title: str,
     state: str,
-    since: str,
     diagnosis: Diagnosis | None,
     failed: Diagnosis | None,
+    failure: Failure | None,
 ) -> None:
-    answers = f"; it answers since {local_time(since)}" if since else ""
-    click.echo(f"{deployment.name} on {deployment.target} is {state}{answers}.")
+    click.echo(title)
     if diagnosis is not None:
         say_diagnosis(diagnosis)
     elif state != "Healthy":
@@ -227,6 +218,8 @@ def _say_service(
     if failed is not None:
         click.echo("A request has failed since then:")
         say_diagnosis(failed)
+    if failure is not None:
+        _say_failure(failure)
 
 
 def _answers_since(log: str) -> str:

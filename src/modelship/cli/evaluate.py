@@ -9,24 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.completing import files
-from modelship.cli.config import Config
-from modelship.cli.opening import explaining, open_named, open_target
+from modelship.cli.opening import Place, explaining, open_named, place_options
 from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
-from modelship.cli.shared_options import (
-    config_option,
-    json_option,
-    name_option,
-    option_option,
-    pair,
-    target_option,
-    trust_option,
-)
+from modelship.cli.shared_options import json_option, name_option, require_option, trust_option
 from modelship.cli.testset import evaluator_from, testset_options
 from modelship.errors import GateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelship.cli.config import Config
     from modelship.evaluation import Evaluator, Report
 
 __all__ = ["evaluate"]
@@ -47,15 +39,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @testset_options
 @name_option
-@target_option
-@option_option
-@click.option(
-    "--require",
-    multiple=True,
-    type=pair(float, expected="a number"),
-    metavar="METRIC=BOUND",
-    help="A bound, such as accuracy=0.9; may be repeated. Exit code 4 if it is not met.",
-)
+@place_options
+@require_option("A bound, such as accuracy=0.9, or exit code 4")
 @trust_option
 @click.option("--html", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--confusion-matrix", type=_FILE, help="Write it as a picture: png, svg or pdf.")
@@ -64,7 +49,6 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--image-shape", nargs=2, type=click.IntRange(min=1), metavar="H W",
     help="Height and width of the images of --predictions [default: square].",
 )  # fmt: skip
-@config_option
 @json_option
 def evaluate(
     *,
@@ -72,15 +56,13 @@ def evaluate(
     data: str | None,
     scoring: Mapping[str, Any],
     name: str | None,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     require: tuple[tuple[str, float], ...],
     trust_model: bool,
     html: Path | None,
     confusion_matrix: Path | None,
     predictions: Path | None,
     image_shape: tuple[int, int] | None,
-    config_file: Path | None,
 ) -> None:
     """Score MODEL, or the service NAME, on a test set.
 
@@ -88,22 +70,18 @@ def evaluate(
     """
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")
-    config = Config.find(config_file).overridden_by(
-        model=model, name=name, target=target, data=data, require=require, **scoring
-    )
+    config = at.settings(model=model, name=name, data=data, require=require, **scoring)
     if config.models and not name:
         _refuse_functions(scoring)
     if config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
-    report = _evaluate(
-        config,
-        evaluator_from(config.data, config.scoring),
-        of_service=bool(name),
-        options=dict(options),
-        trust_model=trust_model,
-    )
+    evaluator = evaluator_from(config.data, config.scoring)
+    report = _evaluate(config, evaluator, at, of_service=bool(name), trust_model=trust_model)
     failure = _gate(report, config.require)
-    _write(report, html=html, confusion_matrix=confusion_matrix)
+    if html:
+        report.to_html(html)
+    if confusion_matrix:
+        report.plot_confusion_matrix(confusion_matrix)
     if predictions:
         report.plot_predictions(predictions, image_shape=image_shape)
     _say(report, config.require, failure)
@@ -120,12 +98,7 @@ def _refuse_functions(scoring: Mapping[str, Any]) -> None:
 
 
 def _evaluate(
-    config: Config,
-    evaluator: Evaluator,
-    *,
-    of_service: bool,
-    options: Mapping[str, Any],
-    trust_model: bool,
+    config: Config, evaluator: Evaluator, at: Place, *, of_service: bool, trust_model: bool
 ) -> Report:
     if len(config.models) > 1 and not of_service:
         raise click.UsageError("Give one model: modelship.yaml names several.")
@@ -136,7 +109,7 @@ def _evaluate(
             return evaluator.evaluate(model, trust_model=trust_model)
     if config.name is None:
         raise click.UsageError("Give MODEL, or the name of a service with -n NAME.")
-    return evaluator.evaluate(open_target(config, options=options).get(config.name))
+    return evaluator.evaluate(at.open(config).get(config.name))
 
 
 def _gate(report: Report, bounds: Mapping[str, float]) -> GateError | None:
@@ -146,13 +119,6 @@ def _gate(report: Report, bounds: Mapping[str, float]) -> GateError | None:
     except GateError as failure:
         return failure
     return None
-
-
-def _write(report: Report, *, html: Path | None, confusion_matrix: Path | None) -> None:
-    if html:
-        report.to_html(html)
-    if confusion_matrix:
-        report.plot_confusion_matrix(confusion_matrix)
 
 
 def _say(report: Report, bounds: Mapping[str, float], failure: GateError | None) -> None:

@@ -11,19 +11,22 @@ import click
 from modelship.cli.check import finding_document
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
-from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
+from modelship.cli.output import answer, say_facts, say_findings
 from modelship.cli.shared_options import json_option
+from modelship.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.findings import Finding
     from modelship.sources import Model, Passport
+    from modelship.tables import Column, Schema
 
 __all__ = ["inspect"]
 
 _NAMES_SHOWN = 6
 _MODULES_SHOWN = 12
+_COLUMNS_SHOWN = 20
 _UNSAFE = 3
 
 
@@ -41,15 +44,12 @@ def inspect(location: str) -> None:
     of a registered model. What it names is judged as `modelship check` does, except for what
     depends on the environment.
 
-    It exits with 3 if FILE is no whole model, or it is not known to be safe to load; else with 0,
-    whatever else is found.
+    It exits with 3 if FILE is not a complete model, or is not known to be safe to load; otherwise
+    with 0, whatever else is found.
     """
     with open_model(location) as model:
         findings = _judge(model)
-        if as_json_is_asked():
-            emit(_document(model, findings))
-        else:
-            _say(model, findings)
+        answer(_document(model, findings), lambda: _say(model, findings))
         if model.passport.obstacles:
             click.get_current_context().exit(_UNSAFE)
 
@@ -93,11 +93,8 @@ def _document(model: Model, findings: Sequence[Finding]) -> dict[str, object]:
 
 def _say(model: Model, findings: Sequence[Finding]) -> None:
     click.secho(str(model.path), bold=True)
-    facts = {name: value for name, value in _facts(model) if value}
-    say_facts(facts)
-    from modelship.cli.schema_columns import column_lines
-
-    for lines in (column_lines(model.schema), _lines(model.passport)):
+    say_facts({name: value for name, value in _facts(model) if value})
+    for lines in (_column_lines(model.schema), _lines(model.passport)):
         for place, line in enumerate(lines):
             click.echo(line if place else f"\n{line}")
     click.echo()
@@ -146,6 +143,30 @@ def _needs(model: Model) -> list[str]:
     ]
 
 
+def _column_lines(schema: Schema) -> Iterator[str]:
+    """Yield a line for each column about which something is known, long lists folded."""
+    from modelship.sources.schema_text import text_in_words
+
+    known = [
+        (text_in_words(each.name or str(at)), _column_facts(each))
+        for at, each in enumerate(schema.columns)
+    ]
+    shown = known[:_COLUMNS_SHOWN]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, facts in shown:
+        yield f"  {name:<{width}}  {facts}".rstrip()
+    if len(known) > len(shown):
+        yield f"  and {len(known) - len(shown)} more columns, which --json shows"
+
+
+def _column_facts(column: Column) -> str:
+    from modelship.sources.schema_text import values_in_words
+
+    values = f": {values_in_words(column.categories)}" if column.categories else ""
+    gaps = {True: ", may be missing", False: ", never missing", None: ""}[column.missing]
+    return f"{column.kind or 'not known'}{values}{gaps}"
+
+
 def _lines(passport: Passport) -> Iterator[str]:
     """Yield a line for each module that is named: the worst first, long lists folded."""
     colors = {
@@ -164,7 +185,7 @@ def _lines(passport: Passport) -> Iterator[str]:
         more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         yield f"  {module:<{width}}  {told}{more}"
     if rest := len(modules) - len(shown):
-        yield f"  and {rest} more module{'' if rest == 1 else 's'}, which --json shows"
+        yield f"  and {counted(rest, 'more module')}, which --json shows"
 
 
 def _rank(names: Sequence[tuple[str, str]], colors: Mapping[str, str]) -> int:

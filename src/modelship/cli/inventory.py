@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import open_target
-from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
-from modelship.cli.shared_options import config_option, json_option, option_option, target_option
+from modelship.cli.opening import Place, open_target, place_options
+from modelship.cli.output import answer, deployment_document, say_table
+from modelship.cli.shared_options import config_option, json_option
 from modelship.cli.wording import hint_of, message_of
 from modelship.errors import (
     DeploymentNotFoundError,
@@ -19,7 +19,7 @@ from modelship.errors import (
     ModelshipError,
     WorkspaceNotFoundError,
 )
-from modelship.shown import local_time
+from modelship.shown import counted, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,31 +47,25 @@ class _Look:
 
 
 @click.command("list", short_help="List the services.", epilog="Example: modelship list -t docker")
-@target_option
-@option_option
-@config_option
+@place_options
 @json_option
-def list_services(
-    *, target: str | None, options: tuple[tuple[str, Any], ...], config_file: Path | None
-) -> None:
+def list_services(*, at: Place) -> None:
     """List the services of every target, or of one.
 
     A target that is not available here is named in a note.
     """
-    config = Config.find(config_file).overridden_by(target=target)
+    config = at.settings()
     if config.target is not None:
-        looks = [_look(config, options=dict(options))]
-    elif options:
+        looks = [_look(config, options=at.options)]
+    elif at.options:
         raise click.UsageError("--option applies to one target: name it with -t TARGET.")
     else:
         looks = _look_everywhere(config)
     services = [each for look in looks for each in look.services]
     closed = [look for look in looks if look.reason]
-    if as_json_is_asked():
-        notes = [{"target": look.target, "reason": look.reason} for look in closed]
-        emit({"deployments": services, "unavailable": notes})
-    else:
-        _say(services, closed)
+    notes = [{"target": look.target, "reason": look.reason} for look in closed]
+    document = {"deployments": services, "unavailable": notes}
+    answer(document, lambda: _say(services, closed))
 
 
 @click.command(
@@ -82,14 +76,16 @@ def list_services(
 def targets(*, config_file: Path | None) -> None:
     """List the targets that are installed, and whether each is available here."""
     looks = _look_everywhere(Config.find(config_file))
-    if as_json_is_asked():
-        emit({"targets": [_target_document(look) for look in looks]})
-        return
     rows = [
-        (look.target, "no" if look.reason else "yes", look.reason or _count(len(look.services)))
+        (
+            look.target,
+            "no" if look.reason else "yes",
+            look.reason or counted(len(look.services), "service"),
+        )
         for look in looks
     ]
-    say_table(("target", "available", ""), rows)
+    document = {"targets": [_target_document(look) for look in looks]}
+    answer(document, lambda: say_table(("target", "available", ""), rows))
 
 
 def _look_everywhere(config: Config) -> list[_Look]:
@@ -134,10 +130,6 @@ def _target_document(look: _Look) -> dict[str, object]:
         "hint": look.hint,
         "deployments": len(look.services),
     }
-
-
-def _count(services: int) -> str:
-    return f"{services} service{'' if services == 1 else 's'}"
 
 
 def _say(services: Sequence[dict[str, Any]], closed: Sequence[_Look]) -> None:

@@ -145,12 +145,16 @@ def _moved(key: str, *, of: str) -> str:
     if not is_option or key not in OF_SERVING:
         return ""
     return (
-        f"{of}{key} says how a bundle is served, and is no option of a target; "
+        f"{of}{key} says how a bundle is served, and is not an option of a target; "
         f"write it as serving: {{{OF_SERVING[key]}: ...}}."
     )
 
 
 # --- what a value is --------------------------------------------------------------------
+
+
+def _is_string(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _is_text(value: object) -> bool:
@@ -166,21 +170,28 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
+
+
 def _is_mapping(value: object, of: Callable[[Any], bool]) -> bool:
     return isinstance(value, dict) and all(_is_text(key) and of(value[key]) for key in value)
-
-
-def _is_models(value: object) -> bool:
-    is_list = isinstance(value, list) and bool(value) and all(map(_is_text, value))
-    return _is_text(value) or is_list
 
 
 def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_text_or_texts(value: object) -> bool:
+    return _is_text(value) or (bool(value) and _is_list_of_texts(value))
+
+
 def _is_source(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("env:", "file:"))
+
+
+def _one_of(*known: str) -> Kind:
+    return Kind(" or ".join(known), lambda value: value in known)
 
 
 _ANY: Final = Kind("a value", lambda _: True, is_shown=False)
@@ -190,7 +201,13 @@ _POSITIVE: Final = Kind("a number above 0", lambda value: _is_number(value) and 
 _WHOLE: Final = Kind("a whole number", _is_whole)
 _SWITCH: Final = Kind("true or false", lambda value: isinstance(value, bool))
 _FUNCTION: Final = Kind("MODULE:FUNCTION, or FILE.py:FUNCTION", _is_text)
-_STRING: Final = Kind("text", lambda value: isinstance(value, str))
+_SOURCE: Final = Kind(
+    "env:NAME or file:PATH, and not the secret itself", _is_source, is_shown=False
+)
+_SETTING: Final = Kind(
+    "a number, true, false or text",
+    lambda value: _is_number(value) or isinstance(value, (str, bool)),
+)
 
 _SERVING: Final = {
     "server": replace(_TEXT, of_serving="server"),
@@ -201,28 +218,16 @@ _SERVING: Final = {
     "capture": _PATH,
     "limits": replace(_TEXT, of_serving="limits"),
     "variables": Kind(
-        "a mapping of name to text",
-        lambda value: isinstance(value, dict),
-        keys=Kind("text: put it in quotes", lambda value: isinstance(value, str)),
+        "a mapping of name to text", _is_dict, keys=Kind("text: put it in quotes", _is_string)
     ),
     "secrets": Kind(
-        "a mapping of name to where it is read from",
-        lambda value: isinstance(value, dict),
-        keys=Kind("env:NAME or file:PATH, and not the secret itself", _is_source, is_shown=False),
-        is_shown=False,
+        "a mapping of name to where it is read from", _is_dict, keys=_SOURCE, is_shown=False
     ),
-    "server_options": Kind(
-        "a mapping of option to value",
-        lambda value: isinstance(value, dict),
-        keys=Kind(
-            "a number, true, false or text",
-            lambda value: _is_number(value) or isinstance(value, (str, bool)),
-        ),
-    ),
+    "server_options": Kind("a mapping of option to value", _is_dict, keys=_SETTING),
 }
 
 _ONE: Final = {
-    "model": Kind("a path or a URI, or a list of them", _is_models),
+    "model": Kind("a path or a URI, or a list of them", _is_text_or_texts),
     "entry_script": _PATH,
     "source_directory": _PATH,
     "environment": Kind("a path (packages alone stand under packages)", _is_text),
@@ -232,41 +237,33 @@ _ONE: Final = {
         lambda value: _is_text(value) or isinstance(value, (dict, list)),
     ),
     "schema": _PATH,
-    "output": Kind("labels or proba", lambda value: value in ("labels", "proba")),
-    "validate": Kind("true or false", lambda value: isinstance(value, bool)),
+    "output": _one_of("labels", "proba"),
+    "validate": _SWITCH,
     "cpu_cores": _POSITIVE,
     "memory_gb": _POSITIVE,
     "tags": Kind("a mapping of text to text", lambda value: _is_mapping(value, _is_text)),
-    "description": _STRING,
+    "description": Kind("text", _is_string),
     "name": _TEXT,
     "target": _TEXT,
     "options": Kind(
         "a mapping of target to its options, such as {docker: {base_image: python:3.11-slim}}",
-        lambda value: _is_mapping(value, lambda each: isinstance(each, dict)),
-        keys=Kind("a mapping of options", lambda value: isinstance(value, dict), keys=_ANY),
+        lambda value: _is_mapping(value, _is_dict),
+        keys=Kind("a mapping of options", _is_dict, keys=_ANY),
         is_shown=False,
     ),
     "serving": Kind(
-        "a mapping of options, such as {workers: 2}",
-        lambda value: isinstance(value, dict),
-        keys=_SERVING,
-        is_shown=False,
+        "a mapping of options, such as {workers: 2}", _is_dict, keys=_SERVING, is_shown=False
     ),
     "require": Kind("a mapping of metric to number", lambda value: _is_mapping(value, _is_number)),
     "data": _PATH,
-    "label": Kind(
-        "the column with y, or a list of them",
-        lambda value: _is_text(value) or (bool(value) and _is_list_of_texts(value)),
-    ),
-    "task": Kind(
-        "classification or regression", lambda value: value in ("classification", "regression")
-    ),
+    "label": Kind("the column with y, or a list of them", _is_text_or_texts),
+    "task": _one_of("classification", "regression"),
     "separator": Kind("a character, or tab", lambda value: isinstance(value, str) and bool(value)),
     "decimal": Kind("a character", lambda value: isinstance(value, str) and len(value) == 1),
     "encode": _FUNCTION,
     "decode": _FUNCTION,
     "timeout_s": _POSITIVE,
-}  # fmt: skip
+}
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
@@ -276,7 +273,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             lambda value: isinstance(value, dict) and bool(value),
             keys=Kind(
                 "a mapping of settings, such as {target: docker}",
-                lambda value: isinstance(value, dict),
+                _is_dict,
                 keys=_ONE,
                 is_shown=False,
             ),

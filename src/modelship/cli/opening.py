@@ -15,13 +15,14 @@ import click
 from modelship.cli.config import MODEL_NAME, Config
 from modelship.cli.kinds import OF_SERVING
 from modelship.cli.serving import flag_of
+from modelship.cli.shared_options import config_option, gathered, option_option, target_option
 from modelship.documents import DocumentError
 from modelship.errors import EntryScriptError, InvalidOptionError, ModelError, SampleInputError
 from modelship.progress import showing
 from modelship.texts import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modelship.bundle import Environment, ScoringBundle
     from modelship.sources import Model
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Place",
     "bundle_from",
     "explaining",
     "open_bundle",
     "open_model",
     "open_named",
-    "open_service",
     "open_target",
     "parts_of",
+    "place_options",
 ]
 
 
@@ -82,12 +84,38 @@ def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
     return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
 
 
-def open_service(
-    name: str, config_file: Path | None, *, target: str | None, options: Mapping[str, Any]
-) -> tuple[DeployTarget, str]:
-    """Return the target of a service and its name there; it may be given by its key in the file."""
-    config = Config.find(config_file).of_service(name, target=target)
-    return open_target(config, options=options), str(config.name)
+class Place:
+    """Where a service runs, as typed: ``-t``, ``--option``, and the file of ``--config``."""
+
+    def __init__(
+        self,
+        target: str | None = None,
+        options: Iterable[tuple[str, Any]] = (),
+        config_file: Path | None = None,
+    ) -> None:
+        self.target = target
+        self.options = dict(options)
+        self._file = config_file
+
+    def settings(self, **given: Any) -> Config:
+        """Return the settings of the file, overridden by the given ones."""
+        return Config.find(self._file).overridden_by(target=self.target, **given)
+
+    def settings_of(self, service: str | None, **given: Any) -> Config:
+        """Return the settings of a service, which may be named by its key in the file."""
+        return Config.find(self._file).of_service(service, target=self.target, **given)
+
+    def open(self, config: Config) -> DeployTarget:
+        """Return the target of `config`, with the options."""
+        return open_target(config, options=self.options)
+
+    def of_service(self, name: str) -> tuple[DeployTarget, str]:
+        """Return the target of a service, and its name there."""
+        config = self.settings_of(name)
+        return self.open(config), str(config.name)
+
+
+place_options = gathered((target_option, option_option, config_option), into="at", make=Place)
 
 
 @contextmanager

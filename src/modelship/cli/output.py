@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from modelship.cli.wording import COMMAND, hint_of, message_of, text_of, worded
-from modelship.findings import RULES
+from modelship.findings import RULES, Findings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modelship.errors import ModelshipError
     from modelship.findings import Diagnosis, Finding
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelship.targets import Deployment
 
 __all__ = [
+    "answer",
     "as_json_is_asked",
     "ask_for_json",
     "deployment_document",
@@ -59,6 +60,14 @@ def emit(document: object) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+def answer(document: object, in_words: Callable[[], object]) -> None:
+    """Print `document` with ``--json``; otherwise call `in_words`, which prints it for people."""
+    if as_json_is_asked():
+        emit(document)
+    else:
+        in_words()
+
+
 def fail(error: ModelshipError, *, document: Mapping[str, Any] | None = None) -> NoReturn:
     """Print `error` on stderr and exit with its code.
 
@@ -88,8 +97,10 @@ def error_document(error: ModelshipError) -> dict[str, object]:
     return {**document, "diagnosis": diagnosis_document(diagnosis)} if diagnosis else document
 
 
-def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:
-    """Return a diagnosis as JSON values."""
+def diagnosis_document(diagnosis: Diagnosis | None) -> dict[str, object] | None:
+    """Return a diagnosis as JSON values, if there is one."""
+    if diagnosis is None:
+        return None
     return {
         "code": diagnosis.code,
         "rule": RULES[diagnosis.code].name,
@@ -164,12 +175,7 @@ def say_findings(findings: Sequence[Finding]) -> None:
         for line in each.evidence.splitlines():
             click.echo(click.style(f"  | {line}", dim=True))
         click.echo(click.style(f"  > {worded(each.advice)}", bold=True))
-    errors = sum(each.blocks for each in findings)
-    warnings = len(findings) - errors
-    counted = [f"{errors} {'error' if errors == 1 else 'errors'}"] if errors else []
-    if warnings:
-        counted.append(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
-    click.echo(", ".join(counted) or "nothing found")
+    click.echo(Findings(findings).summary)
 
 
 def say_trusted(model: Model) -> None:

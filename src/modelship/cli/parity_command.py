@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,9 +13,11 @@ from modelship.cli.opening import open_target
 from modelship.cli.output import as_json_is_asked, emit
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
+    PATH,
     config_option,
     json_option,
     option_option,
+    quiet_option,
     request_timeout_option,
     scalar,
     timeout_option,
@@ -26,6 +27,7 @@ from modelship.errors import InvalidOptionError, ParityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from modelship.bundle import ScoringBundle
     from modelship.parity import ParityReport, ScoringRequest
@@ -41,7 +43,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
     short_help="Compare the answers of several targets.",
     epilog="Example: modelship parity bundle --on process process:server=modelship",
 )
-@click.argument("bundle_folder", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.argument("bundle_folder", metavar="BUNDLE", type=PATH)
 @click.argument("more", metavar="", nargs=-1, shell_complete=target_names)
 @click.option(
     "--on",
@@ -55,7 +57,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
 @click.option(
     "--requests",
     "requests_file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="What to send: a JSON file, or one of JSON lines [default: made from the sample].",
 )
 @click.option(
@@ -77,7 +79,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
 @environment_options
 @trust_option
 @timeout_option("Seconds for each deployment [default: 600].")
-@click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
+@quiet_option
 @config_option
 @json_option
 def parity(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelship.cli.completing import services_of_file
 from modelship.cli.config import Config
-from modelship.cli.output import as_json_is_asked, emit, error_document
+from modelship.cli.output import answer, as_json_is_asked, error_document
 from modelship.cli.planned import deploy, find
 from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.cli.shared_options import (
+    PATH,
     check_option,
     config_option,
     json_option,
@@ -27,6 +27,7 @@ from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from modelship.cli.planned import PlannedService
     from modelship.targets.deploying import Check
@@ -67,7 +68,7 @@ _services = click.argument("services", nargs=-1, shell_complete=services_of_file
 _bundle = click.option(
     "--bundle",
     "bundle_folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FOLDER",
     help="A saved bundle, in place of what the file says a bundle is made of.",
 )
@@ -102,10 +103,7 @@ def plan(
     for each in found:
         if isinstance(each.error, InputError):
             _set_apart(each.error)
-    if as_json_is_asked():
-        emit(_document(found))
-    else:
-        _say_plans(found)
+    answer(_document(found), lambda: _say_plans(found))
     _end_if_failed(found)
     if any(each.has_changes for each in found):
         click.get_current_context().exit(_CHANGES)
@@ -138,8 +136,8 @@ def apply(
     """Make every service of modelship.yaml, or each of SERVICES, match the file.
 
     First all of it is planned: if that fails for one, nothing is changed. Then each service that
-    differs is deployed, in the order of the file. If one fails, the old release of it serves on,
-    and those after it are left as they are.
+    differs is deployed, in the order of the file. If one fails, its old release keeps serving,
+    and the services after it are not changed.
     """
     config = Config.find(config_file)
     how = {"check": check, "trust_model": trust_model, **stages_from(stages)}
@@ -150,10 +148,7 @@ def apply(
             _say_plans(found)
         if all(each.error is None for each in found):
             deploy(found, timeout_s=timeout_s, show_output=not quiet, **how)
-    if as_json_is_asked():
-        emit(_document(found, applied=True))
-    else:
-        _say_outcomes(found)
+    answer(_document(found, applied=True), lambda: _say_outcomes(found))
     _end_if_failed(found)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from modelship.cli.output import as_json_is_asked, emit, say_table
+from modelship.cli.output import answer, say_table
 from modelship.cli.shared_options import json_option
 from modelship.progress import showing
+
+if TYPE_CHECKING:
+    from modelship.targets.pruning import Pruned
 
 __all__ = ["prune"]
 
@@ -44,13 +49,14 @@ def prune(*, dry_run: bool, unused_for_h: float) -> None:
         {"kind": each.kind, "name": each.name, "size_bytes": each.size_bytes, "why": each.why}
         for each in found.leftovers
     ]
-    if as_json_is_asked():
-        total = {"size_bytes": found.size_bytes, "notes": list(found.notes)}
-        emit({"dry_run": dry_run, "removed": things, **total})
-        return
+    total = {"size_bytes": found.size_bytes, "notes": list(found.notes)}
+    answer({"dry_run": dry_run, "removed": things, **total}, lambda: _say(found, dry_run=dry_run))
+
+
+def _say(found: Pruned, *, dry_run: bool) -> None:
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-    if not things:
+    if not found.leftovers:
         click.echo("Nothing to remove.")
         return
     rows = [(each.kind, _shown(each.size_bytes), each.name, each.why) for each in found.leftovers]

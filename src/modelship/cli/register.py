@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
-from modelship.cli.output import as_json_is_asked, emit, say_facts
-from modelship.cli.shared_options import json_option, pair
+from modelship.cli.output import answer, say_facts
+from modelship.cli.shared_options import PATH, json_option, pairs_option
 from modelship.progress import showing
 
-__all__ = ["register"]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_label = pair(str, expected="text")
+__all__ = ["register"]
 
 
 @click.command(
@@ -25,24 +26,15 @@ _label = pair(str, expected="text")
 @click.option("--name", metavar="NAME", help="Its name there [default: the file's].")
 @click.option(
     "--workspace",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A config.json, or a folder to look for it in and above [default: here].",
 )
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    type=_label,
-    metavar="KEY=VALUE",
-    help="A label; may be repeated.",
-)
-@click.option(
+@pairs_option("--tag", "tags", form="KEY=VALUE", about="A label")
+@pairs_option(
     "--property",
     "properties",
-    multiple=True,
-    type=_label,
-    metavar="KEY=VALUE",
-    help="A property, which cannot be changed later; may be repeated.",
+    form="KEY=VALUE",
+    about="A property, which cannot be changed later",
 )
 @click.option("--description", default="", help="One sentence for people.")
 @click.option(
@@ -83,8 +75,10 @@ def register(
         "framework": f"{registered.framework} {registered.framework_version}".strip(),
         "fetch it": f"azureml:{registered.model_id}",
     }
-    if as_json_is_asked():
-        emit({**facts, "tags": dict(registered.tags), "properties": dict(registered.properties)})
-    else:
+    told = {"tags": dict(registered.tags), "properties": dict(registered.properties)}
+
+    def say() -> None:
         click.echo(f"{registered.model_id} is registered")
         say_facts(facts)
+
+    answer({**facts, **told}, say)

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from modelship.cli.config import Config
-from modelship.cli.opening import open_target
+from modelship.cli.opening import Place, place_options
 from modelship.cli.output import as_json_is_asked, emit
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
-    config_option,
+    PATH,
     json_option,
     name_option,
-    option_option,
     request_timeout_option,
-    target_option,
     timeout_option,
 )
 from modelship.errors import InvalidOptionError, ReplayError
 
 if TYPE_CHECKING:
-    from modelship.bundle import ScoringBundle
+    from pathlib import Path
+
     from modelship.parity import Address, Replayed, ReplayReport
     from modelship.targets import Deployment
 
@@ -35,9 +32,7 @@ __all__ = ["replay"]
     short_help="Send captured requests again.",
     epilog="Example: modelship replay captured --bundle bundle",
 )
-@click.argument(
-    "captures", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True, type=PATH)
 @click.option("--to", "uri", metavar="URI", help="The service at this address, ending in /score.")
 @click.option(
     "--key-env",
@@ -45,44 +40,36 @@ __all__ = ["replay"]
     metavar="VARIABLE",
     help="With --to: the environment variable that holds the service's key.",
 )
-@target_option
+@place_options
 @name_option
-@option_option
-@click.option(
-    "--bundle",
-    "bundle_folder",
-    type=click.Path(path_type=Path),
-    help="The script of this bundle, in process.",
-)
+@click.option("--bundle", "bundle_folder", type=PATH, help="The script of this bundle, in process.")
 @environment_options
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N captured requests."
 )
 @request_timeout_option
 @timeout_option("Seconds for the bundle's script to start [default: 600].")
-@config_option
 @json_option
 def replay(
     *,
     captures: tuple[Path, ...],
     uri: str | None,
     key_variable: str | None,
-    target: str | None,
+    at: Place,
     name: str | None,
-    options: tuple[tuple[str, Any], ...],
     bundle_folder: Path | None,
     variables: tuple[tuple[str, str], ...],
     secrets: tuple[tuple[str, str], ...],
     limit: int | None,
     request_timeout_s: float,
     timeout_s: float | None,
-    config_file: Path | None,
 ) -> None:
     """Send what is captured in CAPTURE, folders or files, and show the answers of then and now.
 
     It goes to one place: a service by its name (-n, on the target -t), one by its address (--to),
     or a bundle's script (--bundle). If a request fails again, the exit code is 8.
     """
+    from modelship.bundle import ScoringBundle
     from modelship.parity import read_captured
     from modelship.parity import replay as send_again
 
@@ -92,15 +79,15 @@ def replay(
         raise click.UsageError("--key-env goes with --to; the targets know their services' keys.")
     if (variables or secrets) and bundle_folder is None:
         raise click.UsageError("--variable and --secret go with --bundle; a service has its own.")
-    config = Config.find(config_file).overridden_by(timeout_s=timeout_s, target=target)
+    config = at.settings(timeout_s=timeout_s)
     captured = read_captured(captures)
     there: Deployment | Address | ScoringBundle
     if uri is not None:
         there = _address(uri, key_variable)
     elif bundle_folder is not None:
-        there = _bundle(bundle_folder)
+        there = ScoringBundle.load(bundle_folder)
     else:
-        there = open_target(config, options=dict(options)).get(name or "")
+        there = at.open(config).get(name or "")
     report = send_again(
         captured[-limit:] if limit else captured,
         to=there,
@@ -123,12 +110,6 @@ def _address(uri: str, key_variable: str | None) -> Address:
     if key_variable is not None and not os.environ.get(key_variable):
         raise InvalidOptionError("--key-env", key_variable, "a variable that is set")
     return Address(uri, os.environ[key_variable] if key_variable else "")
-
-
-def _bundle(folder: Path) -> ScoringBundle:
-    from modelship.bundle import ScoringBundle
-
-    return ScoringBundle.load(folder)
 
 
 def _document(report: ReplayReport) -> dict[str, object]:

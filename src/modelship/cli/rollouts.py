@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelship.cli.shared_options import gathered, pair
+from modelship.cli.shared_options import gathered, pair, pairs_option, require_option
 from modelship.cli.testset import evaluator_from, options_of
 from modelship.errors import InvalidOptionError, nearest
 
@@ -34,38 +34,24 @@ def _value(text: str) -> Any:
     return int(text) if text.strip("+-").isdigit() else number
 
 
-_GATE = options_of("--gate")
-_PAIR = pair(_value, expected="a value")
+def _of_stage(stage: str, about: str) -> Callable[[_Command], _Command]:
+    flag, parameter, read = f"--{stage}-option", f"{stage}_option", pair(_value, expected="a value")
+    return pairs_option(flag, parameter, form="NAME=VALUE", about=about, read=read)
+
+
 _OPTIONS = (
     click.option(
         "--gate", metavar="FILE",
         help="Evaluate the new release on this test set first; needs --require.",
     ),
-    *_GATE.values(),
-    click.option(
-        "--require", multiple=True, type=pair(float, expected="a number"), metavar="METRIC=BOUND",
-        help="A bound for --gate, such as accuracy=0.9; may be repeated.",
-    ),
+    *options_of("--gate"),
+    require_option("A bound for --gate, such as accuracy=0.9"),
     click.option("--canary", is_flag=True, help="Send the new release more and more requests."),
-    click.option(
-        "--canary-option", multiple=True, type=_PAIR, metavar="NAME=VALUE",
-        help="Such as weights=10,50,100, requests=50 or error_rate=0.01; may be repeated.",
-    ),
+    _of_stage("canary", "Such as weights=10,50,100, requests=50 or error_rate=0.01"),
     click.option("--shadow", is_flag=True, help="First send it copies of requests."),
-    click.option(
-        "--shadow-option", multiple=True, type=_PAIR, metavar="NAME=VALUE",
-        help="Such as requests=100 or disagreement=0.05; may be repeated.",
-    ),
+    _of_stage("shadow", "Such as requests=100 or disagreement=0.05"),
 )  # fmt: skip
-_NAMES = (
-    *("gate", *_GATE, "require"),
-    *("canary", "canary_option", "shadow", "shadow_option"),
-)
-
-
-def rollout_options(command: _Command) -> _Command:
-    """Add the options; their values are passed on as the mapping ``stages``."""
-    return gathered(_OPTIONS, _NAMES, into="stages")(command)
+rollout_options = gathered(_OPTIONS, into="stages")
 
 
 def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``modelship run``, ``logs`` and ``delete``: work with running services."""
+"""``modelship run``, ``logs``, ``keys`` and ``delete``: work with running services."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ import base64
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from modelship.cli.completing import service_names
-from modelship.cli.opening import open_service
-from modelship.cli.output import as_json_is_asked, emit
-from modelship.cli.shared_options import (
-    config_option,
-    json_option,
-    name_argument,
-    option_option,
-    target_option,
-    timeout_option,
-)
+from modelship.cli.opening import Place, place_options
+from modelship.cli.output import answer, as_json_is_asked, say_facts
+from modelship.cli.shared_options import json_option, name_argument, timeout_option
 from modelship.documents import DocumentError
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, InvalidPayloadError
 from modelship.texts import as_text
@@ -28,7 +21,7 @@ from modelship.texts import as_text
 if TYPE_CHECKING:
     from modelship.targets import DeployTarget
 
-__all__ = ["delete", "logs", "run"]
+__all__ = ["delete", "keys", "logs", "run"]
 
 _REQUEST_TIMEOUT_S = 60.0
 _AS_JSON = 'Write the request as JSON in UTF-8, such as {"data": [[0.5, 1.5]]}.'
@@ -39,22 +32,18 @@ _AS_JSON = 'Write the request as JSON in UTF-8, such as {"data": [[0.5, 1.5]]}.'
     epilog="Example: modelship run digits-svc -f request.json",
 )
 @name_argument
-@target_option
-@option_option
+@place_options
 @click.option("-f", "--file", metavar="FILE", help='The request; "-" reads it from stdin.')
 @click.option("--data", metavar="JSON", help="The request itself.")
 @timeout_option("Seconds to wait for the answer [default: 60].")
-@config_option
 @json_option
 def run(
     *,
     name: str,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     file: str | None,
     data: str | None,
     timeout_s: float | None,
-    config_file: Path | None,
 ) -> None:
     """Send one request to the service NAME and print the answer as JSON.
 
@@ -64,18 +53,15 @@ def run(
         raise click.UsageError("Give either -f FILE or --data JSON, not both.")
     payload = _payload(file=file, data=data)
     _require_json(payload)
-    place, name = open_service(name, config_file, target=target, options=dict(options))
-    deployment = place.get(name)
-    answer = deployment.run(payload, timeout_s=timeout_s or _REQUEST_TIMEOUT_S)
-    if isinstance(answer, bytes) and not as_json_is_asked():
-        click.echo(answer, nl=False)
-    else:
-        # On one line: a response is long and flat, and is piped into other programs.
-        click.echo(json.dumps(_jsonable(answer)))
-
-
-def _jsonable(answer: Any) -> Any:
-    return base64.b64encode(answer).decode() if isinstance(answer, bytes) else answer
+    place, name = at.of_service(name)
+    answered = place.get(name).run(payload, timeout_s=timeout_s or _REQUEST_TIMEOUT_S)
+    if isinstance(answered, bytes):
+        if not as_json_is_asked():
+            click.echo(answered, nl=False)
+            return
+        answered = base64.b64encode(answered).decode()
+    # On one line: a response is long and flat, and is piped into other programs.
+    click.echo(json.dumps(answered))
 
 
 def _payload(*, file: str | None, data: str | None) -> str:
@@ -118,29 +104,23 @@ def _require_json(payload: str) -> None:
     short_help="Print the log of a service.", epilog="Example: modelship logs digits-svc --tail 20"
 )
 @name_argument
-@target_option
-@option_option
+@place_options
 @click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
-@config_option
 @json_option
 def logs(
     *,
     name: str,
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     tail: int | None,
-    config_file: Path | None,
 ) -> None:
     """Print what the service NAME wrote to its log.
 
     If its deployment failed and nothing is left of it, that is the last of what it wrote then.
     """
-    place, name = open_service(name, config_file, target=target, options=dict(options))
+    place, name = at.of_service(name)
     text = _log(place, name, tail=tail)
-    if as_json_is_asked():
-        emit({"name": name, "target": place.name, "logs": text})
-    else:
-        click.echo(text, nl=not text.endswith("\n"))
+    document = {"name": name, "target": place.name, "logs": text}
+    answer(document, lambda: click.echo(text, nl=not text.endswith("\n")))
 
 
 def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
@@ -155,36 +135,49 @@ def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
 
 
 @click.command(
+    short_help="Print the keys of a service.",
+    epilog="Example: modelship keys digits-svc -t aci --regenerate primary",
+)
+@name_argument
+@place_options
+@click.option(
+    "--regenerate",
+    type=click.Choice(["primary", "secondary"]),
+    help="Regenerate this key first; the old one is refused from then on.",
+)
+@json_option
+def keys(*, name: str, at: Place, regenerate: Literal["primary", "secondary"] | None) -> None:
+    """Print the keys that the service NAME asks for. They are secrets."""
+    place, name = at.of_service(name)
+    deployment = place.get(name)
+    found = deployment.regenerate_key(regenerate) if regenerate else deployment.keys()
+    document = {"primary": found.primary, "secondary": found.secondary}
+    answer(document, lambda: say_facts(document))
+
+
+@click.command(
     short_help="Stop services and delete what they leave.",
     epilog="Example: modelship delete digits-svc",
 )
 @click.argument("names", nargs=-1, required=True, shell_complete=service_names)
-@target_option
-@option_option
+@place_options
 @click.option("--missing-ok", is_flag=True, help="Do not fail if the service does not exist.")
-@config_option
 @json_option
 def delete(
     *,
     names: tuple[str, ...],
-    target: str | None,
-    options: tuple[tuple[str, Any], ...],
+    at: Place,
     missing_ok: bool,
-    config_file: Path | None,
 ) -> None:
     """End each service of NAMES and remove what belongs to it alone."""
-    opened = [
-        open_service(name, config_file, target=target, options=dict(options)) for name in names
-    ]
+    opened = [at.of_service(name) for name in names]
     there = [_was_deleted(place, name, missing_ok=missing_ok) for place, name in opened]
     deleted = [name for name, was_there in zip(names, there, strict=True) if was_there]
     missing = [name for name in names if name not in deleted]
-    if as_json_is_asked():
-        targets = sorted({place.name for place, _ in opened})
-        emit({"target": ", ".join(targets), "deleted": deleted, "missing": missing})
-    else:
-        for name in names:
-            click.echo(f"{name} {'is deleted' if name in deleted else 'was not there'}")
+    targets = ", ".join(sorted({place.name for place, _ in opened}))
+    told = [f"{name} {'is deleted' if name in deleted else 'was not there'}" for name in names]
+    document = {"target": targets, "deleted": deleted, "missing": missing}
+    answer(document, lambda: click.echo("\n".join(told)))
 
 
 def _was_deleted(place: DeployTarget, name: str, *, missing_ok: bool) -> bool:

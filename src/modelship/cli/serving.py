@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelship.cli.completing import profiles, servers
-from modelship.cli.shared_options import gathered, pair, server_option
+from modelship.cli.shared_options import gathered, pair, pairs_option, server_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,21 +34,15 @@ _FLAGS = {
     "secrets": "--secret",
     "server_options": "--server-option",
 }
-variable_option = click.option(
-    "--variable",
-    "variables",
-    multiple=True,
-    type=pair(str, expected="text"),
-    metavar="NAME=TEXT",
-    help="An environment variable of the service; may be repeated.",
+variable_option = pairs_option(
+    "--variable", "variables", form="NAME=TEXT", about="An environment variable of the service"
 )
-secret_option = click.option(
+secret_option = pairs_option(
     "--secret",
     "secrets",
-    multiple=True,
-    type=pair(str, expected="a source", shown=False),
-    metavar="NAME=SOURCE",
-    help="A secret variable, read from env:NAME or file:PATH; may be repeated.",
+    form="NAME=SOURCE",
+    about="A secret variable, read from env:NAME or file:PATH",
+    read=pair(str, expected="a source", shown=False),
 )
 _OPTIONS = (
     click.option(
@@ -70,15 +64,7 @@ _OPTIONS = (
     secret_option,
     server_option,
 )  # fmt: skip
-_NAMES = (
-    *("server", "workers", "port", "auth", "traces", "capture", "limits"),
-    *_MAPPINGS,
-)
-
-
-def serving_options(command: _Command) -> _Command:
-    """Add the options; their values are passed on as the mapping ``serving``."""
-    return gathered(_OPTIONS, _NAMES, into="serving")(command)
+serving_options = gathered(_OPTIONS, into="serving")
 
 
 def environment_options(command: _Command) -> _Command:

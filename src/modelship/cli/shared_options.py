@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
+    "PATH",
+    "bundle_argument",
     "check_option",
     "config_option",
     "gathered",
@@ -29,8 +31,10 @@ __all__ = [
     "name_option",
     "option_option",
     "pair",
+    "pairs_option",
     "quiet_option",
     "request_timeout_option",
+    "require_option",
     "scalar",
     "server_option",
     "target_option",
@@ -39,6 +43,8 @@ __all__ = [
 ]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+PATH: Final = click.Path(path_type=Path)
 
 
 def pair(
@@ -77,148 +83,148 @@ def scalar(text: str) -> Any:
         return text
 
 
-def gathered(
-    options: Sequence[Callable[[_Command], _Command]], names: Sequence[str], *, into: str
-) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds several options to a command and passes them as one mapping.
-
-    Parameters
-    ----------
-    options : Sequence[Callable]
-        The decorators of the options, in the order of the help.
-    names : Sequence[str]
-        The names of their values.
-    into : str
-        The parameter of the command that gets the mapping.
-    """
-
-    def add(command: _Command) -> _Command:
-        @functools.wraps(command)
-        def gathering(**given: Any) -> Any:
-            return command(**{into: {name: given.pop(name) for name in names}}, **given)
-
-        for option in reversed(options):
-            gathering = option(gathering)
-        return gathering  # type: ignore[return-value]  # of the same kind
-
-    return add
-
-
-def json_option(command: _Command) -> _Command:
-    """Add ``--json``."""
-    return click.option(
-        "--json",
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=use_json,
-        help="Print one JSON document instead of text.",
-    )(command)
-
-
-def config_option(command: _Command) -> _Command:
-    """Add ``--config``, passed on as ``config_file``."""
-    return click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path),
-        envvar="MODELSHIP_CONFIG",
-        help="Configuration file [default: modelship.yaml here, if there is one].",
-    )(command)
-
-
-def target_option(command: _Command) -> _Command:
-    """Add ``-t``."""
-    return click.option(
-        "-t",
-        "--target",
-        metavar="TARGET",
-        help="Where services run [default: process].",
-        shell_complete=target_names,
-    )(command)
-
-
-def option_option(command: _Command) -> _Command:
-    """Add ``--option``, passed on as ``options``: pairs for the target's class."""
-    return click.option(
-        "--option",
-        "options",
-        multiple=True,
-        type=pair(scalar, expected="a value"),
-        metavar="KEY=VALUE",
-        shell_complete=target_options,
-        help="An option of the target, such as base_image=python:3.11-slim; may be repeated.",
-    )(command)
-
-
 def _server_option(given: str) -> tuple[str, Any]:
     """Parse ``name=value`` by the server's options; the target reports unknown names."""
     from modelship.server.options import OPTIONS
 
     option = OPTIONS.get(given.partition("=")[0])
-    if option is None:
-        return pair(scalar, expected="a value")(given)
-    return pair(option.parse, expected=option.expected)(given)
+    read, expected = (option.parse, option.expected) if option else (scalar, "a value")
+    return pair(read, expected=expected)(given)
 
 
-def server_option(command: _Command) -> _Command:
-    """Add ``--server-option``, passed on as ``server_options``: pairs for the server."""
+def gathered(
+    options: Sequence[Callable[..., Any]], *, into: str, make: Callable[..., Any] = dict
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds several options to a command and passes them as one value.
+
+    Parameters
+    ----------
+    options : Sequence[Callable]
+        The decorators of the options, in the order of the help.
+    into : str
+        The parameter of the command that gets the value.
+    make : Callable
+        Makes it of the values of the options, which are its keywords; by default a mapping.
+    """
+
+    def add(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def gathering(**given: Any) -> Any:
+            value = make(**{name: given.pop(name) for name in names})
+            return command(**{into: value}, **given)
+
+        before = len(getattr(command, "__click_params__", ()))
+        for option in reversed(options):
+            gathering = option(gathering)
+        names = [each.name for each in vars(gathering)["__click_params__"][before:]]
+        return gathering  # type: ignore[return-value]  # of the same kind
+
+    return add
+
+
+def pairs_option(
+    flag: str,
+    parameter: str,
+    *,
+    form: str,
+    about: str,
+    read: Callable[[str], tuple[str, Any]] | None = None,
+    **more: Any,
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option for pairs, which may be repeated.
+
+    Parameters
+    ----------
+    flag, parameter : str
+        The option, and the parameter of the command that gets the pairs.
+    form : str
+        The form of a pair, such as ``"KEY=VALUE"``.
+    about : str
+        The help.
+    read : Callable, optional
+        The parser of a pair; by default its value is a text.
+    **more
+        As for ``click.option``.
+    """
     return click.option(
-        "--server-option",
-        "server_options",
+        flag,
+        parameter,
         multiple=True,
-        type=_server_option,
-        metavar="NAME=VALUE",
-        shell_complete=server_options,
-        help="A setting of the server, such as scoring_timeout_ms=60000; may be repeated.",
-    )(command)
+        type=read or pair(str, expected="text"),
+        metavar=form,
+        help=f"{about}; may be repeated.",
+        **more,
+    )
 
 
-def name_option(command: _Command) -> _Command:
-    """Add ``-n``."""
-    return click.option(
-        "-n", "--name", metavar="NAME", help="The service's name.", shell_complete=service_names
-    )(command)
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=use_json,
+    help="Print one JSON document instead of text.",
+)
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=PATH,
+    envvar="MODELSHIP_CONFIG",
+    help="Configuration file [default: modelship.yaml here, if there is one].",
+)
+target_option = click.option(
+    "-t",
+    "--target",
+    metavar="TARGET",
+    help="Where services run [default: process].",
+    shell_complete=target_names,
+)
+option_option = pairs_option(
+    "--option",
+    "options",
+    form="KEY=VALUE",
+    about="An option of the target, such as base_image=python:3.11-slim",
+    read=pair(scalar, expected="a value"),
+    shell_complete=target_options,
+)
+server_option = pairs_option(
+    "--server-option",
+    "server_options",
+    form="NAME=VALUE",
+    about="A setting of the server, such as scoring_timeout_ms=60000",
+    read=_server_option,
+    shell_complete=server_options,
+)
+name_option = click.option(
+    "-n", "--name", metavar="NAME", help="The service's name.", shell_complete=service_names
+)
+name_argument = click.argument("name", shell_complete=service_names)
+bundle_argument = click.argument("bundle_folder", required=False, type=PATH)
+trust_option = click.option(
+    "--trust-model",
+    is_flag=True,
+    help="Load the model although that may run code: you trust its author.",
+)
+check_option = click.option(
+    "--check",
+    type=click.Choice(["static", "trial", "off"]),
+    help="Read the bundle first, also try its script, or neither [default: the target's].",
+)
+quiet_option = click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
+request_timeout_option = click.option(
+    "--request-timeout",
+    "request_timeout_s",
+    default=60.0,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for each answer [default: 60].",
+)
 
 
-def name_argument(command: _Command) -> _Command:
-    """Add NAME, the service's name."""
-    return click.argument("name", shell_complete=service_names)(command)
-
-
-def trust_option(command: _Command) -> _Command:
-    """Add ``--trust-model``."""
-    return click.option(
-        "--trust-model",
-        is_flag=True,
-        help="Load the model although that may run code: you trust its author.",
-    )(command)
-
-
-def check_option(command: _Command) -> _Command:
-    """Add ``--check``."""
-    return click.option(
-        "--check",
-        type=click.Choice(["static", "trial", "off"]),
-        help="Read the bundle first, also try its script, or neither [default: the target's].",
-    )(command)
-
-
-def quiet_option(command: _Command) -> _Command:
-    """Add ``--quiet``."""
-    return click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")(command)
-
-
-def request_timeout_option(command: _Command) -> _Command:
-    """Add ``--request-timeout``, passed on as ``request_timeout_s``."""
-    return click.option(
-        "--request-timeout",
-        "request_timeout_s",
-        default=60.0,
-        metavar="SECONDS",
-        type=click.FloatRange(min=0, min_open=True),
-        help="Seconds for each answer [default: 60].",
-    )(command)
+def require_option(about: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds ``--require``."""
+    read = pair(float, expected="a number")
+    return pairs_option("--require", "require", form="METRIC=BOUND", about=about, read=read)
 
 
 def timeout_option(meaning: str) -> Callable[[_Command], _Command]:

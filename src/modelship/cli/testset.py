@@ -52,17 +52,12 @@ _HELP: Final[Mapping[str, Mapping[str, Any]]] = {
 }  # fmt: skip
 
 
-def options_of(data: str) -> dict[str, Callable[[_Command], _Command]]:
-    """Return the decorators of the options for a test set given with `data`, by value name.
+def options_of(data: str) -> list[Callable[[_Command], _Command]]:
+    """Return the decorators of the options for a test set given with `data`.
 
     With ``--data`` they are ``--label`` and so on, with ``--gate`` ``--gate-label``.
     """
-    return {
-        flag_of(name, data=data)[2:].replace("-", "_"): click.option(
-            flag_of(name, data=data), **details
-        )
-        for name, details in _HELP.items()
-    }
+    return [click.option(flag_of(name, data=data), **details) for name, details in _HELP.items()]
 
 
 def flag_of(name: str, *, data: str) -> str:
@@ -70,10 +65,7 @@ def flag_of(name: str, *, data: str) -> str:
     return f"--{name}" if data == "--data" else f"{data}-{name}"
 
 
-def testset_options(command: _Command) -> _Command:
-    """Add the options for ``--data``; their values are passed on as the mapping ``scoring``."""
-    options = options_of("--data")
-    return gathered([*options.values()], [*options], into="scoring")(command)
+testset_options = gathered(options_of("--data"), into="scoring")
 
 
 def evaluator_from(file: str, given: Mapping[str, Any], *, data: str = "--data") -> Evaluator:

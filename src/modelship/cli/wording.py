@@ -126,10 +126,15 @@ def _flag(found: re.Match[str]) -> str:
     return f"{flag} {value}"
 
 
+def _command() -> click.Context | None:
+    """Return the context of the command that runs."""
+    running = click.get_current_context(silent=True)
+    return running.meta.get(COMMAND) if running else None
+
+
 def _beside_gate(found: re.Match[str]) -> str:
     """Return a test-set option by its name for ``--gate``, if that is meant."""
-    running = click.get_current_context(silent=True)
-    command: click.Context | None = running.meta.get(COMMAND) if running else None
+    command = _command()
     flags = {flag for each in command.command.params for flag in each.opts} if command else set()
     own, of_gate = found[0], f"--gate-{found['name']}"
     return of_gate if of_gate in flags and own not in flags else own
@@ -137,8 +142,7 @@ def _beside_gate(found: re.Match[str]) -> str:
 
 def _typed(option: str) -> str:
     """Return the flag that gave an option its value; settings from a file keep their names."""
-    running = click.get_current_context(silent=True)
-    command: click.Context | None = running.meta.get(COMMAND) if running else None
+    command = _command()
     if command is None:
         return option
     names = {option, *_CALLED.get(option, ())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from modelship.shown import bold, card, code, folded, lines, mark, quoted, table
+from modelship.shown import bold, card, code, counted, folded, lines, mark, quoted, table
 
 __all__ = ["Diagnosis", "Finding", "Findings", "Severity"]
 
@@ -96,16 +96,20 @@ class Findings(tuple[Finding, ...]):
         """The findings that prevent a bundle from being deployed."""
         return tuple(each for each in self if each.blocks)
 
+    @property
+    def summary(self) -> str:
+        """How many errors and warnings there are, in words."""
+        errors = len(self.errors)
+        found = {"error": errors, "warning": len(self) - errors}
+        return ", ".join(counted(n, word) for word, n in found.items() if n) or "nothing found"
+
     def __str__(self) -> str:
-        return "\n".join(f"{each.severity} {each}" for each in self) or "nothing found"
+        return "\n".join(f"{each.severity} {each}" for each in self) or self.summary
 
     def _repr_html_(self) -> str:
         if not self:
-            return card(mark("nothing found", "good"))
-        errors = len(self.errors)
-        counted = {"error": errors, "warning": len(self) - errors}
-        words = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in counted.items() if n]
-        title = mark(", ".join(words), "bad" if errors else "warn")
+            return card(mark(self.summary, "good"))
+        title = mark(self.summary, "bad" if self.errors else "warn")
         return card(title, table(("", "where", "what, and what to do"), map(_row, self)))
 
 

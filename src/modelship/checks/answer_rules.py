@@ -9,7 +9,6 @@ from modelship.checks.doubts import doubted_if
 from modelship.checks.functions import called_function, is_plain
 from modelship.checks.parsing import assigned_once, called
 from modelship.diagnosis import remedy_of
-from modelship.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,24 +72,17 @@ def _findings(script: Script, run: Function, *, models: frozenset[str]) -> Itera
     if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own(run)):
         problem = "run() is a generator, which the server cannot serialize."
         advice = "Collect the yielded values in a list, and return the list."
-        yield RULES["MS107"].finding(problem, path=script.path, line=run.lineno, advice=advice)
+        yield script.finding("MS107", problem, run, advice=advice)
         return
     for node in _own(run):
         if not isinstance(node, ast.Return) or node.value is None:
             continue
         if what := answers.unserializable(node.value):
-            yield RULES["MS107"].finding(
-                f"run() returns {what}, which the server cannot serialize: it answers 500.",
-                path=script.path,
-                line=node.lineno,
-                advice=_advice(what),
-            )
+            problem = f"run() returns {what}, which the server cannot serialize: it answers 500."
+            yield script.finding("MS107", problem, node, advice=_advice(what))
         elif called(answers.value_of(node.value)) == "json.dumps":
-            yield RULES["MS108"].finding(
-                "run() returns JSON text, and the server encodes it a second time.",
-                path=script.path,
-                line=node.lineno,
-            )
+            problem = "run() returns JSON text, and the server encodes it a second time."
+            yield script.finding("MS108", problem, node)
 
 
 def _advice(what: str) -> str:

@@ -6,7 +6,7 @@ finding is a doubt: a warning, until a successful trial refutes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.findings import Finding, Severity
@@ -24,8 +24,7 @@ class Doubt(Finding):
 
 def doubted(finding: Finding) -> Doubt:
     """Return a finding as a doubt, which is a warning."""
-    values = {each.name: getattr(finding, each.name) for each in fields(Finding)}
-    return Doubt(**{**values, "severity": Severity.WARNING})
+    return Doubt(**{**vars(finding), "severity": Severity.WARNING})
 
 
 def doubted_if(doubt: bool, finding: Finding) -> Finding:  # noqa: FBT001 - reads as a condition
@@ -47,11 +46,7 @@ def settled(found: Iterable[Finding], *, tried: bool, by: Iterable[Finding] = ()
     """
     known = {each.code for each in by}
     return [
-        _plain(each)
+        Finding(**vars(each))
         for each in found
         if not isinstance(each, Doubt) or not (tried or each.code in known)
     ]
-
-
-def _plain(finding: Finding) -> Finding:
-    return Finding(**{each.name: getattr(finding, each.name) for each in fields(Finding)})

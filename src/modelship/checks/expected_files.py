@@ -6,7 +6,16 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from modelship.checks.parsing import called, caught_by, dotted
+from modelship.checks.parsing import (
+    argument,
+    called,
+    caught_by,
+    dotted,
+    last_name,
+    suppresses,
+    targets_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +36,7 @@ _WRITING: Final = re.compile(
     r"|savez?(_\w+)?|chdir|Popen|check_call|check_output|_?dump)"
     r"|(shutil|os)\.\w*(copy|move|rename|replace|link|system)\w*|subprocess\.\w+"
 )
+_WRITING_MODE: Final = re.compile(r"[rbtU]*[wax+][rbt+]*")
 _NOT_WRITING: Final = frozenset({"json.dump"})
 
 
@@ -59,10 +69,9 @@ def _guarded(node: ast.AST) -> Iterator[ast.AST]:
         if caught_by(node) & _NOT_THERE and not any(_raises(each) for each in node.handlers):
             for statement in node.body:
                 yield from ast.walk(statement)
-    elif isinstance(node, ast.With):
-        if any(called(each.context_expr).rpartition(".")[2] == "suppress" for each in node.items):
-            for statement in node.body:
-                yield from ast.walk(statement)
+    elif isinstance(node, ast.With) and suppresses(node):
+        for statement in node.body:
+            yield from ast.walk(statement)
     elif isinstance(node, (ast.If, ast.IfExp)) and any(
         _asked(each) for each in ast.walk(node.test)
     ):
@@ -75,15 +84,11 @@ def _raises(handler: ast.ExceptHandler) -> bool:
 
 def _asked(node: ast.AST) -> list[ast.AST]:
     """Return the path argument of a call that checks whether a file exists."""
-    if not isinstance(node, ast.Call) or _last_name(node.func) not in _EXISTS:
+    if not isinstance(node, ast.Call) or last_name(node.func) not in _EXISTS:
         return []
     within = node.func.value if isinstance(node.func, ast.Attribute) else None
     asked = [*node.args[:1], *([within] if within is not None else [])]
     return [each for one in asked if dotted(one) != "os.path" for each in ast.walk(one)]
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def writes_files(script: Script) -> bool:
@@ -92,24 +97,13 @@ def writes_files(script: Script) -> bool:
 
 
 def _writes(node: ast.AST) -> bool:
-    if isinstance(node, (ast.Assign, ast.AugAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if not isinstance(node, ast.Call):
         return any(
             isinstance(each, ast.Subscript) and dotted(each.value) == "os.environ"
-            for each in targets
+            for each in targets_of(node)
         )
-    if not isinstance(node, ast.Call):
-        return False
     name = called(node) or getattr(node.func, "attr", "")
-    if name.endswith("open") and any(_is_writing_mode(each) for each in _given(node)):
+    modes = (*node.args[:1], argument(node, 1, "mode"))
+    if name.endswith("open") and any(_WRITING_MODE.fullmatch(text_of(each)) for each in modes):
         return True
     return name not in _NOT_WRITING and _WRITING.fullmatch(name) is not None
-
-
-def _given(node: ast.Call) -> list[ast.expr]:
-    return [*node.args[:2], *(each.value for each in node.keywords if each.arg == "mode")]
-
-
-def _is_writing_mode(node: ast.expr) -> bool:
-    mode = node.value if isinstance(node, ast.Constant) else None
-    return isinstance(mode, str) and re.fullmatch(r"[rbtU]*[wax+][rbt+]*", mode) is not None

@@ -13,13 +13,14 @@ from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.layout import MODELS, model_dir, model_files
 from modelship.checks.doubts import doubted_if
 from modelship.checks.expected_files import Expected
-from modelship.checks.parsing import called
+from modelship.checks.parsing import argument, called
 from modelship.checks.reading_calls import may_be_a_name, read_by, reads_by_name
 from modelship.checks.script_paths import Places
-from modelship.findings import RULES, Severity
+from modelship.findings import Severity
+from modelship.shown import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelship.bundle.scoring_script import SourceFile
     from modelship.checks.parsing import Script
@@ -34,6 +35,7 @@ __all__ = ["file_findings"]
 _EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "/run", "/var/tmp")  # noqa: S108 - read from a script
 _APP_ROOT: Final = "/var/azureml-app"
 _OF_SEVERAL: Final = re.compile(r"\d+/")  # after a model's name: its version, and a file of it
+_SHOWN: Final = 3
 _ALIKE: Final = 0.6  # of two names, as difflib compares them: one may be a typo of the other
 
 
@@ -75,18 +77,16 @@ def file_findings(
         found: list[Finding] = []
         if place is not None and place.root == "model" and models is not None:
             if id(node) not in inner and place not in expected.places:
-                found += _below_model_dir(node, place, models=models, path=script.path)
+                found += _below_model_dir(node, place, script, models=models)
             inner.update(id(each) for each in ast.walk(node))
         elif isinstance(node, ast.Call):
-            found += _registered(node, models=models, path=script.path)
+            found += _registered(node, script, models=models)
             read = read_by(node)
             target = places.of(read) if read is not None else None
             if target is not None and target.root != "model" and target not in expected.places:
                 if apart_on and target.root == "here" and target.path in {f.path for f in source}:
-                    found.append(_above(node, target, path=script.path, apart_on=apart_on))
-                found += _elsewhere(
-                    node, target, source=source, models=models or (), path=script.path
-                )
+                    found.append(_above(node, target, script, apart_on=apart_on))
+                found += _elsewhere(node, target, script, source=source, models=models or ())
             if target is not None and target.root == "absolute" and unsure.about(node):
                 # It may exist locally and not in the service, so no trial can settle it.
                 found = [replace(each, severity=Severity.WARNING) for each in found]
@@ -134,7 +134,7 @@ class _Unsure:
 
 
 def _below_model_dir(
-    node: ast.expr, place: Place, *, models: Sequence[Model], path: str
+    node: ast.expr, place: Place, script: Script, *, models: Sequence[Model]
 ) -> Iterator[Finding]:
     files = model_files(models)
     if place.path == "." or any(f"{file}/".startswith(f"{place.path}/") for file in files):
@@ -142,22 +142,17 @@ def _below_model_dir(
     if place.path.startswith("..") or any(sign in place.path for sign in "*?["):
         return  # a path to another model, or a pattern
     if not files:
-        yield RULES["MS106"].finding(
-            f"It looks for the model file {place.path!r}, and the bundle has no model.",
-            path=path,
-            line=node.lineno,
-            advice="Add the model that the script loads to the bundle.",
-        )
+        problem = f"It looks for the model file {place.path!r}, and the bundle has no model."
+        advice = "Add the model that the script loads to the bundle."
+        yield script.finding("MS106", problem, node, advice=advice)
         return
     close = [file for file in files if f"/{file}".endswith(f"/{place.path}")]
     close = close or difflib.get_close_matches(place.path, files, n=1, cutoff=0.0)
     folder = "the model's folder" if len(models) == 1 else "the folder of its models"
-    yield RULES["MS106"].finding(
-        f"It looks for {place.path!r} in {folder}, which holds {_listed(files)}.",
-        path=path,
-        line=node.lineno,
-        advice=_way_to_models(place.path, close[0], models=models),
-    )
+    held = listed([*map(repr, files)], _SHOWN)
+    problem = f"It looks for {place.path!r} in {folder}, which holds {held}."
+    advice = _way_to_models(place.path, close[0], models=models)
+    yield script.finding("MS106", problem, node, advice=advice)
 
 
 def _way_to_models(path: str, file: str, *, models: Sequence[Model]) -> str:
@@ -174,11 +169,14 @@ def _way_to_models(path: str, file: str, *, models: Sequence[Model]) -> str:
     return f"{write}, or make the bundle of a folder that holds {wanted} too."
 
 
-def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) -> Iterator[Finding]:
+def _registered(
+    node: ast.Call, script: Script, *, models: Sequence[Model] | None
+) -> Iterator[Finding]:
     """Find Model.get_model_path() of a model or version that is not the bundle's."""
     if models is None or not called(node).endswith("Model.get_model_path"):
         return
-    name, version = _argument(node, 0, "model_name"), _argument(node, 1, "version")
+    given = argument(node, 0, "model_name"), argument(node, 1, "version")
+    name, version = (getattr(each, "value", None) for each in given)
     if not isinstance(name, str):
         return
     versions = [model.version for model in models if model.name == name]
@@ -186,36 +184,27 @@ def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) ->
         asked = repr(name) + (f", version {version}" if versions else "")
         ids = model_ids(models)
         have = f"this one is {ids}" if len(models) == 1 else f"these are {ids or 'none'}"
-        yield RULES["MS106"].finding(
-            f"It requests the registered model {asked}, and {have}.", path=path, line=node.lineno
-        )
+        problem = f"It requests the registered model {asked}, and {have}."
+        yield script.finding("MS106", problem, node)
 
 
-def _argument(node: ast.Call, position: int, name: str) -> object:
-    """Return an argument that is a literal constant, or None."""
-    named = [each.value for each in node.keywords if each.arg == name]
-    given = next(iter([*node.args[position : position + 1], *named]), None)
-    return given.value if isinstance(given, ast.Constant) else None
-
-
-def _above(node: ast.Call, place: Place, *, path: str, apart_on: str) -> Finding:
-    way = posixpath.relpath(place.path, posixpath.dirname(path) or ".")
-    return RULES["MS109"].finding(
+def _above(node: ast.Call, place: Place, script: Script, *, apart_on: str) -> Finding:
+    way = posixpath.relpath(place.path, posixpath.dirname(script.path) or ".")
+    problem = (
         f"It opens {place.path!r} in the current folder, and on {apart_on} the files of the source "
-        "directory are in a subfolder of it.",
-        path=path,
-        line=node.lineno,
-        advice=f"Write os.path.join(os.path.dirname(__file__), {way!r}).",
+        "directory are in a subfolder of it."
     )
+    advice = f"Write os.path.join(os.path.dirname(__file__), {way!r})."
+    return script.finding("MS109", problem, node, advice=advice)
 
 
 def _elsewhere(
     node: ast.Call,
     place: Place,
+    script: Script,
     *,
     source: Sequence[SourceFile],
     models: Sequence[Model],
-    path: str,
 ) -> Iterator[Finding]:
     there = {file.path for file in source}
     if place.root == "here" and place.path.startswith(f"{MODELS}/"):
@@ -227,29 +216,11 @@ def _elsewhere(
     name = place.path.rpartition("/")[2]
     mine = [file for file in model_files(models) if file.endswith(name)]
     if mine:
-        yield RULES["MS106"].finding(
-            f"It reads the model from {place.path!r}, which does not exist in a service.",
-            path=path,
-            line=node.lineno,
-            advice=f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {mine[0]!r}).",
-        )
+        problem = f"It reads the model from {place.path!r}, which does not exist in a service."
+        advice = f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {mine[0]!r})."
+        yield script.finding("MS106", problem, node, advice=advice)
     else:
-        yield RULES["MS109"].finding(
-            f"It reads {place.path!r}, which is not part of the bundle.",
-            path=path,
-            line=node.lineno,
-            advice=_advice(name, there),
-        )
-
-
-def _listed(files: Collection[str]) -> str:
-    shown = [repr(file) for file in files][:3]
-    more = f" and {len(files) - len(shown)} more" if len(files) > len(shown) else ""
-    return f"{', '.join(shown)}{more}"
-
-
-def _advice(name: str, there: set[str]) -> str:
-    same = [path for path in there if path.rpartition("/")[2] == name]
-    if same:
-        return f"Write os.path.join(os.path.dirname(__file__), …) to {same[0]!r}."
-    return ""
+        problem = f"It reads {place.path!r}, which is not part of the bundle."
+        same = [path for path in there if path.rpartition("/")[2] == name]
+        advice = f"Write os.path.join(os.path.dirname(__file__), …) to {same[0]!r}." if same else ""
+        yield script.finding("MS109", problem, node, advice=advice)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.scoring_script import bound_names, declared_names
 from modelship.checks.doubts import doubted_if
-from modelship.checks.parsing import called, dotted
-from modelship.findings import RULES
+from modelship.checks.parsing import argument, called, dotted, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,21 +38,20 @@ def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
     """
     for name in ("init", "run"):
         if name not in script.names | declared_names(script.tree) and "*" not in script.names:
-            found = RULES["MS102"].finding(f"It does not define {name}().", path=script.path)
+            found = script.finding("MS102", f"It does not define {name}().")
             yield doubted_if(tricks.names, found)
     init, run = called_function(script, "init"), called_function(script, "run")
     for function in (init, run):
         if isinstance(function, ast.AsyncFunctionDef) and is_plain(function):
-            yield RULES["MS113"].finding(
-                f"{function.name}() is asynchronous, and the server does not wait for it.",
-                path=script.path,
-                line=function.lineno,
-                advice=f"Write def {function.name}(…): without async.",
-            )
-    if init is not None and not init.decorator_list:
-        yield from _judge_init(init, path=script.path)
+            problem = f"{function.name}() is asynchronous, and the server does not wait for it."
+            advice = f"Write def {function.name}(…): without async."
+            yield script.finding("MS113", problem, function, advice=advice)
+    if init is not None and not init.decorator_list and (wanted := _required(init)):
+        problem = f"init() requires {wanted[0]!r}, and the server calls it without arguments."
+        advice = "Write def init(): without parameters."
+        yield script.finding("MS103", problem, init, advice=advice)
     if run is not None:
-        yield from _judge_run(run, path=script.path)
+        yield from _judge_run(run, script)
     if init is not None and run is not None:
         for name, lost in _lost_names(script, init=init, run=run):
             yield doubted_if(tricks.names or name in declared_names(script.tree), lost)
@@ -77,26 +75,16 @@ def is_plain(function: Function) -> bool:
     return _TRANSPARENT.issuperset(map(_decorator, function.decorator_list))
 
 
-def _judge_init(init: Function, *, path: str) -> Iterator[Finding]:
-    if _required(init):
-        yield RULES["MS103"].finding(
-            f"init() requires {_required(init)[0]!r}, and the server calls it without arguments.",
-            path=path,
-            line=init.lineno,
-            advice="Write def init(): without parameters.",
-        )
-
-
-def _judge_run(run: Function, *, path: str) -> Iterator[Finding]:
+def _judge_run(run: Function, script: Script) -> Iterator[Finding]:
     decorators = [_decorator(each) for each in run.decorator_list]
     if _RAW_HTTP in decorators and _INPUT_SCHEMA in decorators:
         problem = "run() is decorated with both @rawhttp and @input_schema."
-        yield RULES["MS114"].finding(problem, path=path, line=run.lineno)
+        yield script.finding("MS114", problem, run)
     if not is_plain(run):
         return  # another decorator may change the signature
     if problem := _bad_signature(run, schema=_INPUT_SCHEMA in decorators):
-        yield RULES["MS103"].finding(problem, path=path, line=run.lineno)
-    yield from _schema_of_nothing(run, path=path)
+        yield script.finding("MS103", problem, run)
+    yield from _schema_of_nothing(run, script)
 
 
 def _bad_signature(run: Function, *, schema: bool) -> str:
@@ -127,50 +115,33 @@ def _decorator(node: ast.expr) -> str:
     return (called(node) or dotted(node)).rpartition(".")[2]
 
 
-def _schema_of_nothing(run: Function, *, path: str) -> Iterator[Finding]:
+def _schema_of_nothing(run: Function, script: Script) -> Iterator[Finding]:
     """Find an @input_schema for a parameter that run() does not have."""
     names = {each.arg for each in (*run.args.args, *run.args.kwonlyargs)}
     for node in run.decorator_list:
         if not isinstance(node, ast.Call) or _decorator(node) != _INPUT_SCHEMA:
             continue
-        named = [each.value for each in node.keywords if each.arg == "param_name"]
-        first = next(iter([*node.args[:1], *named]), None)
+        first = argument(node, 0, "param_name")
         if isinstance(first, ast.Constant) and first.value not in names:
-            yield RULES["MS117"].finding(
-                f"@input_schema describes {first.value!r}, and run() has no such parameter.",
-                path=path,
-                line=node.lineno,
-            )
+            problem = f"@input_schema describes {first.value!r}, and run() has no such parameter."
+            yield script.finding("MS117", problem, node)
 
 
 def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[tuple[str, Finding]]:
     """Find names that init() binds locally and run() looks up in the module."""
-    lost = _assigned(init) - declared_names(init)
-    wanted = _read(run) - _own_names(run)
-    for name in sorted(lost & wanted):
+    lost = _names(init, ast.Store)
+    wanted = _names(run, ast.Load).keys() - _own_names(run)
+    for name in sorted((lost.keys() - declared_names(init)) & wanted):
         if name in script.names and not _is_placeholder(script, name):
             continue
-        line = next(
-            node.lineno
-            for node in ast.walk(init)
-            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        )
-        finding = RULES["MS115"].finding(
-            f"init() assigns {name!r} to a local variable, which run() cannot access.",
-            path=script.path,
-            line=line,
-            advice=f"Write global {name} in init(), before the assignment.",
-        )
-        yield name, finding
-
-
-def _assigned(function: Function) -> set[str]:
-    return _names(function, ast.Store)
+        problem = f"init() assigns {name!r} to a local variable, which run() cannot access."
+        advice = f"Write global {name} in init(), before the assignment."
+        yield name, script.finding("MS115", problem, lost[name], advice=advice)
 
 
 def _own_names(function: Function) -> set[str]:
     """Return the names that a function, or one nested in it, binds locally."""
-    names = _assigned(function)
+    names = {*_names(function, ast.Store)}
     for node in ast.walk(function):
         if isinstance(node, ast.arg):
             names.add(node.arg)
@@ -181,16 +152,13 @@ def _own_names(function: Function) -> set[str]:
     return names
 
 
-def _read(function: Function) -> set[str]:
-    return _names(function, ast.Load)
-
-
-def _names(function: Function, context: type[ast.expr_context]) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, context)
-    }
+def _names(function: Function, context: type[ast.expr_context]) -> dict[str, ast.Name]:
+    """Return the names that a function stores or loads, each with the first place."""
+    found: dict[str, ast.Name] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
+            found.setdefault(node.id, node)
+    return found
 
 
 def _is_placeholder(script: Script, name: str) -> bool:
@@ -199,9 +167,7 @@ def _is_placeholder(script: Script, name: str) -> bool:
         statement.value
         for statement in script.statements
         if isinstance(statement, (ast.Assign, ast.AnnAssign))
-        for target in (
-            statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        )
+        for target in targets_of(statement)
         if isinstance(target, ast.Name) and target.id == name
     ]
     return bool(values) and all(

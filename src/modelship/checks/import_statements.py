@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from modelship.checks.parsing import called, caught_by
+from modelship.checks.parsing import caught_by, suppresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[Import]:
             yield Import(node.module or "", node.lineno, node.level, certain, names)
         elif isinstance(node, ast.Try) and caught_by(node) & _FAILED_IMPORT:
             yield from _in_body([*node.finalbody], certain=certain)
-        elif isinstance(node, ast.With) and _suppresses(node):
+        elif isinstance(node, ast.With) and suppresses(node):
             continue
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             yield from _in_body(node.orelse, certain=certain)
@@ -69,8 +69,3 @@ def _may_be_left_out(node: ast.AST) -> bool:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return node.name not in _CALLED
     return isinstance(node, _MAY_BE_LEFT_OUT)
-
-
-def _suppresses(node: ast.With) -> bool:
-    calls = [each.context_expr for each in node.items]
-    return any(called(each).rpartition(".")[2] == "suppress" for each in calls)

@@ -67,11 +67,8 @@ def import_findings(
             sure = replace(each, certain=each.certain and reach.certain[script.path])
             found: Iterable[Finding] = ()
             if each.level:
-                found = (
-                    [_relative(each, path=script.path, around=around)]
-                    if script is reach.entry
-                    else []
-                )
+                if script is reach.entry:
+                    found = [_relative(each, path=script.path, around=around)]
             elif not _EXTERNALS.keys().isdisjoint(each.modules) and _has_no_externals(lock):
                 found = [_removed(each, path=script.path)]
             elif top not in own and top not in known:

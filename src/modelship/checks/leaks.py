@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from modelship.checks.parsing import called
+from modelship.checks.parsing import called, text_of
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ def log_findings(script: Script, *, is_entry: bool) -> Iterator[Finding]:
         Whether it is the script whose run() receives the requests.
     """
     for node in script.nodes:
-        yield from _named_secrets(node, path=script.path)
+        yield from _named_secrets(node, script)
     run = script.functions.get("run") if is_entry else None
     if run is not None:
-        yield from _printed(run, path=script.path)
+        yield from _printed(run, script)
 
 
-def _named_secrets(node: ast.AST, *, path: str) -> Iterator[Finding]:
+def _named_secrets(node: ast.AST, script: Script) -> Iterator[Finding]:
     pairs: list[tuple[str, ast.expr]] = []
     if isinstance(node, ast.Assign):
         pairs = [(each.id, node.value) for each in node.targets if isinstance(each, ast.Name)]
@@ -96,18 +96,9 @@ def _named_secrets(node: ast.AST, *, path: str) -> Iterator[Finding]:
         keys = [each.value if isinstance(each, ast.Constant) else "" for each in node.keys]
         pairs = [(str(key), value) for key, value in zip(keys, node.values, strict=True)]
     for name, value in pairs:
-        if _NAMES.search(name) and _is_secret(value):
-            yield RULES["MS110"].finding(
-                f"It contains {name} as plain text.",
-                path=path,
-                line=value.lineno,
-                severity=Severity.ERROR,
-            )
-
-
-def _is_secret(node: ast.expr) -> bool:
-    value = node.value if isinstance(node, ast.Constant) else None
-    return isinstance(value, str) and _may_be_secret(value)
+        if _NAMES.search(name) and _may_be_secret(text_of(value)):
+            problem = f"It contains {name} as plain text."
+            yield script.finding("MS110", problem, value, severity=Severity.ERROR)
 
 
 def _may_be_secret(text: str) -> bool:
@@ -115,7 +106,7 @@ def _may_be_secret(text: str) -> bool:
     return len(text) >= _SHORTEST and " " not in text and mixed and not _STANDS_FOR_ONE.search(text)
 
 
-def _printed(run: Function, *, path: str) -> Iterator[Finding]:
+def _printed(run: Function, script: Script) -> Iterator[Finding]:
     payload = _payload_names(run)
     for node in ast.walk(run):
         if not isinstance(node, ast.Call):
@@ -126,9 +117,7 @@ def _printed(run: Function, *, path: str) -> Iterator[Finding]:
             and called(node).partition(".")[0] in {"logging", "logger", "log", "LOGGER", "LOG"}
         )
         if logs and any(_shows(each, payload) for each in node.args):
-            yield RULES["MS111"].finding(
-                "It writes each request to the log.", path=path, line=node.lineno
-            )
+            yield script.finding("MS111", "It writes each request to the log.", node)
 
 
 def _payload_names(run: Function) -> set[str]:

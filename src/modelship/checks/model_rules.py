@@ -22,6 +22,7 @@ from modelship.known_modules import (
     standard_library,
 )
 from modelship.known_packages import IMPORT_TO_PYPI
+from modelship.shown import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,8 +111,8 @@ def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
     if names:
         bare = [name.removeprefix("__main__.") for name in names]
         yield RULES["MS303"].finding(
-            f"It needs {_listed(bare)} from the program that saved it; the server is a different "
-            f"program.",
+            f"It needs {listed(bare, _SHOWN)} from the program that saved it; the server is a "
+            "different program.",
             path=path,
             advice=f"Move {bare[0]} to a module, such as parts.py next to the script, import it "
             "from there, and save the model again.",
@@ -122,7 +123,8 @@ def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:
     names = [name for name in model.passport.unknown if name.partition(".")[0] not in but]
     if names:
         yield RULES["MS302"].finding(
-            f"Loading it would import {_listed(names)}, which no known library contains.", path=path
+            f"Loading it would import {listed(names, _SHOWN)}, which no known library contains.",
+            path=path,
         )
 
 
@@ -131,7 +133,7 @@ def _missing(
 ) -> Iterator[tuple[Finding, str]]:
     """Find modules that neither the environment nor the bundle provides."""
     provided = Provided(lock)
-    known = standard_library(_minor(lock)) | own.tops | _NO_MODULES
+    known = standard_library(lock.minor) | own.tops | _NO_MODULES
     for top in sorted({*model.passport.modules} - known):
         if top in every_module_of_python() or provided.provides(top):
             continue  # of another Python version, which is another rule
@@ -164,7 +166,7 @@ def _way_to(top: str, *, elsewhere: str, beneath: str) -> str:
         )
     if beneath:
         return (
-            f"{beneath} lies in the root of the source directory: pass the folder that holds {top} "
+            f"{beneath} is in the root of the source directory: pass the folder that holds {top} "
             "as source_directory."
         )
     return (
@@ -186,9 +188,9 @@ def _not_in_own(
 ) -> Iterator[tuple[Finding, str]]:
     """Find names that the modules next to the script should define and do not."""
     for name in model.passport.globals:
-        if name.partition(".")[0] not in own.tops - standard_library(_minor(lock)):
+        if name.partition(".")[0] not in own.tops - standard_library(lock.minor):
             continue
-        lack = own.lack(name, python=_minor(lock))
+        lack = own.lack(name, python=lock.minor)
         if lack:
             finding = RULES["MS304"].finding(
                 f"It needs {name}, and {lack}.",
@@ -200,7 +202,7 @@ def _not_in_own(
 
 def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Finding]:
     """Find modules missing from the standard library of the environment's Python."""
-    python = _minor(lock)
+    python = lock.minor
     there = standard_library(python)
     names = model.passport.globals
     gone = {
@@ -259,13 +261,3 @@ def size_findings(models: Sequence[Model], *, memory_bytes: int) -> Iterator[Fin
 def _size_bytes(model: Model) -> int:
     on_disk = sum(file.size_bytes for file in model.files)
     return max(on_disk, model.passport.unpacked_bytes or 0)
-
-
-def _minor(lock: Lock) -> tuple[int, int]:
-    major, minor = lock.python.split(".")[:2]
-    return (int(major), int(minor))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"

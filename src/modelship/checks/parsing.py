@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from modelship.bundle.scoring_script import SourceFile
     from modelship.findings import Finding
 
-__all__ = ["Function", "Script", "assigned_once", "called", "caught_by", "dotted", "parse"]
+__all__ = [
+    "Function",
+    "Script",
+    "argument",
+    "assigned_once",
+    "called",
+    "caught_by",
+    "dotted",
+    "last_name",
+    "parse",
+    "suppresses",
+    "targets_of",
+    "text_of",
+]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -44,6 +57,21 @@ class Script:
 
     path: str
     tree: ast.Module
+
+    def finding(
+        self,
+        code: str,
+        problem: str,
+        at: ast.expr | ast.stmt | None = None,
+        *,
+        advice: str = "",
+        severity: Severity | None = None,
+    ) -> Finding:
+        """Return a finding of the rule `code` in this file, at the line of a node if given."""
+        line = None if at is None else at.lineno
+        return RULES[code].finding(
+            problem, path=self.path, line=line, advice=advice, severity=severity
+        )
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
@@ -145,6 +173,34 @@ def dotted(node: ast.AST) -> str:
 def called(node: ast.AST) -> str:
     """Return the dotted name of what `node` calls, or ``""``."""
     return dotted(node.func) if isinstance(node, ast.Call) else ""
+
+
+def last_name(node: ast.AST) -> str:
+    """Return ``"join"`` for ``os.path.join``, and for any other expression that ends in it."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def text_of(node: ast.AST | None) -> str:
+    """Return a literal text; ``""`` for anything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
+    """Return the argument of a call at a position, or with a name."""
+    named = [each.value for each in node.keywords if each.arg == name]
+    return next(iter([*node.args[position : position + 1], *named]), None)
+
+
+def targets_of(node: ast.AST) -> list[ast.expr]:
+    """Return what a statement assigns to; empty if it is no assignment."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
+
+
+def suppresses(node: ast.With) -> bool:
+    """Return whether a with statement suppresses exceptions."""
+    return any(called(each.context_expr).rpartition(".")[2] == "suppress" for each in node.items)
 
 
 def caught_by(node: ast.Try) -> set[str]:

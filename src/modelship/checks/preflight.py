@@ -57,40 +57,18 @@ def check(
     show_output: bool = True,
 ) -> Findings:
     """Return the findings for a bundle; see :meth:`ScoringBundle.check`."""
-    with showing("Check the bundle") if show_output else nullcontext():
-        return _check(
-            bundle,
-            target=target,
-            name=name,
-            trial=trial,
-            trust_model=trust_model,
-            variables=variables or {},
-            secrets=secrets or {},
-            timeout_s=timeout_s,
-        )
-
-
-def _check(
-    bundle: ScoringBundle,
-    *,
-    target: str | HasProfile | None,
-    name: str | None,
-    trial: bool,
-    trust_model: bool,
-    variables: Mapping[str, str],
-    secrets: Mapping[str, str | Secret],
-    timeout_s: float,
-) -> Findings:
     end_s = time.monotonic() + timeout_s
-    shown = as_variables(variables)
-    profile = _profile_of(target)
-    subject = Subject.of(bundle)
-    if profile is not None and not profile.installs_lock:
-        subject = replace(subject, lock=None, bundle=None)
-    found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
-    found += variable_findings(shown)
-    if trial and subject.bundle is not None and not any(each.blocks for each in found):
-        read = as_secrets(secrets, beside=shown).items()  # only a trial needs them
+    with showing("Check the bundle") if show_output else nullcontext():
+        shown = as_variables(variables or {})
+        profile = _profile_of(target)
+        subject = Subject.of(bundle)
+        if profile is not None and not profile.installs_lock:
+            subject = replace(subject, lock=None, bundle=None)
+        found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
+        found += variable_findings(shown)
+        if not trial or subject.bundle is None or any(each.blocks for each in found):
+            return _sorted(settled(found, tried=False))
+        read = as_secrets(secrets or {}, beside=shown).items()  # only a trial needs them
         hidden = {secret: each.value for secret, each in read}
         with hiding(hidden.values()):
             told, went_well = _tried(
@@ -101,9 +79,8 @@ def _check(
                 timeout_s=end_s - time.monotonic(),
                 before=found,
             )
-        errors = [each for each in told if each.blocks]
-        return _sorted((*settled(found, tried=went_well, by=errors), *told))
-    return _sorted(settled(found, tried=False))
+    errors = [each for each in told if each.blocks]
+    return _sorted((*settled(found, tried=went_well, by=errors), *told))
 
 
 def check_parts(
@@ -207,7 +184,6 @@ def _tried(
     told = [
         *trial_findings(
             replace(trial, around=surroundings_of(subject)),
-            entry_script=bundle.entry_script,
             profile=profile,
             resources=bundle.resources,
             has_sample=has_sample,

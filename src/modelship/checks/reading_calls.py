@@ -7,7 +7,7 @@ import posixpath
 import re
 from typing import Final
 
-from modelship.checks.parsing import called
+from modelship.checks.parsing import called, last_name, text_of
 
 __all__ = ["may_be_a_name", "read_by", "reads_by_name"]
 
@@ -41,25 +41,17 @@ def read_by(node: ast.Call) -> ast.expr | None:
         return None
     if not node.args or not _reads(node.args[1:2]):
         return None
-    return None if _SCHEME.match(_constant(node.args[0])) else node.args[0]
+    return None if _SCHEME.match(text_of(node.args[0])) else node.args[0]
 
 
 def _reads(mode: list[ast.expr]) -> bool:
-    return not any(letter in _constant(each) for each in mode for letter in "wax+")
-
-
-def _constant(node: ast.AST) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return not any(letter in text_of(each) for each in mode for letter in "wax+")
 
 
 def may_be_a_name(node: ast.AST) -> bool:
     """Return whether a call may load by a name that is not a path, such as a package's."""
     read = read_by(node) if isinstance(node, ast.Call) else None
-    text = _constant(read) if read is not None else ""
+    text = text_of(read)
     if not text or posixpath.splitext(text)[1] or "/" in text.partition(":")[0]:
         return False
     by, _, name = called(node).rpartition(".")
@@ -68,4 +60,4 @@ def may_be_a_name(node: ast.AST) -> bool:
 
 def reads_by_name(node: ast.Call) -> bool:
     """Return whether the name of a call implies that it reads the path passed to it."""
-    return _READING.search(_last_name(node.func)) is not None
+    return _READING.search(last_name(node.func)) is not None

@@ -46,14 +46,7 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
     """
     apart = profile is not None and profile.source_apart and len(subject.source) > 1
     yield from secret_findings(subject.source)
-    parsed = [
-        parse(file, python=subject.python)
-        for file in subject.source
-        if file.path.endswith(".py") and not is_ours(file)
-    ]
-    scripts = [each for each in parsed if isinstance(each, Script)]
-    unread = [each for each in parsed if not isinstance(each, Script)]
-    entry = next((each for each in scripts if each.path == subject.entry_script), None)
+    scripts, unread, entry = _parsed(subject)
     if entry is None:
         yield from (_of_entry(each, subject) for each in unread)
         return
@@ -76,6 +69,15 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
                 reach=reach,
             )
         yield from log_findings(script, is_entry=script is entry)
+
+
+def _parsed(subject: Subject) -> tuple[list[Script], list[Finding], Script | None]:
+    """Return the parsed files, why others cannot be parsed, and the entry script of them."""
+    own = [file for file in subject.source if file.path.endswith(".py") and not is_ours(file)]
+    parsed = [parse(file, python=subject.python) for file in own]
+    scripts = [each for each in parsed if isinstance(each, Script)]
+    unread = [each for each in parsed if not isinstance(each, Script)]
+    return scripts, unread, next((e for e in scripts if e.path == subject.entry_script), None)
 
 
 def _reach(subject: Subject, scripts: Sequence[Script], *, entry: Script) -> Reach:
@@ -105,18 +107,12 @@ def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Findin
     models : Sequence[Model]
         Its models with the names and versions that they have in another place.
     """
-    subject = Subject(environment=bundle.environment)
-    scripts = [
-        parsed
-        for file in bundle.source
-        if file.path.endswith(".py")
-        and isinstance(parsed := parse(file, python=subject.python), Script)
-    ]
-
-    entry = next((each for each in scripts if each.path == bundle.entry_script), None)
+    subject = Subject(
+        entry_script=bundle.entry_script, source=bundle.source, environment=bundle.environment
+    )
+    scripts, _, entry = _parsed(subject)
     if entry is not None:  # modules that nothing imports cannot lose a path
-        search = SearchPath(bundle.source, python=subject.python)
-        reached = Reach(scripts, entry=entry, search=search).certain
+        reached = _reach(subject, scripts, entry=entry).certain
         scripts = [each for each in scripts if each.path in reached]
 
     def found(models: Sequence[Model]) -> list[Finding]:

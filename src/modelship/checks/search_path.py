@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from modelship.checks.parsing import Script, called, dotted, parse
+from modelship.checks.parsing import Script, called, dotted, parse, targets_of
 from modelship.checks.script_paths import Places
 
 if TYPE_CHECKING:
@@ -105,12 +105,8 @@ def _given(node: ast.AST) -> Iterator[ast.AST]:
             yield node.args[0 if called(node) == _SITE else -1]
         elif called(node) == _EXTENDING:
             yield from _elements(node.args[0])
-    elif isinstance(node, (ast.Assign, ast.AugAssign)) and any(map(_is_path, _targets(node))):
+    elif isinstance(node, (ast.Assign, ast.AugAssign)) and any(map(_is_path, targets_of(node))):
         yield from _elements(node.value)
-
-
-def _targets(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 def _is_path(target: ast.AST) -> bool:

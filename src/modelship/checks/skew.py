@@ -140,7 +140,7 @@ def is_skew(wrote: str, loads: str) -> bool:
 def _of_library(
     passport: Passport, library: str, wrote: Version, loads: Version, *, lock: Lock, path: str
 ) -> Iterator[Finding]:
-    around = Surroundings(python=_minor(lock))
+    around = Surroundings(python=lock.minor)
     advice = remedy_for_version(library, str(wrote), around=around, loads=str(loads))
     told = f"{library} {wrote} wrote it, and the environment has {loads}"
     known = _known_breaks(passport, wrote, loads) if library == "scikit-learn" else []
@@ -206,20 +206,15 @@ def _of_onnx(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
 
 def _to_ask_for(package: str, since: str, *, lock: Lock) -> str:
     """Return the advice to use at least a release, with a Python that has a wheel of it."""
-    python = _minor(lock)
+    python = lock.minor
     known = package.removesuffix("-gpu")  # released together
     if has_wheel(known, since, python=python):
-        return f"Ask for {package}>={since} in the environment."
+        return f"Require {package}>={since} in the environment."
     other = nearest_python(known, since, python=python)
     return (
         f"Require Python {other} and {package}>={since} in the environment: there is no wheel of "
         f"it for Python {python[0]}.{python[1]}."
     )
-
-
-def _minor(lock: Lock) -> tuple[int, int]:
-    major, minor = lock.python.split(".")[:2]
-    return (int(major), int(minor))
 
 
 def _matching(passport: Passport, names: re.Pattern[str]) -> list[str]:

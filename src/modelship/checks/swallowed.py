@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.diagnosis import explain_exception, explain_traceback
-from modelship.findings import RULES, Severity
+from modelship.findings import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +82,8 @@ class _Caught:
         diagnosis = self.diagnosis
         # If no rule knows the exception, its consequence is the whole message.
         cause = f"{diagnosis.problem} " if diagnosis.code not in _PLAIN else ""
-        return RULES[diagnosis.code].finding(
+        return self.trial.finding(
+            diagnosis.code,
             f"{cause}{end}",
             path=path,
             line=line,
@@ -158,9 +159,7 @@ def _in_init(caught: Sequence[_Caught]) -> _Caught | None:
     return next((each for each in reversed(caught) if each.told["during"] == "init"), None)
 
 
-def error_findings(
-    trial: Trial, told: Mapping[str, Any], *, entry_script: str
-) -> Iterator[Finding]:
+def error_findings(trial: Trial, told: Mapping[str, Any]) -> Iterator[Finding]:
     """Find that run() answers the sample request with an error.
 
     Parameters
@@ -169,18 +168,16 @@ def error_findings(
         What happened.
     told : Mapping
         The child's report of the answer.
-    entry_script : str
-        The path of the script.
     """
     caught = [_Caught(each, trial) for each in told.get("caught", ())]
     shown = [each for each in caught if each.told["shown"]]
     by_handler = [each for each in caught if each.told["returned"]]
     if told.get("status", 0) >= _ERROR_STATUS:
-        yield _refused(told, (shown or by_handler or caught), entry_script=entry_script)
+        yield _refused(trial, told, shown or by_handler or caught)
     elif shown:
         yield _shown(trial, next(iter([each for each in shown if each in by_handler]), shown[-1]))
     elif error := told.get("hint" if by_handler else "error"):
-        yield _told_error(trial, error, by_handler, entry_script=entry_script)
+        yield _told_error(trial, error, by_handler)
     else:
         yield from _said_nothing_of(trial, told, caught, by_handler)
 
@@ -225,17 +222,15 @@ def _shown(trial: Trial, each: _Caught) -> Finding:
     )
 
 
-def _refused(told: Mapping[str, Any], caught: Sequence[_Caught], *, entry_script: str) -> Finding:
+def _refused(trial: Trial, told: Mapping[str, Any], caught: Sequence[_Caught]) -> Finding:
     status = f"run() answers the sample request with the status {told['status']}"
     if not caught:
-        return RULES["MS503"].finding(f"{status}.", path=entry_script)
+        return trial.finding("MS503", f"{status}.")
     each = caught[-1]
     return each.finding(f"{status}: it catches {_a(each.told['kind'])} {each.brief}.")
 
 
-def _told_error(
-    trial: Trial, error: str, by_handler: Sequence[_Caught], *, entry_script: str
-) -> Finding:
+def _told_error(trial: Trial, error: str, by_handler: Sequence[_Caught]) -> Finding:
     answers = f"run() answers the sample request with an error: {error}"
     if by_handler:
         each = by_handler[-1]
@@ -244,7 +239,7 @@ def _told_error(
     cause = _in_init([each for each in _before_run(trial) if not each.told["bound"]])
     if cause is not None:
         return cause.finding(f"{cause.handled} and continues; then {answers}.")
-    return RULES["MS503"].finding(f"{answers}.", path=entry_script, severity=Severity.WARNING)
+    return trial.finding("MS503", f"{answers}.", severity=Severity.WARNING)
 
 
 def unset_findings(trial: Trial) -> Iterator[Finding]:

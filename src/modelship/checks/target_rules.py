@@ -39,8 +39,7 @@ def target_findings(
     if profile.imports_script and name_of_script and not is_module_name(name_of_script):
         yield RULES["MS407"].finding(
             f"{profile.name} does not accept a script named {name_of_script!r}: it needs the name "
-            f"of a "
-            "Python module.",
+            "of a Python module.",
             path=subject.entry_script,
             advice=f"Call it {as_module_name(name_of_script)}; process and docker accept either.",
         )

@@ -15,6 +15,7 @@ from modelship.bundle.generated import TABLES
 from modelship.bundle.layout import model_files, source_folder
 from modelship.diagnosis import Surroundings
 from modelship.diagnosis.redaction import hidden
+from modelship.findings import RULES
 from modelship.progress import doing
 from modelship.runtime.workbench import workbench
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
     from modelship.bundle.resources import Resources
+    from modelship.findings import Finding
     from modelship.runtime.workbench import Program
 
 __all__ = ["Trial", "try_out"]
@@ -55,6 +57,8 @@ class Trial:
         Why it was terminated from outside, if it was.
     app : str
         The folder of its source.
+    entry_script : str
+        The path of the script in it.
     model_files : tuple[str, ...]
         The contents of the model directory.
     around : Surroundings
@@ -67,6 +71,7 @@ class Trial:
     peak_bytes: int
     ended_for: str = ""
     app: str = ""
+    entry_script: str = ""
     model_files: tuple[str, ...] = ()
     around: Surroundings = field(default_factory=Surroundings)
 
@@ -84,6 +89,10 @@ class Trial:
     def phase(self) -> str:
         """The phase that it reached."""
         return str(self.last["phase"])
+
+    def finding(self, code: str, problem: str, **more: Any) -> Finding:
+        """Return a finding of a rule, in the script unless another path is given."""
+        return RULES[code].finding(problem, **{"path": self.entry_script, **more})
 
     def place_in(self, frames: Iterable[Sequence[Any]]) -> tuple[str, int | None] | None:
         """Return the innermost line of the bundle's own code, excluding generated code."""
@@ -153,6 +162,7 @@ def try_out(
                 peak_bytes=max(watch.peak_bytes, watch.told_bytes),
                 ended_for=ended_for,
                 app=str(bench.app / source),
+                entry_script=bundle.entry_script,
                 model_files=tuple(model_files(bundle.models)),
             )
 

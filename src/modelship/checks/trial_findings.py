@@ -40,48 +40,42 @@ _SHOWN_LINES: Final = 12
 
 
 def trial_findings(
-    trial: Trial, *, entry_script: str, profile: Profile, resources: Resources, has_sample: bool
+    trial: Trial, *, profile: Profile, resources: Resources, has_sample: bool
 ) -> Iterator[Finding]:
     """Find what went wrong in a trial."""
     beyond = profile.limits_memory and trial.peak_bytes > resources.memory_bytes
     if trial.ended_for == "memory" or (trial.phase == "done" and beyond):
-        yield RULES["MS505"].finding(
-            f"It used more than the {resources.memory_gb:g} GiB of memory that it requests, "
-            f"in {_while(trial)}.",
-            path=entry_script,
-            evidence=_tail(trial.log),
-        )
+        used = f"It used more than the {resources.memory_gb:g} GiB of memory that it requests, "
+        yield trial.finding("MS505", f"{used}in {_while(trial)}.", evidence=_tail(trial.log))
     elif trial.ended_for == "deadline":
-        yield RULES["MS504"].finding(
-            f"{_while(trial)} did not finish in the remaining time.",
-            path=entry_script,
-            advice="Raise timeout_s= (--timeout), or make it faster.",
-        )
+        problem = f"{_while(trial)} did not finish in the remaining time."
+        advice = "Raise timeout_s= (--timeout), or make it faster."
+        yield trial.finding("MS504", problem, advice=advice)
     elif trial.ended_for == "time":
-        yield _too_slow(trial, entry_script=entry_script, profile=profile)
+        yield _too_slow(trial, profile)
     elif trial.phase in _FAILED:
-        yield _raised(trial, entry_script=entry_script)
+        yield _raised(trial)
     elif trial.phase == "refused":
-        yield _refused(trial, entry_script=entry_script)
+        said = str(trial.last["message"])
+        code = diagnose(said).code
+        problem = f"The server rejects it: {said}"
+        yield trial.finding(code if code != "MS699" else "MS103", problem)
     elif trial.phase != "done":
-        yield _ended(trial, entry_script=entry_script)
+        yield _ended(trial)
     else:
-        yield from _answered(trial, entry_script=entry_script)
+        yield from _answered(trial)
         if not has_sample:
             yield from unset_findings(trial)
             yield RULES["MS509"].finding("It has no sample request, so run() was not tested.")
 
 
-def _raised(trial: Trial, *, entry_script: str) -> Finding:
+def _raised(trial: Trial) -> Finding:
     told = trial.last
+    path, line = trial.place_in(told.get("frames", ())) or (trial.entry_script, None)
     if told["kind"] == "SystemExit":
-        path, line = _place(trial, entry_script)
-        return RULES["MS506"].finding(
-            f"It ends the process in {_FAILED[trial.phase]}().".replace("import()", "its import"),
-            path=path,
-            line=line,
-        )
-    path, line = _place(trial, entry_script)
+        where = "its import" if trial.phase == "import failed" else f"{_FAILED[trial.phase]}()"
+        problem = f"It ends the process in {where}."
+        return trial.finding("MS506", problem, path=path, line=line)
     diagnosis = explained(
         told,
         phase=_FAILED[trial.phase],
@@ -92,7 +86,8 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
         then = f"then run() raises {told['kind']}: {told['message']}"
         if (found := swallowed_before(trial, told, diagnosis, then=then)) is not None:
             return found
-    return RULES[diagnosis.code].finding(
+    return trial.finding(
+        diagnosis.code,
         diagnosis.problem,
         path=path,
         line=line,
@@ -102,98 +97,56 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
     )
 
 
-def _place(trial: Trial, entry_script: str) -> tuple[str, int | None]:
-    """Return the innermost line of the bundle's own code in the traceback."""
-    return trial.place_in(trial.last.get("frames", ())) or (entry_script, None)
-
-
-def _refused(trial: Trial, *, entry_script: str) -> Finding:
-    diagnosis = diagnose(str(trial.last["message"]))
-    return RULES[diagnosis.code if diagnosis.code != "MS699" else "MS103"].finding(
-        f"The server rejects it: {trial.last['message']}", path=entry_script
-    )
-
-
-def _too_slow(trial: Trial, *, entry_script: str, profile: Profile) -> Finding:
+def _too_slow(trial: Trial, profile: Profile) -> Finding:
     if trial.phase == "run":
-        return RULES["MS405"].finding(
-            f"run() did not answer the sample request within the {profile.scoring_timeout_s:g} s "
-            f"that {profile.name} allows.",
-            path=entry_script,
-        )
-    return RULES["MS504"].finding(
-        f"{_while(trial)} took longer than the {profile.start_timeout_s:g} s that "
-        f"{profile.name} allows.",
-        path=entry_script,
-    )
+        limit = f"{profile.scoring_timeout_s:g} s that {profile.name} allows."
+        problem = f"run() did not answer the sample request within the {limit}"
+        return trial.finding("MS405", problem)
+    limit = f"{profile.start_timeout_s:g} s that {profile.name} allows."
+    return trial.finding("MS504", f"{_while(trial)} took longer than the {limit}")
 
 
-def _ended(trial: Trial, *, entry_script: str) -> Finding:
+def _ended(trial: Trial) -> Finding:
+    log = _tail(trial.log)
     if trial.exit_code < 0:
         name = signal.Signals(-trial.exit_code).name
-        return RULES["MS507"].finding(
-            f"The process crashed in {_while(trial)}: {name}.",
-            path=entry_script,
-            evidence=_tail(trial.log),
+        problem = f"The process crashed in {_while(trial)}: {name}."
+        return trial.finding("MS507", problem, evidence=log)
+    if trial.phase == "start":  # the script is not at fault
+        advice = "Pin other versions of the packages named in its traceback."
+        return RULES["MS202"].finding(
+            "The inference server cannot be imported.",
+            advice="" if _NO_SERVER in trial.log else advice,
+            evidence=log,
         )
-    if trial.phase == "start":
-        return _not_started(trial)
-    return RULES["MS506"].finding(
-        f"The process ended in {_while(trial)}, with exit code {trial.exit_code}.",
-        path=entry_script,
-        evidence=_tail(trial.log),
-    )
+    problem = f"The process ended in {_while(trial)}, with exit code {trial.exit_code}."
+    return trial.finding("MS506", problem, evidence=log)
 
 
-def _not_started(trial: Trial) -> Finding:
-    """Find why the server's own modules cannot be imported, which is not the script's fault."""
-    advice = "Pin other versions of the packages named in its traceback."
-    return RULES["MS202"].finding(
-        "The inference server cannot be imported.",
-        advice="" if _NO_SERVER in trial.log else advice,
-        evidence=_tail(trial.log),
-    )
-
-
-def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
+def _answered(trial: Trial) -> Iterator[Finding]:
     for told in trial.lines:
         if told["phase"] == "request refused":
-            yield RULES["MS510"].finding(
-                f"The sample request is rejected: {told['message']}", path=entry_script
-            )
+            yield trial.finding("MS510", f"The sample request is rejected: {told['message']}")
         elif told["phase"] == "answer unserializable":
-            yield from error_findings(trial, told, entry_script=entry_script)
-            yield from (
-                RULES["MS107"].finding(
-                    f"The server cannot serialize what run() returns: {part['what']}.",
-                    path=entry_script,
-                    advice=remedy_of(part["kinds"], is_key=part["key"]),
-                )
-                for part in told["parts"]
-            )
-        elif told["phase"] in _FAILED:
-            yield _raised(_until(trial, told), entry_script=entry_script)
+            yield from error_findings(trial, told)
+            for part in told["parts"]:
+                problem = f"The server cannot serialize what run() returns: {part['what']}."
+                advice = remedy_of(part["kinds"], is_key=part["key"])
+                yield trial.finding("MS107", problem, advice=advice)
+        elif told["phase"] in _FAILED:  # as if it had ended with this report
+            yield _raised(replace(trial, lines=trial.lines[: trial.lines.index(told) + 1]))
         elif told["phase"] == "answered":
-            yield from error_findings(trial, told, entry_script=entry_script)
-            yield from _of_answer(told, entry_script=entry_script)
+            yield from error_findings(trial, told)
+            yield from _of_answer(trial, told)
 
 
-def _until(trial: Trial, told: Mapping[str, Any]) -> Trial:
-    """Return a trial as if it had ended with this report."""
-    return replace(trial, lines=trial.lines[: trial.lines.index(told) + 1])
-
-
-def _of_answer(told: Mapping[str, Any], *, entry_script: str) -> Iterator[Finding]:
+def _of_answer(trial: Trial, told: Mapping[str, Any]) -> Iterator[Finding]:
     if told.get("twice"):
-        yield RULES["MS108"].finding(
-            "run() returns JSON text, and the server encodes it a second time.", path=entry_script
-        )
+        problem = "run() returns JSON text, and the server encodes it a second time."
+        yield trial.finding("MS108", problem)
     if told.get("nan"):
-        yield RULES["MS508"].finding(
-            "The response contains NaN or infinity, which is not valid JSON: many clients reject "
-            "it.",
-            path=entry_script,
-        )
+        problem = "The response contains NaN or infinity, which is not valid JSON"
+        yield trial.finding("MS508", f"{problem}: many clients reject it.")
 
 
 def _while(trial: Trial) -> str:

@@ -22,10 +22,11 @@ def found(tmp_path, monkeypatch):
     def check(text, *, sample=SAMPLE):
         monkeypatch.setenv("AML_APP_ROOT", str(tmp_path))
         (tmp_path / "score.py").write_text(text)
-        trial = Trial(tuple(told_of(text, tmp_path, sample, monkeypatch)), "", 0, 0)
-        trial = Trial(trial.lines, "", 0, 0, app=str(tmp_path), model_files=("model.pkl",))
+        lines = tuple(told_of(text, tmp_path, sample, monkeypatch))
+        parts = {"entry_script": "score.py", "model_files": ("model.pkl",)}
+        trial = Trial(lines, "", 0, 0, app=str(tmp_path), **parts)
         known = {"profile": Profile("a place"), "resources": Resources()}
-        said = trial_findings(trial, entry_script="score.py", has_sample=bool(sample), **known)
+        said = trial_findings(trial, has_sample=bool(sample), **known)
         return [(each.code, str(each.severity), each.where, each.problem) for each in said]
 
     return check

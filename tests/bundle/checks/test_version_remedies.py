@@ -69,7 +69,7 @@ def test_the_version_that_wrote_a_model_is_pinned_if_it_can_be(tmp_path, wrote, 
 @pytest.mark.parametrize(
     ("python", "told"),
     [
-        ("3.11", "Ask for numpy>=2.0 in the environment."),
+        ("3.11", "Require numpy>=2.0 in the environment."),
         ("3.8", "Require Python 3.9 and numpy>=2.0 in the environment: there is no wheel"),
     ],
 )  # fmt: skip

@@ -44,4 +44,4 @@ def test_a_script_shows_whether_it_is_repaired(make_bundle, tmp_path):
     repaired = replay(captured, to=better, **served)
     assert [each.answer.body for each in repaired.replayed] == [b"[1.0]"]
     repaired.require()
-    assert "1 of 1 requests fail no more on the script" in str(repaired)
+    assert "1 of 1 requests no longer fail on the script" in str(repaired)

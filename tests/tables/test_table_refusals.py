@@ -37,7 +37,7 @@ def _answer(table, model, body):
         (DICTS, [{"\ud83d": 1}], r"'\\ud83d' at \[0\], which is half"),
         (TEXTS, {"data": [None]}, "Row 0, .*: the model does not take a missing value"),
         (ARRAY, {"data": [[1]]}, "Row 0 has 1 value; 2 are expected"),
-        (LOOSE, [[1, 2], [1, "x"]], "Row 1, column 1: .* a text that is no number"),
+        (LOOSE, [[1, 2], [1, "x"]], "Row 1, column 1: .* a text that is not a number"),
         (ARRAY, [[1, 2], [1, "x"]], "Row 1, column 1: 'x' is given; a number is expected"),
         (ARRAY, [[1, 2], [1]], "Row 1 has 1 value; 2 are expected"),
         (ARRAY, [[1, 2], 3], "Row 1: a number is given; a list of values is expected"),
@@ -168,7 +168,7 @@ def test_a_text_that_is_no_number_is_named_without_validation():
     def predict(_):
         raise ValueError("could not convert string to float: 'no'")
 
-    with pytest.raises(Refused, match="Row 0, column 'new': .* a text that is no number"):
+    with pytest.raises(Refused, match="Row 0, column 'new': .* a text that is not a number"):
         flags.ask(predict, flags.read('[["no", "no"]]'))
     with pytest.raises(ValueError, match="could not convert"):
         flags.ask(predict, flags.read('[["no", true]]'))

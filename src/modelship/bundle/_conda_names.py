@@ -20,51 +20,9 @@ __all__ = [
 
 _FOLDER = Path(__file__).parent
 
-CONDA_TO_PYPI = {
-    "brotli-python": "brotli",
-    "dask-core": "dask",
-    "docker-py": "docker",
-    "faiss": "faiss-cpu",
-    "matplotlib-base": "matplotlib",
-    "msgpack-python": "msgpack",
-    "numpy-base": "numpy",
-    "opencv": "opencv-python-headless",
-    "psycopg2": "psycopg2-binary",
-    "py-opencv": "opencv-python-headless",
-    "py-xgboost": "xgboost",
-    "py-xgboost-cpu": "xgboost",
-    "pyarrow-core": "pyarrow",
-    "pysoundfile": "soundfile",
-    "pytables": "tables",
-    "python-blosc": "blosc",
-    "python-build": "build",
-    "python-confluent-kafka": "confluent-kafka",
-    "python-duckdb": "duckdb",
-    "python-fastjsonschema": "fastjsonschema",
-    "python-flatbuffers": "flatbuffers",
-    "python-graphviz": "graphviz",
-    "python-hdfs": "hdfs",
-    "python-installer": "installer",
-    "python-kaleido": "kaleido",
-    "python-lmdb": "lmdb",
-    "python-tzdata": "tzdata",
-    "python-xxhash": "xxhash",
-    "python-zstd": "zstd",
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "pytorch-gpu": "torch",
-    "qdldl-python": "qdldl",
-    "ray-core": "ray",
-    "ray-default": "ray",
-    "redis-py": "redis",
-    "seaborn-base": "seaborn",
-    "soxr-python": "soxr",
-    "tensorflow-base": "tensorflow",
-    "tensorflow-gpu": "tensorflow",
-    "torchtriton": "triton",
-    "trino-python-client": "trino",
-    "uvicorn-standard": "uvicorn[standard]",
-}
+_OTHER_NAMES = _FOLDER.joinpath("conda_to_pypi.txt").read_text("utf-8").splitlines()
+
+CONDA_TO_PYPI = {conda: pypi for conda, _, pypi in (each.partition(" ") for each in _OTHER_NAMES)}
 """Conda names whose PyPI name differs."""
 
 MORE_PARTS = frozenset({"opencv-python-headless"})

@@ -138,7 +138,7 @@ def generate_source(
     given = () if source_directory is None else read_folder(Path(source_directory))
     if taken := {file.path for file in written} & {file.path for file in given}:
         path = min(taken)
-        problem = f"a file of this name lies in {source_directory}, and modelship writes one."
+        problem = f"a file of this name is in {source_directory}, and modelship generates one."
         advice = f"Pass entry_script={path!r} if it is your scoring script; otherwise rename it."
         raise EntryScriptError(path=path, problem=problem, advice=advice)
     return SCRIPT, tuple(sorted([*written, *given], key=lambda file: file.path))

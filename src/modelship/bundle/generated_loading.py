@@ -31,7 +31,7 @@ def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
     place = "."
     if len(models) != 1:
         problem = f"no script is generated for {len(models)} models: define what run() returns."
-        place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
+        place = "; each model is in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
     elif models[0].contents.predicts is False:
         problem = _of_contents(models[0])
     elif (lines := models[0].script_lines) is None:

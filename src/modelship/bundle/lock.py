@@ -74,6 +74,12 @@ class Lock:
     python: str
     text: str
 
+    @property
+    def minor(self) -> tuple[int, int]:
+        """The minor version of Python as numbers, such as ``(3, 11)``."""
+        major, minor = self.python.split(".")[:2]
+        return int(major), int(minor)
+
     @cached_property
     def digest(self) -> str:
         """The hex sha256 digest of Python's version, a line break, and the text."""

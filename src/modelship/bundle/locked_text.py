@@ -34,12 +34,14 @@ def lock_problem(text: str) -> str:
     repositories, other files.
     """
     if not _PLAIN.fullmatch(text):
-        return "there are characters besides those of plain ASCII"
+        return "it has characters that are not ASCII"
     if _CONTINUED_COMMENT.search(text):
-        return "a comment goes on in the next line, which not every installer takes for a comment"
+        return "a comment continues in the next line, which some installers read as a requirement"
     for wanted in _wanted(text):
         if len(wanted) > _LONGEST or not _is_plain(wanted):
-            return f"the line {wanted[:80]!a} names no package that everybody can have"
+            return (
+                f"the line {wanted[:80]!a} does not name a package that every machine can install"
+            )
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import BundleFormatError, CorruptModelError, ModelshipError, nearest
+from modelship.shown import listed
 from modelship.sources import Model
 from modelship.sources.formats import FORMATS
 
@@ -77,7 +78,7 @@ def _nothing(path: Path) -> Thing:
     if path.is_symlink():
         return Thing("a link to a file that is gone", "Give the file itself.")
     near = [each.parent.name for each in path.parent.glob(f"*/{_MANIFEST}")]
-    known = f"Saved bundles beside it: {', '.join(sorted(near)[:_MOST_SHOWN])}." if near else ""
+    known = f"Saved bundles next to it: {', '.join(sorted(near)[:_MOST_SHOWN])}." if near else ""
     advice = known or f"Create a bundle there: {_bundling('MODEL', to=_typed(path))}."
     return Thing(f"nothing: no such file or folder{nearest(path.name, near)}", advice)
 
@@ -161,7 +162,7 @@ def _other(path: Path, suffix: str) -> Thing:
         return Thing("a JSON file", f"If it is a request, give it with the model: {command}.")
     if suffix in _ARCHIVES:
         return Thing("an archive", "Unpack it, and give what is in it.")
-    return Thing("a file of no format of models that is known", _of_model())
+    return Thing("a file that is not of a known model format", _of_model())
 
 
 # --- folders ----------------------------------------------------------------------------
@@ -206,7 +207,7 @@ def _bundles_in(path: Path, entries: Sequence[Path]) -> Thing | None:
     if not bundles:
         return None
     advice = f"Give one of them, such as {path / bundles[0]}."
-    return Thing(f"a folder with saved bundles ({_listed(bundles)})", advice)
+    return Thing(f"a folder with saved bundles ({listed(bundles, _MOST_SHOWN)})", advice)
 
 
 def _parts_in(path: Path, entries: Sequence[Path]) -> Thing:
@@ -216,7 +217,7 @@ def _parts_in(path: Path, entries: Sequence[Path]) -> Thing:
     models = [each for each in files if any(known.is_named(each) for known in FORMATS)]
     words = [
         *([f"the scoring script {scripts[0]}"] if scripts else []),
-        *([f"the model {_listed([each.name for each in models])}"] if models else []),
+        *([f"the model {listed([each.name for each in models], _MOST_SHOWN)}"] if models else []),
     ]
     if not words:
         return Thing("a folder without a bundle, a model or a scoring script", _of_model())
@@ -239,11 +240,6 @@ def _of_model() -> str:
 
 def _typed(path: Path) -> str:
     return shlex.quote(str(path))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return f"{', '.join(names[:_MOST_SHOWN])}{more}"
 
 
 def _text(path: Path) -> str:

@@ -109,8 +109,8 @@ def _joined(
         if _contradict(old, new):
             raise EnvironmentSpecError(
                 place_of(old.name),
-                f"it asks for {old}, and {new} is given besides.",
-                f"Ask for one version of {old.name}.",
+                f"it requires {old}, and {new} is given too.",
+                f"Require one version of {old.name}.",
             )
         joined.specifier &= old.specifier
     return joined

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _RENAME = "Give the file another name, or move it out of source_directory."
-_BELOW = "Name a script that lies in source_directory, by its path relative to it."
+_BELOW = "Name a script in source_directory, by its path relative to it."
 
 # Statements that bind names of a module in ways that are not analyzed.
 _BINDING = re.compile(rb"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\b__getattr__\b")

@@ -133,7 +133,7 @@ def _entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError as error:
         if isinstance(error, FileNotFoundError):
-            problem, advice = "there is no such folder.", "Name a folder that is there."
+            problem, advice = "there is no such folder.", "Name an existing folder."
             raise EntryScriptError(path=str(folder), problem=problem, advice=advice) from error
         problem = f"the folder cannot be read: {error.strerror or error}."
         raise EntryScriptError(path=str(folder), problem=problem, advice=_NO_FILE) from error

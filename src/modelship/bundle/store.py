@@ -23,16 +23,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelship.bundle.assembling import MODEL_OF_FORMAT_2, assemble
+from modelship.bundle.assembling import FORMAT, MODEL_OF_FORMAT_2, assemble, read_manifest
 from modelship.bundle.layout import MODELS, model_folder
-from modelship.bundle.manifest import FORMAT, read_manifest
 from modelship.bundle.mistaken import require_bundle
 from modelship.documents import parse, read_regular
-from modelship.errors import (
-    BundleFormatError,
-    InvalidOptionError,
-    ModelshipError,
-)
+from modelship.errors import BundleFormatError, InvalidOptionError, ModelshipError
 from modelship.sources.copying import copy_checked
 from modelship.staging import put_in_place, stage_in, storing
 from modelship.tables import Schema
@@ -44,19 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save", "stage", "stage_models", "stage_source"]
 
-_ENTRIES = frozenset(
-    (
-        *(
-            "bundle.json",
-            "requirements.lock",
-            "sample_input.json",
-            "schema.json",
-            "source",
-            "models",
-        ),
-        MODEL_OF_FORMAT_2,
-    )
-)
+_FILES = frozenset(("bundle.json", "requirements.lock", "sample_input.json", "schema.json"))
+_ENTRIES = _FILES | {"source", "models", MODEL_OF_FORMAT_2}
 _MOST_MANIFEST_BYTES = 16 * 2**20
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["as_column", "as_columns", "is_text", "is_whole", "stacked"]
+__all__ = ["as_column", "as_columns", "is_missing", "is_text", "is_whole", "stacked"]
 
 _TABLE: Final = 2  # dimensions
 
@@ -110,6 +110,13 @@ def is_text(column: NDArray[Any]) -> bool:
     return column.dtype.kind == "U"
 
 
+def is_missing(value: object) -> bool:
+    """Return whether a value is missing: None, NaN, or what pandas has for it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return type(value).__name__ in {"NAType", "NaTType"}  # pandas' own, without importing it
+
+
 def is_whole(column: NDArray[Any]) -> bool:
     """Return whether all numbers are integral, whatever their dtype."""
     return column.dtype.kind != "f" or bool((column % 1 == 0).all())
@@ -131,7 +138,7 @@ def _of_one_kind(array: NDArray[Any], *, noun: str) -> NDArray[Any]:
 
     values = [value.item() if isinstance(value, np.generic) else value for value in array.tolist()]
     for place, value in enumerate(values):
-        if _is_missing(value):
+        if is_missing(value):
             raise ValueError(f"{noun} {place} is {value!r}")
     kinds = {_kind(value) for value in values}
     if len(kinds) > 1:
@@ -147,9 +154,3 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "truth value"
     return "number" if isinstance(value, int | float) else type(value).__name__
-
-
-def _is_missing(value: object) -> bool:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return True
-    return type(value).__name__ in {"NAType", "NaTType"}  # pandas' own, without importing it

@@ -6,6 +6,8 @@ import math
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.evaluation.columns import is_missing
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -16,7 +18,6 @@ _LEAST: Final = 1e-4  # smaller and larger numbers have an exponent
 _MOST: Final = 1e15
 _MOST_DECIMALS: Final = 7
 _GAP: Final = "\u2013"
-_MISSING: Final = frozenset(("NAType", "NaTType"))  # of pandas, without importing it
 _MIDNIGHT: Final = " 00:00:00"
 
 
@@ -64,23 +65,18 @@ def column_text(values: Sequence[Any], *, characters: int) -> list[str]:
     """
     numbers = [abs(each) for each in values if is_number(each) and math.isfinite(each)]
     form = _number_format(numbers) if any(isinstance(each, float) for each in numbers) else ""
-    dates = [each for each in values if isinstance(each, date) and not _is_missing(each)]
+    dates = [each for each in values if isinstance(each, date) and not is_missing(each)]
     midnight = all(str(each).endswith(_MIDNIGHT) for each in dates)
     return [_cell(each, form, midnight=midnight, characters=characters) for each in values]
 
 
 def _cell(value: Any, form: str, *, midnight: bool, characters: int) -> str:
-    if _is_missing(value):
+    if is_missing(value):
         return _GAP
     if is_number(value):
         return f"{value:{form}}"
     text = str(value)
     return shortened(text.removesuffix(_MIDNIGHT) if midnight else text, characters=characters)
-
-
-def _is_missing(value: Any) -> bool:
-    is_nan = isinstance(value, float) and math.isnan(value)
-    return value is None or is_nan or type(value).__name__ in _MISSING
 
 
 def _number_format(numbers: Iterable[float]) -> str:

@@ -7,9 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from modelship.errors import InvalidOptionError
-from modelship.evaluation.bounds import check_are_bounds, check_bounds
 from modelship.evaluation.evaluator import Evaluator
-from modelship.evaluation.metrics import LOSSES, SCORES
+from modelship.evaluation.metrics import LOSSES, SCORES, check_are_bounds, check_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

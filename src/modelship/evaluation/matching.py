@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError, nearest
+from modelship.shown import listed
 from modelship.tables import SchemaError, schema_of_data
 from modelship.tables.plain import is_frame
 
@@ -102,7 +103,7 @@ def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:
     if clauses:
         raise InvalidTestSetError(
             problem=f"X {' and '.join(clauses)}",
-            advice=f"The model takes: {_shown(names)}.",
+            advice=f"The model takes: {listed(names, _SHOWN)}.",
         )
     if twice := [name for name, count in Counter(found).items() if count > 1 and name in names]:
         raise InvalidTestSetError(problem=f"X has the column {twice[0]!r} twice")
@@ -211,11 +212,4 @@ def _width_of(X: Any) -> int | None:
 
 def _listed(names: Sequence[str], *, nearest_of: Sequence[str] = ()) -> str:
     noun = "the column" if len(names) == 1 else "the columns"
-    shown = [f"{name!r}{nearest(name, nearest_of)}" for name in names[:_SHOWN]]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{noun} {', '.join(shown)}{more}"
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
+    return f"{noun} {listed([f'{name!r}{nearest(name, nearest_of)}' for name in names], _SHOWN)}"

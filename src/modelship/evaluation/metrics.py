@@ -1,12 +1,14 @@
-"""Compute metrics with scikit-learn."""
+"""Compute metrics with scikit-learn, and check them against bounds."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.errors import GateError, InvalidOptionError, UnknownMetricError
 from modelship.evaluation.extras import needs_extra
 
 if TYPE_CHECKING:
@@ -14,9 +16,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modelship.evaluation.measured import MeasuredOutcome
+    from modelship.evaluation.outcome import Outcome
+    from modelship.evaluation.report import Report
 
-__all__ = ["LOSSES", "SCORES", "ClassMetrics", "class_metrics", "confusion_matrix", "measure"]
+__all__ = [
+    "LOSSES",
+    "SCORES",
+    "ClassMetrics",
+    "check_are_bounds",
+    "check_bounds",
+    "class_metrics",
+    "confusion_matrix",
+    "measure",
+]
 
 SCORES: Final = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "r2")
 LOSSES: Final = ("log_loss", "hamming_loss", "mae", "rmse")
@@ -48,7 +60,7 @@ class ClassMetrics:
     support: int
 
 
-def measure(outcome: MeasuredOutcome) -> dict[str, float]:
+def measure(outcome: Outcome) -> dict[str, float]:
     """Return the metrics of the report's task by name, in display order."""
     with needs_extra("sklearn", purpose="Evaluating"):
         import sklearn.metrics  # noqa: F401 - asked for here, so that all below may import it
@@ -59,7 +71,7 @@ def measure(outcome: MeasuredOutcome) -> dict[str, float]:
         return _several(outcome) if outcome.outputs else _classification(outcome)
 
 
-def confusion_matrix(outcome: MeasuredOutcome) -> NDArray[Any]:
+def confusion_matrix(outcome: Outcome) -> NDArray[Any]:
     """Return the counts, shape (k, k): rows are true labels, columns predicted ones."""
     from sklearn.metrics import confusion_matrix as counts
 
@@ -70,7 +82,7 @@ def confusion_matrix(outcome: MeasuredOutcome) -> NDArray[Any]:
     return matrix
 
 
-def class_metrics(outcome: MeasuredOutcome) -> tuple[ClassMetrics, ...]:
+def class_metrics(outcome: Outcome) -> tuple[ClassMetrics, ...]:
     """Return precision, recall, F1 and support of each label."""
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -81,7 +93,7 @@ def class_metrics(outcome: MeasuredOutcome) -> tuple[ClassMetrics, ...]:
     return tuple(ClassMetrics(*row) for row in rows)
 
 
-def _classification(outcome: MeasuredOutcome) -> dict[str, float]:
+def _classification(outcome: Outcome) -> dict[str, float]:
     from sklearn import metrics
 
     y, found = outcome.y_true, outcome.y_pred
@@ -100,7 +112,7 @@ def _classification(outcome: MeasuredOutcome) -> dict[str, float]:
     return {name: float(value) for name, value in measured.items()}
 
 
-def _regression(outcome: MeasuredOutcome) -> dict[str, float]:
+def _regression(outcome: Outcome) -> dict[str, float]:
     from sklearn import metrics
 
     y, found = outcome.y_true, outcome.y_pred
@@ -111,7 +123,7 @@ def _regression(outcome: MeasuredOutcome) -> dict[str, float]:
     }
 
 
-def _rmse(outcome: MeasuredOutcome) -> float:
+def _rmse(outcome: Outcome) -> float:
     """Return the root of the mean squared error; of several outputs, the mean of their roots."""
     from sklearn.metrics import mean_squared_error
 
@@ -120,7 +132,7 @@ def _rmse(outcome: MeasuredOutcome) -> float:
     return sum(roots) / len(roots)
 
 
-def _several(outcome: MeasuredOutcome) -> dict[str, float]:
+def _several(outcome: Outcome) -> dict[str, float]:
     """Return the metrics of several outputs; see ``Report``."""
     outputs = [each.metrics for each in outcome.outputs.values()]
     wrong = outcome.y_true != outcome.y_pred
@@ -137,13 +149,13 @@ def _mean(name: str, outputs: Sequence[Mapping[str, float]]) -> float:
     return sum(each[name] for each in outputs) / len(outputs)
 
 
-def _is_multilabel(outcome: MeasuredOutcome) -> bool:
+def _is_multilabel(outcome: Outcome) -> bool:
     """Return whether each output is 0 or 1."""
     tables = (outcome.y_true, outcome.y_pred)
     return all(t.dtype.kind in "biu" and ((t == 0) | (t == 1)).all() for t in tables)
 
 
-def _of_ones(outcome: MeasuredOutcome) -> dict[str, float]:
+def _of_ones(outcome: Outcome) -> dict[str, float]:
     """Return precision, recall and F1 of the value 1, as means over the outputs."""
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -152,7 +164,7 @@ def _of_ones(outcome: MeasuredOutcome) -> dict[str, float]:
     return {name: float(score) for name, score in zip(_AVERAGED, scores, strict=True)}
 
 
-def _log_loss(outcome: MeasuredOutcome) -> float | None:
+def _log_loss(outcome: Outcome) -> float | None:
     """Return the log loss if there is a probability for every label, else None."""
     import numpy as np
     from sklearn.metrics import log_loss
@@ -166,3 +178,64 @@ def _log_loss(outcome: MeasuredOutcome) -> float | None:
         return None
     order = np.argsort(classes)  # log_loss takes the columns in the order of sorted labels
     return float(log_loss(outcome.y_true, table[:, order], labels=classes[order]))
+
+
+# --- bounds -----------------------------------------------------------------------------
+
+
+def check_bounds(report: Report, bounds: Mapping[str, float]) -> None:
+    """Check that `report` meets every bound: scores at least theirs, losses at most theirs.
+
+    Raises
+    ------
+    GateError
+        If it does not; an undefined metric (NaN) meets no bound.
+    UnknownMetricError
+        If the report has no such metric.
+    InvalidOptionError
+        If there is no bound, or one is not a finite number.
+    """
+    check_are_bounds(bounds, known=tuple(report.metrics))
+    failures = [
+        _sentence(name, report.metrics[name], float(bound))
+        for name, bound in bounds.items()
+        if not _keeps(name, report.metrics[name], float(bound))
+    ]
+    if failures:
+        raise GateError(report=report, failures=failures)
+
+
+def check_are_bounds(bounds: Mapping[str, float], *, known: Sequence[str]) -> None:
+    """Raise unless there is a bound, and each is a finite number for one of the `known` metrics."""
+    if not bounds:
+        raise InvalidOptionError(
+            option="bounds", found={}, expected="at least one, such as accuracy=0.9"
+        )
+    for name, bound in bounds.items():
+        if name not in known:
+            raise UnknownMetricError(name=name, known=known)
+        if not _is_number(bound):
+            raise InvalidOptionError(option=name, found=bound, expected="a finite number")
+
+
+def _is_number(bound: object) -> bool:
+    if isinstance(bound, bool):
+        return False
+    return isinstance(bound, Real) and math.isfinite(bound)
+
+
+def _keeps(name: str, value: float, bound: float) -> bool:
+    return value <= bound if name in LOSSES else value >= bound
+
+
+def _sentence(name: str, value: float, bound: float) -> str:
+    side = "at most" if name in LOSSES else "at least"
+    return f"{name} is {_shown(name, value, bound)}, but {side} {bound:.16g} is required"
+
+
+def _shown(name: str, value: float, bound: float) -> str:
+    """Round `value` only as far as it is still visible that the bound is not met."""
+    if math.isnan(value):
+        return "undefined (NaN)"
+    roundings = (f"{value:.{digits}g}" for digits in range(4, 17))
+    return next((text for text in roundings if not _keeps(name, float(text), bound)), repr(value))

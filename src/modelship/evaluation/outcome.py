@@ -1,4 +1,4 @@
-"""Define Outcome: the labels and the predictions of a test set."""
+"""Define Outcome: the labels, the predictions and the metrics of a test set."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import UnknownMetricError
 from modelship.evaluation.columns import as_column, stacked
+from modelship.evaluation.metrics import ClassMetrics, class_metrics, confusion_matrix, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ _OF_REGRESSION: Final = ("mae", "rmse", "r2")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
-    """The true and the predicted values of one output or several; see :class:`Report`."""
+    """The true and predicted values of one output or several, measured; see :class:`Report`."""
 
     _: KW_ONLY
     X: Any
@@ -119,6 +120,92 @@ class Outcome:
         wrong = self.y_true != self.y_pred
         return np.flatnonzero(wrong.any(axis=1) if self.outputs else wrong)
 
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        """All metrics by name; read-only. An undefined one is NaN.
+
+        For a classification: accuracy, balanced_accuracy, precision, recall, f1, log_loss if there
+        are probabilities of all labels, and hamming_loss if there are several outputs. For a
+        regression: mae, rmse, r2.
+        """
+        return MappingProxyType(measure(self))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose label is predicted correctly; for all outputs, if several."""
+        return self._metric("accuracy")
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean of the recall of the classes that are in the test set."""
+        return self._metric("balanced_accuracy")
+
+    @property
+    def precision(self) -> float:
+        """The mean of the precision of all classes."""
+        return self._metric("precision")
+
+    @property
+    def recall(self) -> float:
+        """The mean of the recall of all classes."""
+        return self._metric("recall")
+
+    @property
+    def f1(self) -> float:
+        """The mean of the F1 score of all classes."""
+        return self._metric("f1")
+
+    @property
+    def hamming_loss(self) -> float:
+        """The share of single labels that are wrong, if there are several outputs."""
+        return self._metric("hamming_loss")
+
+    @property
+    def log_loss(self) -> float:
+        """The mean negative logarithm of the probability given to the true label, in nats."""
+        return self._metric("log_loss")
+
+    @property
+    def mae(self) -> float:
+        """The mean absolute error, in the unit of y."""
+        return self._metric("mae")
+
+    @property
+    def rmse(self) -> float:
+        """The root of the mean squared error, in the unit of y."""
+        return self._metric("rmse")
+
+    @property
+    def r2(self) -> float:
+        """The coefficient of determination; 1 at best, NaN with a single row."""
+        return self._metric("r2")
+
+    @cached_property
+    def confusion_matrix(self) -> NDArray[Any]:
+        """Counts of shape (k, k): rows are true labels, columns predicted, as in :attr:`labels`.
+
+        Raises
+        ------
+        UnknownMetricError
+            If this is a regression, or there are several outputs.
+        """
+        self._require_classes("confusion_matrix")
+        self._require_one_output("confusion_matrix")
+        return confusion_matrix(self)
+
+    @cached_property
+    def per_class(self) -> tuple[ClassMetrics, ...]:
+        """Precision, recall, F1 and support of each label, in the order of :attr:`labels`.
+
+        Raises
+        ------
+        UnknownMetricError
+            If this is a regression, or there are several outputs.
+        """
+        self._require_classes("per_class")
+        self._require_one_output("per_class")
+        return class_metrics(self)
+
     def _of_output(self, place: int) -> Self:
         return type(self)(
             X=self.X,
@@ -137,3 +224,8 @@ class Outcome:
     def _require_classes(self, name: str) -> None:
         if self.task == "regression":
             raise UnknownMetricError(name=name, known=_OF_REGRESSION)
+
+    def _metric(self, name: str) -> float:
+        if name not in self.metrics:
+            raise UnknownMetricError(name=name, known=tuple(self.metrics))
+        return self.metrics[name]

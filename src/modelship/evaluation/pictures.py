@@ -74,7 +74,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
     form = path.suffix.lower().removeprefix(".")
     if form not in _FORMS:
         raise PictureError(
-            problem=f"{path.name!r} names no form that is known here",
+            problem=f"{path.name!r} has no supported picture format",
             advice="Use a name that ends in .png, .svg or .pdf.",
         )
     content = io.BytesIO()

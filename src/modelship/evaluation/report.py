@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from modelship.evaluation.bounds import check_bounds
-from modelship.evaluation.document import document_of
-from modelship.evaluation.measured import MeasuredOutcome
-from modelship.evaluation.report_text import line_of, text_of
-from modelship.evaluation.writing import write_text
+from modelship.errors import InvalidOptionError
+from modelship.evaluation.metrics import check_bounds
+from modelship.evaluation.outcome import Outcome
+from modelship.evaluation.report_text import document_of, line_of, text_of
+from modelship.staging import write_atomic
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +24,7 @@ __all__ = ["Report"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report(MeasuredOutcome):
+class Report(Outcome):
     """The result of an evaluation, returned by :meth:`Evaluator.evaluate`.
 
     All metrics are scikit-learn's. Precision, recall and F1 are unweighted means over the classes
@@ -95,7 +96,7 @@ class Report(MeasuredOutcome):
         text = json.dumps(document_of(self), indent=indent, allow_nan=False)
         if path is None:
             return text
-        write_text(path, text + "\n")
+        _write(path, text + "\n")
         return None
 
     def plot_confusion_matrix(
@@ -183,7 +184,7 @@ class Report(MeasuredOutcome):
         text = render(self)
         if path is None:
             return text
-        write_text(path, text)  # a notebook would print the return value
+        _write(path, text)  # a notebook would print the return value
         return None
 
     def __repr__(self) -> str:
@@ -198,3 +199,11 @@ class Report(MeasuredOutcome):
 
             return render_compact(self)
         return None
+
+
+def _write(path: str | os.PathLike[str], text: str) -> None:
+    try:
+        write_atomic(Path(path), text)
+    except OSError as error:
+        expected = f"a file that can be written ({error.strerror or error})"
+        raise InvalidOptionError("path", str(path), expected) from error

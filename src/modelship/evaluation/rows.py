@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.evaluation.formatting import column_text, is_number, label_text, shortened
+from modelship.shown import counted
 from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _places(report: Report) -> tuple[list[int], str]:
 
     if report.task == "classification":
         wrong = report.misclassified
-        of = f"{len(wrong):,} misclassified row" + ("s" if len(wrong) != 1 else "")
+        of = counted(len(wrong), "misclassified row")
         first = f"The first {_MOST_ROWS} of {of}" if len(wrong) > _MOST_ROWS else of
         return wrong[:_MOST_ROWS].tolist(), first
     errors = np.abs(report.y_true.astype(float) - report.y_pred.astype(float))

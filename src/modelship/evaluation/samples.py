@@ -140,7 +140,7 @@ def _rows(X: Any, places: Any) -> NDArray[Any]:
         images = np.asarray(rows, dtype="float64")
     except (TypeError, ValueError) as error:
         raise PictureError(
-            problem=f"the rows of X are no images: {error}",
+            problem=f"the rows of X are not images: {error}",
             advice="report.to_html() (--html FILE) shows misclassified rows as a table.",
         ) from error
     if images.ndim == _IMAGE_DIMENSIONS + 1 and images.shape[-1] == 1:  # a gray channel axis

@@ -67,9 +67,8 @@ def _no_number(X: Any, said: str) -> str:
     for name in X.columns if found else ():
         for row, value in enumerate(X[name].tolist()):
             if found and isinstance(value, str) and value == found[2]:
-                return (
-                    f"column {name!r} holds {value[:_SHOWN]!r} in row {row}, and a number is taken"
-                )
+                found_here = f"column {name!r} holds {value[:_SHOWN]!r} in row {row}"
+                return f"{found_here}, and the model takes a number"
     return ""
 
 

@@ -3,13 +3,11 @@
 from modelship.comparison.answers import PlaceAnswer
 from modelship.comparison.differences import Difference
 from modelship.comparison.scoring_request import ScoringRequest
-from modelship.parity.captured import CapturedRequest, read_captured
 from modelship.parity.compared_services import Address
 from modelship.parity.generation import generate_requests
-from modelship.parity.parity import compare
-from modelship.parity.parity_report import ParityReport
+from modelship.parity.parity import ParityReport, compare
 from modelship.parity.replay import Replayed, ReplayReport, replay
-from modelship.parity.requests_file import read_requests
+from modelship.parity.requests_file import CapturedRequest, read_captured, read_requests
 
 __all__ = [
     "Address",

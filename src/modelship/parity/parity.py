@@ -1,35 +1,91 @@
-"""compare(): send the same requests to several places and to the script in process."""
+"""Define compare(), which sends the same requests to several places, and its report."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.checks import require_loadable
 from modelship.comparison.differences import differences
 from modelship.diagnosis.redaction import hiding
-from modelship.errors import InvalidOptionError
+from modelship.errors import InvalidOptionError, ParityError
 from modelship.parity.compared_services import service_on
 from modelship.parity.generation import generate_requests
 from modelship.parity.in_process import answer_in_process
-from modelship.parity.parity_report import ParityReport
 from modelship.parity.sending import answer_over_http
 from modelship.targets import Deployment, Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
     from modelship.comparison.answers import PlaceAnswer
+    from modelship.comparison.differences import Difference
     from modelship.comparison.scoring_request import ScoringRequest
     from modelship.targets import DeployTarget
 
-__all__ = ["compare"]
+__all__ = ["ParityReport", "compare"]
 
 _SCRIPT: Final = "script"
 _OF_SERVERS: Final = frozenset(("header x-ms-server-version", "header allow"))
 _TOLD: Final = ("server", "workers", "port", "auth", "traces", "limits")
 _ID: Final = "x-request-id"
+_SHOWN: Final = 20  # requests; all are in `differences`
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """The result of a comparison.
+
+    Parameters
+    ----------
+    places : tuple[str, ...]
+        The places to which the requests were sent; ``"script"`` is the script in process.
+    requests : tuple[ScoringRequest, ...]
+        The requests.
+    answers : tuple[Mapping[str, PlaceAnswer], ...]
+        The answers of each place, in the order of the requests.
+    differences : tuple[Difference, ...]
+        The differences between the answers.
+    """
+
+    places: tuple[str, ...]
+    requests: tuple[ScoringRequest, ...]
+    answers: tuple[Mapping[str, PlaceAnswer], ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether all places gave the same answers."""
+        return not self.differences
+
+    def require(self) -> None:
+        """Raise unless all places gave the same answers.
+
+        Raises
+        ------
+        ParityError
+            If they did not; it shows the first differences side by side.
+        """
+        if self.differences:
+            raise ParityError(
+                places=self.places, requests=len(self.requests), differences=self.differences
+            )
+
+    def __str__(self) -> str:
+        sent = f"{len(self.requests)} requests to {', '.join(self.places)}"
+        if self.equal:
+            return f"{sent}: equal answers"
+        differing = [each for each in self.requests if self._of(each)]
+        lines = [f"{sent}: {len(differing)} answered differently"]
+        for request in differing[:_SHOWN]:
+            lines += ["", *(str(each) for each in self._of(request)), f"  sent: {request.summary}"]
+        if len(differing) > _SHOWN:
+            lines += ["", f"and {len(differing) - _SHOWN} more"]
+        return "\n".join(lines)
+
+    def _of(self, request: ScoringRequest) -> list[Difference]:
+        return [each for each in self.differences if each.request is request]
 
 
 def compare(

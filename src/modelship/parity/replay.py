@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from modelship.comparison.answers import PlaceAnswer
     from modelship.comparison.scoring_request import ScoringRequest
-    from modelship.parity.captured import CapturedRequest
     from modelship.parity.compared_services import Address
+    from modelship.parity.requests_file import CapturedRequest
     from modelship.runtime.variables import Secret
     from modelship.targets import Deployment
 
@@ -120,7 +120,7 @@ class ReplayReport:
     def __str__(self) -> str:
         answered = len(self.replayed) - len(self.failing)
         lines = [f"{each}\n" for each in self.replayed]
-        lines.append(f"{answered} of {len(self.replayed)} requests fail no more on {self.place}")
+        lines.append(f"{answered} of {len(self.replayed)} requests no longer fail on {self.place}")
         if self.not_sent:
             lines.append(f"{len(self.not_sent)} not sent: their bodies were cut when captured")
         return "\n".join(lines)

@@ -1,10 +1,11 @@
-"""Read requests from a file."""
+"""Read requests from a file, and the failed requests that a service captured."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.comparison.scoring_request import ScoringRequest
@@ -13,9 +14,10 @@ from modelship.errors import InvalidOptionError
 from modelship.texts import as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["read_request", "read_requests"]
+__all__ = ["CapturedRequest", "read_captured", "read_requests"]
 
 _KEYS: Final = {"label", "method", "path", "headers", "body", "body_base64"}
 _LINES: Final = ({"request"}, {"request", "captured"})
@@ -23,6 +25,11 @@ _EXPECTED: Final = (
     'one JSON payload a line; or {"request": {…}} with any of label, method, path, headers and '
     "body (text) or body_base64"
 )
+
+
+_FORMAT: Final = 1
+_KEPT: Final = ("time", "request_id", "status", "cause", "body_cut")
+_EXPECTED_LINE: Final = "a line that modelship's server has captured"
 
 
 def read_requests(path: Path) -> tuple[ScoringRequest, ...]:
@@ -70,7 +77,7 @@ def _read(text: str, *, label: str, where: str) -> ScoringRequest:
             raise InvalidOptionError(
                 where, "a body that was cut when it was captured", "requests with whole bodies"
             )
-        return read_request(payload["request"], label=label, where=where)
+        return _request(payload["request"], label=label, where=where)
     return ScoringRequest(label, text.strip().encode())
 
 
@@ -79,7 +86,7 @@ def _is_cut(payload: dict[str, Any]) -> bool:
     return isinstance(captured, dict) and bool(captured.get("body_cut"))
 
 
-def read_request(given: Any, *, label: str, where: str) -> ScoringRequest:
+def _request(given: Any, *, label: str, where: str) -> ScoringRequest:
     """Return the request that a JSON object describes.
 
     Parameters
@@ -129,3 +136,100 @@ def _body(given: dict[str, str]) -> bytes:
         return base64.b64decode(given["body_base64"], validate=True)
     except ValueError as error:
         raise InvalidOptionError("body_base64", "(not shown)", "base64 (RFC 4648)") from error
+
+
+# --- captured requests ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CapturedRequest:
+    """A failed request, and the answer to it.
+
+    Parameters
+    ----------
+    request : ScoringRequest
+        The request, which can be sent again; its body is incomplete if `body_cut`.
+    time : str
+        The time of the answer, in UTC (ISO 8601).
+    request_id : str
+        Its id, as in the service's log.
+    status : int
+        The status of the service's answer.
+    answer : str
+        The beginning of the answer's body.
+    cause : str
+        The last line of the script's traceback; empty if run() did not raise.
+    left_out : tuple[str, ...]
+        The names of the headers and parameters that were omitted, since they may be secret.
+    body_cut : bool
+        Whether the body was truncated.
+    """
+
+    request: ScoringRequest
+    time: str
+    request_id: str
+    status: int
+    answer: str
+    cause: str
+    left_out: tuple[str, ...]
+    body_cut: bool
+
+
+def read_captured(paths: Iterable[Path]) -> tuple[CapturedRequest, ...]:
+    """Read captured requests, the oldest first.
+
+    Parameters
+    ----------
+    paths : Iterable[Path]
+        Folders that a service has captured to, or files from there.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a path does not exist, or a line has another format; the message says which.
+    """
+    found = [each for path in paths for file in _files(path) for each in _captured_in(file)]
+    return tuple(sorted(found, key=lambda each: each.time))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.glob("*.jsonl"))
+    if not path.is_file():
+        raise InvalidOptionError("CAPTURE", str(path), "an existing folder or file")
+    return [path]
+
+
+def _captured_in(file: Path) -> Iterator[CapturedRequest]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:  # the service has deleted it in the meantime to free space
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidOptionError("CAPTURE", str(file), "a file of UTF-8 text") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _captured(line, where=f"{file}:{number}")
+
+
+def _captured(line: str, *, where: str) -> CapturedRequest:
+    try:
+        document = json.loads(line)
+        told: dict[str, Any] = document["captured"]
+        if told["format"] != _FORMAT:
+            raise InvalidOptionError(where, f"format {told['format']}", f"format {_FORMAT}")
+        return CapturedRequest(
+            request=_request(document["request"], label=told["request_id"], where=where),
+            answer=_text(told, "answer"),
+            left_out=(*told["left_out"]["headers"], *told["left_out"]["query"]),
+            **{name: told[name] for name in _KEPT},
+        )
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise InvalidOptionError(where, line[:80], _EXPECTED_LINE) from error
+
+
+def _text(told: dict[str, Any], name: str) -> str:
+    """Return captured bytes as text, or in base64 if they are not text."""
+    if name in told:
+        return str(told[name])
+    return base64.b64decode(told[f"{name}_base64"]).decode(errors="replace")

@@ -128,7 +128,7 @@ def _no_number(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
     if is_table:
         numeric = [check.kind in _NUMERIC for check in checks]
         flags = flags & numeric if len(numeric) == flags.shape[1] else flags[:0]
-    return _refused_at(flags, data, what="a text that is no number")
+    return _refused_at(flags, data, what="a text that is not a number")
 
 
 def _refused_width(found: int, *, expected: int | None) -> Refused:

@@ -135,13 +135,9 @@ def _separator_of(data: DataFile) -> str:
     for separator in _SEPARATORS:
         with suppress(csv.Error):
             widths = {len(row) for row in csv.reader(lines[:-1] or lines, delimiter=separator)}
-            if len(widths - {0}) == 1:
+            if len(widths - {0}) == 1 and max(widths) > 1:
                 found[separator] = max(widths)
-    return (
-        max(found, key=found.__getitem__, default=",")
-        if max(found.values(), default=1) > 1
-        else ","
-    )
+    return max(found, key=lambda each: found[each], default=",")
 
 
 def _checked_header(stream: io.TextIOBase, *, separator: str, data: DataFile) -> list[str]:

@@ -196,7 +196,7 @@ def _counted_dates(series: Any) -> Any:
         return pd.to_datetime(series, unit="ms")
     except (ValueError, OverflowError) as error:
         raise InvalidTestSetError(
-            problem=f"column {series.name!r} holds dates as numbers, which are no milliseconds "
+            problem=f"column {series.name!r} holds dates as numbers, which are not milliseconds "
             f"since 1970: {error}",
             advice=_WRITE_ISO,
         ) from error

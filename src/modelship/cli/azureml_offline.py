@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from modelship.cli.output import answer
-from modelship.cli.shared_options import json_option
+from modelship.cli.shared_options import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["azureml_offline"]
 
 
-@click.command(
-    "azureml-offline",
-    short_help="Run an Azure ML workspace on this machine.",
-    epilog="Example: modelship azureml-offline --folder my-workspace",
+@command(
+    "Run an Azure ML workspace on this machine.",
+    example="azureml-offline --folder my-workspace",
+    name="azureml-offline",
 )
 @click.option(
     "--folder",
@@ -51,7 +51,6 @@ __all__ = ["azureml_offline"]
     is_flag=True,
     help="Block hosts other than Azure's for code that runs with its variables.",
 )
-@json_option
 def azureml_offline(
     *,
     folder: Path | None,

@@ -10,7 +10,7 @@ from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle
 from modelship.cli.output import answer, say_facts
-from modelship.cli.shared_options import PATH, config_option, json_option, pairs_option
+from modelship.cli.shared_options import PATH, command, config_option, pairs_option
 from modelship.progress import showing
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["bundle"]
 
 
-@click.command(
-    short_help="Save everything that a service needs into a folder.",
-    epilog="Example: modelship bundle model.pkl --environment myenv.yml -o bundle",
+@command(
+    "Save everything that a service needs into a folder.",
+    example="bundle model.pkl --environment myenv.yml -o bundle",
 )
 @click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=files)
 @click.option("-o", "--output", type=PATH, required=True, help="The folder.")
@@ -72,7 +72,6 @@ __all__ = ["bundle"]
 @pairs_option("--tag", "tags", form="KEY=VALUE", about="A label, such as data=MNIST")
 @click.option("--description", help="One sentence for people.")
 @config_option
-@json_option
 def bundle(
     *,
     models: tuple[str, ...],

@@ -10,16 +10,14 @@ import click
 from modelship.cli.deploy import say_deployment
 from modelship.cli.opening import Place, open_target, place_options
 from modelship.cli.output import answer, deployment_document, say_table
-from modelship.cli.rollouts import rollout_options, stages_from
+from modelship.cli.rollouts import Deploying, deploying_options
 from modelship.cli.serving import secret_option, serving_options, stated_options
 from modelship.cli.shared_options import (
     bundle_argument,
-    check_option,
-    json_option,
+    command,
     name_argument,
     quiet_option,
     timeout_option,
-    trust_option,
 )
 from modelship.errors import StorageError
 from modelship.shown import local_time
@@ -30,38 +28,27 @@ if TYPE_CHECKING:
 
     from modelship.cli.config import Config
     from modelship.targets import Change, Deployment, Serving
-    from modelship.targets.deploying import Check
 
 __all__ = ["history", "rollback", "update"]
 
 _SHOWN_DIGITS = 12
 
 
-@click.command(
-    short_help="Change the bundle of a service, or how it is served.",
-    epilog="Example: modelship update digits-svc --workers 4",
+@command(
+    "Change the bundle of a service, or how it is served.", example="update digits-svc --workers 4"
 )
 @name_argument
 @bundle_argument
 @place_options
 @serving_options
-@check_option
-@rollout_options
-@trust_option
-@timeout_option("Seconds for everything [default: 600].")
-@quiet_option
-@json_option
+@deploying_options("Seconds for everything [default: 600].")
 def update(
     *,
     name: str,
     bundle_folder: Path | None,
     at: Place,
     serving: dict[str, Any],
-    check: Check | None,
-    stages: dict[str, Any],
-    trust_model: bool,
-    timeout_s: float | None,
-    quiet: bool,
+    how: Deploying,
 ) -> None:
     """Change what is given of the service NAME: its bundle, an option, or both.
 
@@ -72,29 +59,20 @@ def update(
     stated = stated_options(serving)
     if bundle_folder is None and not stated:
         raise click.UsageError("Give a bundle or an option to change, such as --workers 2.")
-    config = at.settings_of(name, timeout_s=timeout_s)
+    config = at.settings_of(name)
     deployment = _opened_alike(config, at)
     changed = _changed(deployment, stated) if stated else None
-    how: dict[str, Any] = {
-        "check": check,
-        **stages_from(stages),
-        "timeout_s": config.timeout_s,
-        "show_output": not quiet,
-    }
+    options = how.options(config)
     if bundle_folder is not None:
         from modelship.bundle import ScoringBundle
 
-        bundle = ScoringBundle.load(bundle_folder)
-        deployment.update(bundle, serving=changed, trust_model=trust_model, **how)
+        deployment.update(ScoringBundle.load(bundle_folder), serving=changed, **options)
     elif changed is not None:
-        deployment.update(changed, **how)
+        deployment.update(changed, **options)
     _say(deployment)
 
 
-@click.command(
-    short_help="Serve an earlier release again.",
-    epilog="Example: modelship rollback digits-svc",
-)
+@command("Serve an earlier release again.", example="rollback digits-svc")
 @name_argument
 @click.option(
     "--to",
@@ -106,7 +84,6 @@ def update(
 @place_options
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option
-@json_option
 def rollback(
     *,
     name: str,
@@ -128,14 +105,10 @@ def rollback(
     _say(deployment)
 
 
-@click.command(
-    short_help="List what a service has served.",
-    epilog="Example: modelship history digits-svc --last 5",
-)
+@command("List what a service has served.", example="history digits-svc --last 5")
 @name_argument
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N changes.")
 @place_options
-@json_option
 def history(
     *,
     name: str,

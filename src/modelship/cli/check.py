@@ -14,8 +14,8 @@ from modelship.cli.output import answer, say_findings
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
     PATH,
+    command,
     config_option,
-    json_option,
     name_option,
     quiet_option,
     timeout_option,
@@ -36,10 +36,7 @@ __all__ = ["check", "finding_document"]
 _FOUND_ERRORS = 5
 
 
-@click.command(
-    short_help="Check a bundle for problems.",
-    epilog="Example: modelship check bundle --as aci",
-)
+@command("Check a bundle for problems.", example="check bundle --as aci")
 @click.argument("bundle_folder", metavar="[BUNDLE]", required=False, type=PATH)
 @click.option(
     "-t", "--target", "--as", "target", metavar="PROFILE", shell_complete=profiles,
@@ -57,7 +54,6 @@ _FOUND_ERRORS = 5
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option
 @config_option
-@json_option
 def check(
     bundle_folder: Path | None,
     *,
@@ -92,15 +88,8 @@ def check(
 
 def finding_document(finding: Finding) -> dict[str, object]:
     """Return a finding as JSON values."""
-    return {
-        "code": finding.code,
-        "severity": str(finding.severity),
-        "path": finding.path,
-        "line": finding.line,
-        "problem": finding.problem,
-        "advice": worded(finding.advice),
-        "evidence": finding.evidence,
-    }
+    told = {"severity": str(finding.severity), "advice": worded(finding.advice)}
+    return {**vars(finding), **told}
 
 
 def _check(

@@ -8,7 +8,7 @@ import click
 
 from modelship.cli.opening import Place, place_options
 from modelship.cli.output import answer, say_facts
-from modelship.cli.shared_options import PATH, json_option, name_argument
+from modelship.cli.shared_options import PATH, command, name_argument
 from modelship.client.languages import LANGUAGES
 from modelship.errors import InvalidOptionError
 
@@ -20,17 +20,13 @@ __all__ = ["client"]
 _DESCRIBED = "a service that describes itself, as one with a script that modelship wrote does"
 
 
-@click.command(
-    short_help="Generate a client of a service.",
-    epilog="Example: modelship client churn --language typescript -o client",
-)
+@command("Generate a client of a service.", example="client churn --language typescript -o client")
 @name_argument
 @click.option(
     "--language", type=click.Choice(LANGUAGES), required=True, help="The language of the client."
 )
 @click.option("-o", "--output", type=PATH, required=True, help="A new folder for the client.")
 @place_options
-@json_option
 def client(*, name: str, language: str, output: Path, at: Place) -> None:
     """Generate a client of the service NAME from its OpenAPI description.
 

@@ -10,7 +10,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from modelship.cli.output import answer
-from modelship.cli.shared_options import json_option
+from modelship.cli.shared_options import command
 
 __all__ = ["completion"]
 
@@ -18,12 +18,8 @@ _SHELLS: Final = ("bash", "zsh", "fish")
 _VARIABLE: Final = "_MODELSHIP_COMPLETE"
 
 
-@click.command(
-    short_help="Set up tab completion.",
-    epilog="Example: modelship completion bash >> ~/.bashrc",
-)
+@command("Set up tab completion.", example="completion bash >> ~/.bashrc")
 @click.argument("shell", required=False, type=click.Choice(_SHELLS))
-@json_option
 @click.pass_context
 def completion(context: click.Context, *, shell: str | None) -> None:
     """Print the script that completes commands, options, targets and services in SHELL.

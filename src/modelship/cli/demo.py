@@ -16,7 +16,7 @@ import click
 from modelship.cli.config import Config
 from modelship.cli.opening import open_target
 from modelship.cli.output import as_json_is_asked, emit
-from modelship.cli.shared_options import json_option, option_option, target_option, timeout_option
+from modelship.cli.shared_options import command, option_option, target_option, timeout_option
 from modelship.errors import MissingExtraError, PredictionError
 from modelship.shown import counted
 
@@ -51,9 +51,9 @@ class _Findings:
     kept: bool = False
 
 
-@click.command(
-    short_help="Run an example from model to service.",
-    epilog="Example: modelship demo -t docker --option base_image=python:3.11-slim",
+@command(
+    "Run an example from model to service.",
+    example="demo -t docker --option base_image=python:3.11-slim",
 )
 @target_option
 @option_option
@@ -64,7 +64,6 @@ class _Findings:
     help="The folder for the model, the report and the pictures [default: a temporary one].",
 )
 @timeout_option("Seconds for the deployment [default: 600].")
-@json_option
 def demo(
     *,
     target: str | None,

@@ -9,62 +9,45 @@ import click
 
 from modelship.cli.opening import Place, bundle_from, place_options
 from modelship.cli.output import answer, deployment_document, say_facts
-from modelship.cli.rollouts import rollout_options, stages_from
+from modelship.cli.rollouts import Deploying, deploying_options
 from modelship.cli.serving import serving_from, serving_options
 from modelship.cli.shared_options import (
     bundle_argument,
-    check_option,
-    json_option,
+    command,
     name_option,
-    quiet_option,
-    timeout_option,
-    trust_option,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.targets import Deployment
-    from modelship.targets.deploying import Check
 
 __all__ = ["deploy", "say_deployment"]
 
 _SHORT = 100  # characters; a longer sample request is no useful example to copy
 
 
-@click.command(
-    short_help="Run a bundle as a service.",
-    epilog="Example: modelship deploy bundle -n digits-svc -t docker",
-)
+@command("Run a bundle as a service.", example="deploy bundle -n digits-svc -t docker")
 @bundle_argument
 @name_option
 @place_options
 @serving_options
-@check_option
-@rollout_options
+@deploying_options("Seconds for everything [default: 600].")
 @click.option("--overwrite", is_flag=True, help="Replace a different service of this name.")
-@trust_option
-@timeout_option("Seconds for everything [default: 600].")
-@quiet_option
-@json_option
 def deploy(
     *,
     bundle_folder: Path | None,
     name: str | None,
     at: Place,
     serving: dict[str, Any],
-    check: Check | None,
-    stages: dict[str, Any],
+    how: Deploying,
     overwrite: bool,
-    trust_model: bool,
-    timeout_s: float | None,
-    quiet: bool,
 ) -> None:
     """Run the bundle in BUNDLE_FOLDER, or what modelship.yaml describes, as a service.
 
     It is done when the service answers. If anything fails, nothing new is left behind.
     """
-    config = at.settings_of(name, timeout_s=timeout_s)
+    config = at.settings_of(name)
     if bundle_folder is not None:
         from modelship.bundle.mistaken import require_bundle
 
@@ -79,11 +62,7 @@ def deploy(
             name=config.name,
             serving=serving_from(config, serving),
             overwrite=overwrite,
-            check=check,
-            trust_model=trust_model,
-            **stages_from(stages),
-            timeout_s=config.timeout_s,
-            show_output=not quiet,
+            **how.options(config),
         )
         sample = bundle.sample_json
     answer(deployment_document(deployment), lambda: say_deployment(deployment, sample=sample))

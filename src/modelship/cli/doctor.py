@@ -13,7 +13,7 @@ import click
 from modelship.cli.completing import service_names
 from modelship.cli.opening import Place, place_options
 from modelship.cli.output import answer, diagnosis_document, say_diagnosis
-from modelship.cli.shared_options import json_option
+from modelship.cli.shared_options import command
 from modelship.cli.wording import worded
 from modelship.diagnosis import Surroundings, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
@@ -41,13 +41,12 @@ _READY = "ready for serving traffic"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
-@click.command(
-    short_help="Explain why a service is not healthy, or check this machine.",
-    epilog="Example: modelship doctor digits-svc, or: kubectl logs POD | modelship doctor -",
+@command(
+    "Explain why a service is not healthy, or check this machine.",
+    example="doctor digits-svc, or: kubectl logs POD | modelship doctor -",
 )
 @click.argument("what", metavar="[NAME|LOGFILE|-]", required=False, shell_complete=service_names)
 @place_options
-@json_option
 def doctor(*, what: str | None, at: Place) -> None:
     """Explain why the service NAME is not healthy: the cause, what proves it, and what to do.
 

@@ -11,7 +11,7 @@ import click
 from modelship.cli.completing import files
 from modelship.cli.opening import Place, explaining, open_named, place_options
 from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
-from modelship.cli.shared_options import json_option, name_option, require_option, trust_option
+from modelship.cli.shared_options import command, name_option, require_option, trust_option
 from modelship.cli.testset import evaluator_from, testset_options
 from modelship.errors import GateError
 
@@ -26,9 +26,9 @@ __all__ = ["evaluate"]
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command(
-    short_help="Score a model or a running service on a test set.",
-    epilog="Example: modelship evaluate model.pkl --data test.npz --require accuracy=0.9",
+@command(
+    "Score a model or a running service on a test set.",
+    example="evaluate model.pkl --data test.npz --require accuracy=0.9",
 )
 @click.argument("model", required=False, shell_complete=files)
 @click.option(
@@ -49,7 +49,6 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--image-shape", nargs=2, type=click.IntRange(min=1), metavar="H W",
     help="Height and width of the images of --predictions [default: square].",
 )  # fmt: skip
-@json_option
 def evaluate(
     *,
     model: str | None,

@@ -12,7 +12,7 @@ from modelship.cli.check import finding_document
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
 from modelship.cli.output import answer, say_facts, say_findings
-from modelship.cli.shared_options import json_option
+from modelship.cli.shared_options import command
 from modelship.shown import counted
 
 if TYPE_CHECKING:
@@ -27,15 +27,16 @@ __all__ = ["inspect"]
 _NAMES_SHOWN = 6
 _MODULES_SHOWN = 12
 _COLUMNS_SHOWN = 20
+_OF_PASSPORT = (
+    *("format", "size_bytes", "unpacked_bytes", "compression", "protocol", "written_by"),
+    *("packages", "ir_version", "globals", "dangerous", "unknown", "from_main", "hazards"),
+    *("complete", "safe_to_load"),
+)
 _UNSAFE = 3
 
 
-@click.command(
-    short_help="Show what can be read from a model file without loading it.",
-    epilog="Example: modelship inspect model.pkl",
-)
+@command("Show what can be read from a model file without loading it.", example="inspect model.pkl")
 @click.argument("location", metavar="FILE", shell_complete=files)
-@json_option
 def inspect(location: str) -> None:
     """Show what can be read from the model FILE.
 
@@ -65,28 +66,14 @@ def _document(model: Model, findings: Sequence[Finding]) -> dict[str, object]:
     passport = model.passport
     return {
         "path": str(model.path),
-        "format": passport.format,
-        "size_bytes": passport.size_bytes,
-        "unpacked_bytes": passport.unpacked_bytes,
         "sha256": model.digest,
-        "compression": passport.compression,
-        "protocol": passport.protocol,
         "holds": model.contents.title,
         "class": model.contents.kind,
         "predicts": model.contents.predicts,
         "schema": json.loads(model.schema.to_json()),
-        "written_by": passport.written_by,
+        **{name: getattr(passport, name) for name in _OF_PASSPORT},
         "libraries": dict(passport.libraries),
-        "packages": list(passport.packages),
-        "ir_version": passport.ir_version,
         "opsets": dict(passport.opsets),
-        "globals": list(passport.globals),
-        "dangerous": list(passport.dangerous),
-        "unknown": list(passport.unknown),
-        "from_main": list(passport.from_main),
-        "hazards": list(passport.hazards),
-        "complete": passport.complete,
-        "safe_to_load": passport.safe_to_load,
         "findings": [finding_document(each) for each in findings],
     }
 

@@ -11,7 +11,7 @@ import click
 from modelship.cli.config import Config
 from modelship.cli.opening import Place, open_target, place_options
 from modelship.cli.output import answer, deployment_document, say_table
-from modelship.cli.shared_options import config_option, json_option
+from modelship.cli.shared_options import command, config_option
 from modelship.cli.wording import hint_of, message_of
 from modelship.errors import (
     DeploymentNotFoundError,
@@ -46,9 +46,8 @@ class _Look:
     """Whether the target is used here: it is installed and configured."""
 
 
-@click.command("list", short_help="List the services.", epilog="Example: modelship list -t docker")
+@command("List the services.", example="list -t docker", name="list")
 @place_options
-@json_option
 def list_services(*, at: Place) -> None:
     """List the services of every target, or of one.
 
@@ -68,11 +67,8 @@ def list_services(*, at: Place) -> None:
     answer(document, lambda: _say(services, closed))
 
 
-@click.command(
-    short_help="List the places where services can run.", epilog="Example: modelship targets"
-)
+@command("List the places where services can run.", example="targets")
 @config_option
-@json_option
 def targets(*, config_file: Path | None) -> None:
     """List the targets that are installed, and whether each is available here."""
     looks = _look_everywhere(Config.find(config_file))

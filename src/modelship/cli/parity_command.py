@@ -14,8 +14,8 @@ from modelship.cli.output import as_json_is_asked, emit
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
     PATH,
+    command,
     config_option,
-    json_option,
     option_option,
     quiet_option,
     request_timeout_option,
@@ -39,9 +39,9 @@ _MOST_RANDOM = 10_000
 _MAPPINGS = {"variables", "secrets", "server_options"}
 
 
-@click.command(
-    short_help="Compare the answers of several targets.",
-    epilog="Example: modelship parity bundle --on process process:server=modelship",
+@command(
+    "Compare the answers of several targets.",
+    example="parity bundle --on process process:server=modelship",
 )
 @click.argument("bundle_folder", metavar="BUNDLE", type=PATH)
 @click.argument("more", metavar="", nargs=-1, shell_complete=target_names)
@@ -81,7 +81,6 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
 @timeout_option("Seconds for each deployment [default: 600].")
 @quiet_option
 @config_option
-@json_option
 def parity(
     *,
     bundle_folder: Path,

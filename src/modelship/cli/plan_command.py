@@ -11,14 +11,11 @@ from modelship.cli.completing import services_of_file
 from modelship.cli.config import Config
 from modelship.cli.output import answer, as_json_is_asked, error_document
 from modelship.cli.planned import deploy, find
-from modelship.cli.rollouts import rollout_options, stages_from
+from modelship.cli.rollouts import Deploying, deploying_options
 from modelship.cli.shared_options import (
     PATH,
-    check_option,
+    command,
     config_option,
-    json_option,
-    quiet_option,
-    timeout_option,
     trust_option,
 )
 from modelship.cli.wording import text_of, worded
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.cli.planned import PlannedService
-    from modelship.targets.deploying import Check
 
 __all__ = ["apply", "plan"]
 
@@ -74,16 +70,11 @@ _bundle = click.option(
 )
 
 
-@click.command(
-    cls=_Detailed,
-    short_help="Show what modelship.yaml would change, and why.",
-    epilog="Example: modelship plan staging",
-)
+@command("Show what modelship.yaml would change, and why.", example="plan staging", cls=_Detailed)
 @_services
 @_bundle
 @trust_option
 @config_option
-@json_option
 def plan(
     *,
     services: tuple[str, ...],
@@ -109,28 +100,16 @@ def plan(
         click.get_current_context().exit(_CHANGES)
 
 
-@click.command(
-    short_help="Make every service match modelship.yaml.",
-    epilog="Example: modelship apply staging",
-)
+@command("Make every service match modelship.yaml.", example="apply staging")
 @_services
 @_bundle
-@check_option
-@rollout_options
-@trust_option
-@timeout_option("Seconds for each service [default: 600].")
-@quiet_option
+@deploying_options("Seconds for each service [default: 600].")
 @config_option
-@json_option
 def apply(
     *,
     services: tuple[str, ...],
     bundle_folder: Path | None,
-    check: Check | None,
-    stages: dict[str, Any],
-    trust_model: bool,
-    timeout_s: float | None,
-    quiet: bool,
+    how: Deploying,
     config_file: Path | None,
 ) -> None:
     """Make every service of modelship.yaml, or each of SERVICES, match the file.
@@ -140,14 +119,14 @@ def apply(
     and the services after it are not changed.
     """
     config = Config.find(config_file)
-    how = {"check": check, "trust_model": trust_model, **stages_from(stages)}
+    options = how.options(config)
     with ExitStack() as stack:
-        with showing("Plan", shown=not quiet):
-            found = find(config, services, bundle_folder, stack, trust_model=trust_model)
+        with showing("Plan", shown=not how.quiet):
+            found = find(config, services, bundle_folder, stack, trust_model=how.trust_model)
         if not as_json_is_asked():
             _say_plans(found)
         if all(each.error is None for each in found):
-            deploy(found, timeout_s=timeout_s, show_output=not quiet, **how)
+            deploy(found, timeout_s=how.timeout_s, options=options)
     answer(_document(found, applied=True), lambda: _say_outcomes(found))
     _end_if_failed(found)
 

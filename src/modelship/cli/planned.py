@@ -56,11 +56,11 @@ class PlannedService:
             place.deploy, bundle, name=name, serving=serving, overwrite=True
         )
 
-    def deploy(self, *, timeout_s: float | None, **how: Any) -> bool:
+    def deploy(self, timeout_s: float, options: Mapping[str, Any]) -> bool:
         """Carry out the plan, and return whether that succeeded."""
         try:
             if self.apply is not None:
-                self.deployment = self.apply(timeout_s=timeout_s or self.config.timeout_s, **how)
+                self.deployment = self.apply(**{**options, "timeout_s": timeout_s})
         except ModelshipError as error:
             self.error = error
         return self.error is None
@@ -109,10 +109,12 @@ def find(
     return services
 
 
-def deploy(services: Sequence[PlannedService], *, timeout_s: float | None, **how: Any) -> None:
-    """Deploy each service that differs, until one fails."""
+def deploy(
+    services: Sequence[PlannedService], *, timeout_s: float | None, options: Mapping[str, Any]
+) -> None:
+    """Deploy each service that differs, until one fails; its own timeout holds unless typed."""
     for each in services:
-        if each.has_changes and not each.deploy(timeout_s=timeout_s, **how):
+        if each.has_changes and not each.deploy(timeout_s or each.config.timeout_s, options):
             return
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelship.cli.output import answer, say_table
-from modelship.cli.shared_options import json_option
+from modelship.cli.shared_options import command
 from modelship.progress import showing
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ _HOUR_S = 3600.0
 _STEP = 1000
 
 
-@click.command(
-    short_help="Remove what no service uses.",
-    epilog="Example: modelship prune --dry-run",
-)
+@command("Remove what no service uses.", example="prune --dry-run")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, without removing it.")
 @click.option(
     "--unused-for",
@@ -32,7 +29,6 @@ _STEP = 1000
     default=24.0,
     help="Hours that environments, images and files must be unused [default: 24].",
 )
-@json_option
 def prune(*, dry_run: bool, unused_for_h: float) -> None:
     """Remove what no service needs any more, and say what that frees.
 

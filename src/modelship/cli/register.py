@@ -9,7 +9,7 @@ import click
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
 from modelship.cli.output import answer, say_facts
-from modelship.cli.shared_options import PATH, json_option, pairs_option
+from modelship.cli.shared_options import PATH, command, pairs_option
 from modelship.progress import showing
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
-@click.command(
-    short_help="Register a model in an Azure ML workspace.",
-    epilog="Example: modelship register model.pkl --name digits --tag data=MNIST",
+@command(
+    "Register a model in an Azure ML workspace.",
+    example="register model.pkl --name digits --tag data=MNIST",
 )
 @click.argument("model", shell_complete=files)
 @click.option("--name", metavar="NAME", help="Its name there [default: the file's].")
@@ -43,7 +43,6 @@ __all__ = ["register"]
 @click.option(
     "--framework-version", help="Its version, such as 1.5.2 [default: read from the file]."
 )
-@json_option
 def register(
     *,
     model: str,

@@ -12,7 +12,7 @@ from modelship.cli.output import as_json_is_asked, emit
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
     PATH,
-    json_option,
+    command,
     name_option,
     request_timeout_option,
     timeout_option,
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["replay"]
 
 
-@click.command(
-    short_help="Send captured requests again.",
-    epilog="Example: modelship replay captured --bundle bundle",
-)
+@command("Send captured requests again.", example="replay captured --bundle bundle")
 @click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True, type=PATH)
 @click.option("--to", "uri", metavar="URI", help="The service at this address, ending in /score.")
 @click.option(
@@ -49,7 +46,6 @@ __all__ = ["replay"]
 )
 @request_timeout_option
 @timeout_option("Seconds for the bundle's script to start [default: 600].")
-@json_option
 def replay(
     *,
     captures: tuple[Path, ...],

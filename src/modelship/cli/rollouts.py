@@ -1,4 +1,4 @@
-"""Options for trying a new release before it replaces the old one."""
+"""Options for deploying a release, and for trying it before it replaces the old one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelship.cli.shared_options import gathered, pair, pairs_option, require_option
+from modelship.cli.shared_options import (
+    check_option,
+    gathered,
+    pair,
+    pairs_option,
+    quiet_option,
+    require_option,
+    timeout_option,
+    trust_option,
+)
 from modelship.cli.testset import evaluator_from, options_of
 from modelship.errors import InvalidOptionError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from modelship.cli.config import Config
     from modelship.routing import Canary, Shadow
+    from modelship.targets.deploying import Check
 
-__all__ = ["rollout_options", "stages_from"]
+__all__ = ["Deploying", "deploying_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -51,10 +62,44 @@ _OPTIONS = (
     click.option("--shadow", is_flag=True, help="First send it copies of requests."),
     _of_stage("shadow", "Such as requests=100 or disagreement=0.05"),
 )  # fmt: skip
-rollout_options = gathered(_OPTIONS, into="stages")
 
 
-def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
+class Deploying:
+    """How a release is deployed, as typed."""
+
+    def __init__(
+        self,
+        *,
+        check: Check | None,
+        trust_model: bool,
+        timeout_s: float | None,
+        quiet: bool,
+        **stages: Any,
+    ) -> None:
+        self.trust_model = trust_model
+        self.quiet = quiet
+        self._check = check
+        self.timeout_s = timeout_s
+        self._stages = stages
+
+    def options(self, config: Config) -> dict[str, Any]:
+        """Return the options of :meth:`DeployTarget.deploy`; the file's timeout unless typed."""
+        return {
+            "check": self._check,
+            "trust_model": self.trust_model,
+            **_stages_from(self._stages),
+            "timeout_s": self.timeout_s or config.timeout_s,
+            "show_output": not self.quiet,
+        }
+
+
+def deploying_options(timeout: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds the options, passed on as ``how``: a :class:`Deploying`."""
+    options = (check_option, *_OPTIONS, trust_option, timeout_option(timeout), quiet_option)
+    return gathered(options, into="how", make=Deploying)
+
+
+def _stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``gate``, ``rollout`` and ``shadow`` for :meth:`DeployTarget.deploy`.
 
     Raises

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.output import as_json_is_asked, use_json
-from modelship.cli.shared_options import server_option
+from modelship.cli.output import as_json_is_asked
+from modelship.cli.shared_options import command, server_option
 from modelship.errors import MissingExtraError
 from modelship.server.command import missing_packages
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 
-@click.command(
-    short_help="Run a scoring script with modelship's server.",
-    epilog="Example: modelship serve score.py --model-dir outputs --workers 2",
+@command(
+    "Run a scoring script with modelship's server.",
+    example="serve score.py --model-dir outputs --workers 2",
+    json_help="Write each line of the log as a JSON object.",
 )
 @click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
@@ -42,14 +43,6 @@ __all__ = ["serve"]
     help="Processes that run the script [default: 1].",
 )
 @server_option
-@click.option(
-    "--json",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=use_json,
-    help="Write each line of the log as a JSON object.",
-)
 def serve(
     *,
     script: Path,

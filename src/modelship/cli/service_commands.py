@@ -13,7 +13,7 @@ import click
 from modelship.cli.completing import service_names
 from modelship.cli.opening import Place, place_options
 from modelship.cli.output import answer, as_json_is_asked, say_facts
-from modelship.cli.shared_options import json_option, name_argument, timeout_option
+from modelship.cli.shared_options import command, name_argument, timeout_option
 from modelship.documents import DocumentError
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, InvalidPayloadError
 from modelship.texts import as_text
@@ -27,16 +27,14 @@ _REQUEST_TIMEOUT_S = 60.0
 _AS_JSON = 'Write the request as JSON in UTF-8, such as {"data": [[0.5, 1.5]]}.'
 
 
-@click.command(
-    short_help="Send one request to a service and print its answer.",
-    epilog="Example: modelship run digits-svc -f request.json",
+@command(
+    "Send one request to a service and print its answer.", example="run digits-svc -f request.json"
 )
 @name_argument
 @place_options
 @click.option("-f", "--file", metavar="FILE", help='The request; "-" reads it from stdin.')
 @click.option("--data", metavar="JSON", help="The request itself.")
 @timeout_option("Seconds to wait for the answer [default: 60].")
-@json_option
 def run(
     *,
     name: str,
@@ -100,13 +98,10 @@ def _require_json(payload: str) -> None:
         raise InvalidPayloadError(problem, _AS_JSON) from error
 
 
-@click.command(
-    short_help="Print the log of a service.", epilog="Example: modelship logs digits-svc --tail 20"
-)
+@command("Print the log of a service.", example="logs digits-svc --tail 20")
 @name_argument
 @place_options
 @click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
-@json_option
 def logs(
     *,
     name: str,
@@ -134,10 +129,7 @@ def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
         return "\n".join(failure.log.splitlines()[-(tail or 0) :])
 
 
-@click.command(
-    short_help="Print the keys of a service.",
-    epilog="Example: modelship keys digits-svc -t aci --regenerate primary",
-)
+@command("Print the keys of a service.", example="keys digits-svc -t aci --regenerate primary")
 @name_argument
 @place_options
 @click.option(
@@ -145,7 +137,6 @@ def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
     type=click.Choice(["primary", "secondary"]),
     help="Regenerate this key first; the old one is refused from then on.",
 )
-@json_option
 def keys(*, name: str, at: Place, regenerate: Literal["primary", "secondary"] | None) -> None:
     """Print the keys that the service NAME asks for. They are secrets."""
     place, name = at.of_service(name)
@@ -155,14 +146,10 @@ def keys(*, name: str, at: Place, regenerate: Literal["primary", "secondary"] | 
     answer(document, lambda: say_facts(document))
 
 
-@click.command(
-    short_help="Stop services and delete what they leave.",
-    epilog="Example: modelship delete digits-svc",
-)
+@command("Stop services and delete what they leave.", example="delete digits-svc")
 @click.argument("names", nargs=-1, required=True, shell_complete=service_names)
 @place_options
 @click.option("--missing-ok", is_flag=True, help="Do not fail if the service does not exist.")
-@json_option
 def delete(
     *,
     names: tuple[str, ...],

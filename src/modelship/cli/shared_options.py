@@ -24,9 +24,9 @@ __all__ = [
     "PATH",
     "bundle_argument",
     "check_option",
+    "command",
     "config_option",
     "gathered",
-    "json_option",
     "name_argument",
     "name_option",
     "option_option",
@@ -81,6 +81,44 @@ def scalar(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def command(
+    short_help: str,
+    *,
+    example: str,
+    json_help: str = "Print one JSON document instead of text.",
+    **more: Any,
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Return a decorator that makes a command of a function; its last option is ``--json``.
+
+    Parameters
+    ----------
+    short_help : str
+        The line of the command in the list of commands.
+    example : str
+        One way to type it, after ``modelship``.
+    json_help : str
+        The help of ``--json``.
+    **more
+        As for ``click.command``.
+    """
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        epilog = f"Example: modelship {example}"
+        made: click.Command = click.command(short_help=short_help, epilog=epilog, **more)(function)
+        as_json = click.Option(
+            ["--json"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=use_json,
+            help=json_help,
+        )
+        made.params.append(as_json)
+        return made
+
+    return make
 
 
 def _server_option(given: str) -> tuple[str, Any]:
@@ -157,14 +195,6 @@ def pairs_option(
     )
 
 
-json_option = click.option(
-    "--json",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=use_json,
-    help="Print one JSON document instead of text.",
-)
 config_option = click.option(
     "--config",
     "config_file",

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from modelship.checks.doubts import doubted_if
 from modelship.checks.provided import Provided
 from modelship.diagnosis.remedies import remedy_for_missing
-from modelship.findings import RULES, Severity
+from modelship.findings import Severity
 from modelship.known_modules import standard_library
 
 if TYPE_CHECKING:
@@ -68,50 +68,49 @@ def import_findings(
             found: Iterable[Finding] = ()
             if each.level:
                 if script is reach.entry:
-                    found = [_relative(each, path=script.path, around=around)]
+                    problem = "It uses a relative import, and the server loads it as a top-level "
+                    advice = _without_dot(each, around)
+                    found = [each.finding("MS104", f"{problem}module.", advice=advice)]
             elif not _EXTERNALS.keys().isdisjoint(each.modules) and _has_no_externals(lock):
-                found = [_removed(each, path=script.path)]
+                removed = next(name for name in each.modules if name in _EXTERNALS)
+                problem = f"{removed} was removed in scikit-learn 0.23."
+                found = [each.finding("MS105", problem, advice=_EXTERNALS[removed])]
             elif top not in own and top not in known:
-                found = _missing(sure, provided, around=around, path=script.path)
+                found = _missing(sure, provided, around)
             yield from (doubted_if(unsure, one) for one in found)
     imported = {each.module.partition(".")[0] for found in reach.imports.values() for each in found}
     others = [script for script in reach.scripts if script is not reach.entry]
     yield from _hidden(others, own=own, known=known, provided=provided, imported=imported)
 
 
-def _missing(
-    each: Import, provided: Provided, *, around: Surroundings, path: str
-) -> Iterator[Finding]:
+def _missing(each: Import, provided: Provided, around: Surroundings) -> Iterator[Finding]:
     there = provided.provides(each.module)
     needed = next((_SCHEMA_NEEDS[name] for name in each.modules if name in _SCHEMA_NEEDS), None)
     if there and needed and needed not in provided.lock.versions:
-        yield RULES["MS104"].finding(
-            f"{each.module} needs {needed}, which the environment does not provide.",
-            path=path,
-            line=each.line,
-            advice=f"List {needed} in the environment.",
-        )
+        problem = f"{each.module} needs {needed}, which the environment does not provide."
+        yield each.finding("MS104", problem, advice=f"List {needed} in the environment.")
     if there:
         return
     beside, above = _beneath(each, around)
     if beside and not provided.knows(each.module):
-        yield _of_a_folder_above(each, beside, above, path=path, around=around)
+        yield _of_a_folder_above(each, beside, above, around)
         return
     top = each.module.partition(".")[0]
     # Certain: the file exists, but not where the script looks for it.
     elsewhere = bool(around.folder_of(top)) or top in around.beside
-    found = RULES["MS104"].finding(
+    problem = (
         f"It imports {top}, which the environment does not provide."
         if there is False
-        else f"It imports {top}, and no package in the environment is known to provide it.",
-        path=path,
-        line=each.line,
-        advice=remedy_for_missing(
-            each.module, around=around, package=provided.package_of(each.module)
-        ),
-        severity=Severity.ERROR if each.certain else Severity.WARNING,
+        else f"It imports {top}, and no package in the environment is known to provide it."
     )
+    package = provided.package_of(each.module)
+    advice = remedy_for_missing(each.module, around=around, package=package)
+    found = each.finding("MS104", problem, advice=advice, severity=_severity(each))
     yield doubted_if(there is None and not elsewhere, found)
+
+
+def _severity(each: Import) -> Severity:
+    return Severity.ERROR if each.certain else Severity.WARNING
 
 
 def _beneath(each: Import, around: Surroundings) -> tuple[str, int]:
@@ -127,41 +126,30 @@ def _beneath(each: Import, around: Surroundings) -> tuple[str, int]:
     return "", 0
 
 
-def _of_a_folder_above(
-    each: Import, beside: str, above: int, *, path: str, around: Surroundings
-) -> Finding:
+def _of_a_folder_above(each: Import, beside: str, above: int, around: Surroundings) -> Finding:
     parts = each.module.split(".")
     rest = ".".join(parts[above:])
     name = beside.partition("/")[0].removesuffix(".py")
     write = (
         f"from {rest} import {', '.join(each.names)}" if rest and each.names else f"import {name}"
     )
-    which = "parent folder, which" if above == 1 else "folder that"
-    end = "," if above == 1 else ""
-    give = f"pass the {which} contains {parts[0]}{end} as source_directory."
+    top = parts[0]
+    folder = (
+        f"parent folder, which contains {top}," if above == 1 else f"folder that contains {top}"
+    )
     # The standard library's module of that name would take precedence.
-    advice = _capital(give) if around.is_of_python(name) else f"Write {write}, or {give}"
-    return RULES["MS104"].finding(
+    begin = "Pass" if around.is_of_python(name) else f"Write {write}, or pass"
+    advice = f"{begin} the {folder} as source_directory."
+    problem = (
         f"It imports {each.module}, and {beside} is in the root of the source directory, with no "
-        f"folder {'/'.join(parts[:above])} above it.",
-        path=path,
-        line=each.line,
-        advice=advice,
-        severity=Severity.ERROR if each.certain else Severity.WARNING,
+        f"folder {'/'.join(parts[:above])} above it."
     )
+    return each.finding("MS104", problem, advice=advice, severity=_severity(each))
 
 
-def _relative(each: Import, *, path: str, around: Surroundings) -> Finding:
-    return RULES["MS104"].finding(
-        "It uses a relative import, and the server loads it as a top-level module.",
-        path=path,
-        line=each.line,
-        advice=_without_dot(each, path=path, around=around),
-    )
-
-
-def _without_dot(each: Import, *, path: str, around: Surroundings) -> str:
+def _without_dot(each: Import, around: Surroundings) -> str:
     """Return the absolute import, from the root of the source, of the same module."""
+    path = each.path
     folder = PurePosixPath(path).parents[min(each.level, path.count("/") + 1) - 1].as_posix()
     parts = [*([] if folder == "." else folder.split("/")), *filter(None, each.module.split("."))]
     names = ", ".join(each.names)
@@ -178,20 +166,6 @@ def _without_dot(each: Import, *, path: str, around: Surroundings) -> str:
         inner = f"from {rest} import {names}" if rest else f"import {names}"
         return f"Write {inner}, and pass the folder {folder} itself as source_directory."
     return f"Write the import without the dot: {write}."
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
-
-
-def _removed(each: Import, *, path: str) -> Finding:
-    removed = next(name for name in each.modules if name in _EXTERNALS)
-    return RULES["MS105"].finding(
-        f"{removed} was removed in scikit-learn 0.23.",
-        path=path,
-        line=each.line,
-        advice=_EXTERNALS[removed],
-    )
 
 
 def _has_no_externals(lock: Lock) -> bool:
@@ -218,7 +192,5 @@ def _hidden(
         if not what and provided.provides(top):
             what = provided.package_of(top)
         if what and (top in imported or what == "the standard library"):
-            yield RULES["MS116"].finding(
-                f"It has the same name as the module {top} of {what}: one shadows the other.",
-                path=script.path,
-            )
+            problem = f"It has the same name as the module {top} of {what}: one shadows the other."
+            yield script.finding("MS116", problem)

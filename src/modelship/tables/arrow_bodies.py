@@ -12,8 +12,7 @@ import binascii
 import struct
 from typing import TYPE_CHECKING, Any
 
-from .arrow_limits import require_in_proportion
-from .arrow_periods import with_periods_as_texts
+from .arrow_limits import require_in_proportion, with_periods_as_texts
 from .plain import to_plain
 from .refused import Refused
 

@@ -1,21 +1,24 @@
-"""Limit the memory of an Arrow body relative to its length.
+"""Limit the memory of an Arrow body relative to its length, and read the periods in it.
 
 A few bytes can represent many values: a column of nulls has no bytes at all, and one long text of a
-dictionary may be referenced a million times. A plain column takes at least a bit for each value.
+dictionary may be referenced a million times. A plain column takes at least a bit for each value. A
+period of pandas is an integer, whose type holds the frequency.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .refused import Refused
 
-__all__ = ["require_in_proportion"]
+__all__ = ["require_in_proportion", "with_periods_as_texts"]
 
 _CELLS_A_BYTE = 8  # booleans take a bit each
 _CELLS_ALWAYS = 100_000
 _TEXT_A_BYTE = 32  # a category of 32 letters, of which each value takes one byte
 _TEXT_ALWAYS = 1 << 25  # bytes: 32 MiB
+_PERIOD = "pandas.period"
 _VIEW = 4  # 32-bit numbers in the view of a text of the type string_view
 
 
@@ -106,3 +109,47 @@ def _text_of_views(chunk: Any) -> int:
         return len(chunk) * longest
     views = np.frombuffer(chunk.buffers()[1] or b"", dtype="<i4")
     return int(views[chunk.offset * _VIEW :: _VIEW][: len(chunk)].sum(dtype="int64"))
+
+
+def with_periods_as_texts(table: Any) -> Any:
+    """Return a pyarrow.Table with each period as its text, as in JSON.
+
+    Raises
+    ------
+    Refused
+        If a column of periods cannot be read as such.
+    """
+    for at, field in enumerate(table.schema):
+        if (frequency := _frequency_of(field)) is not None:
+            texts = _texts(table.column(at), frequency, name=field.name)
+            table = table.set_column(at, field.name, texts)
+    return table
+
+
+def _frequency_of(field: Any) -> str | None:
+    """Return the frequency of a period field; None for other fields, ``""`` if not given."""
+    if getattr(field.type, "extension_name", "") == _PERIOD:  # pandas has registered the type
+        return str(field.type.freq)
+    told = field.metadata or {}
+    if told.get(b"ARROW:extension:name") != _PERIOD.encode():
+        return None
+    try:
+        return str(json.loads(told[b"ARROW:extension:metadata"])["freq"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def _texts(held: Any, frequency: str, *, name: str) -> Any:
+    import pyarrow as pa
+
+    storage = [getattr(chunk, "storage", chunk) for chunk in held.chunks]
+    numbers = pa.chunked_array(storage, type=getattr(held.type, "storage_type", held.type))
+    try:
+        import pandas as pd
+
+        ordinals = numbers.fill_null(pd.NaT.value).to_numpy()
+        periods = pd.arrays.PeriodArray(ordinals, dtype=f"period[{frequency}]")
+        return pa.array([None if each is pd.NaT else str(each) for each in periods], pa.string())
+    except (ImportError, ValueError, TypeError, pa.ArrowException):
+        told = f"periods of the frequency {frequency!r} cannot be read; send their texts"
+        raise Refused(f"The Arrow body, column {name!r}: {told}.") from None

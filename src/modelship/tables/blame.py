@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .bodies import kind_of
+from .bodies import kind_of, width_problem
 from .refused import Refused
 from .used_columns import used_of
 
@@ -69,7 +69,8 @@ def blamed(
     if _NO_ROWS.search(said) and not len(data):
         return Refused("The request holds no rows; at least one is expected.")
     if found := _UNKNOWN.search(said):
-        told = next(filter(None, map(_unknown_in, checks, _columns_of(data))), "")
+        pairs = zip(checks, _columns_of(data))
+        told = next(filter(None, (check.unknown_in(values) for check, values in pairs)), "")
         return Refused(told or f"The model refuses values that it does not know: {found[0]}.")
     if isinstance(data, list):
         return _blamed_in_dicts(said, data)
@@ -109,11 +110,11 @@ def _misshapen(said: str, data: Any, width: int | None) -> Refused | None:
         return Refused(f"The model does not take these rows: {said}")
     shape: tuple[int, ...] = getattr(data, "shape", ())
     if (found := _WIDTH.search(said)) and shape[1:] == (int(found[1]),):
-        return _refused_width(shape[1], expected=int(found[2]))
+        return Refused(f"{width_problem(0, shape[1], found[2])}.")
     if len(shape) == 1 and ("Expected 2D array" in said or width is not None):
         return Refused("Row 0 is a single value; a list of values is expected.")
     if len(shape) == _TABLE and width not in {None, shape[1]}:
-        return _refused_width(shape[1], expected=width)
+        return Refused(f"{width_problem(0, shape[1], width)}.")
     if len(shape) > _TABLE and (_TOO_DEEP.search(said) or width is not None):
         return Refused("Row 0, column 0: a list is given; a number is expected.")
     return None
@@ -129,11 +130,6 @@ def _no_number(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
         numeric = [check.kind in _NUMERIC for check in checks]
         flags = flags & numeric if len(numeric) == flags.shape[1] else flags[:0]
     return _refused_at(flags, data, what="a text that is not a number")
-
-
-def _refused_width(found: int, *, expected: int | None) -> Refused:
-    given = f"{found} {'value' if found == 1 else 'values'}"
-    return Refused(f"Row 0 has {given}; {expected} are expected.")
 
 
 def _blamed_in_dicts(said: str, rows: list[Any]) -> Refused | None:
@@ -159,10 +155,6 @@ def _refused_value(
             if name == (name if key is None else key) and is_so(value):
                 return Refused(f"Row {at}, {name!r}: {kind_of(value)} is given; {expected}.")
     return None
-
-
-def _unknown_in(check: Check, values: Any) -> str:
-    return check.unknown_in(values)
 
 
 def _columns_of(data: Any) -> Iterator[Any]:

@@ -25,7 +25,9 @@ __all__ = [
     "dicts_of",
     "is_split",
     "kind_of",
+    "require_list",
     "rows_of",
+    "width_problem",
     "without_index",
 ]
 
@@ -141,11 +143,21 @@ def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
     """
     if isinstance(rows, dict):
         return _of_object(rows, names)
-    if not isinstance(rows, list):
-        raise Refused(f"The rows are {kind_of(rows)}; a list of rows is expected.")
+    require_list(rows)
     if rows and isinstance(rows[0], dict):
         return _of_records(rows, names)
     return _of_lists(rows, names)
+
+
+def require_list(rows: Any, *, of: str = "rows") -> None:
+    """Raise Refused unless the rows of a body are a list."""
+    if not isinstance(rows, list):
+        raise Refused(f"The rows are {kind_of(rows)}; a list of {of} is expected.")
+
+
+def width_problem(at: int, found: int, expected: object) -> str:
+    """Return what is wrong with the number of values in a row; without a full stop."""
+    return f"Row {at} has {found} {'value' if found == 1 else 'values'}; {expected} are expected"
 
 
 def dicts_of(rows: Any) -> list[dict[str, Any]]:
@@ -156,8 +168,7 @@ def dicts_of(rows: Any) -> list[dict[str, Any]]:
     Refused
         If a row is not an object.
     """
-    if not isinstance(rows, list):
-        raise Refused(f"The rows are {kind_of(rows)}; a list of objects is expected.")
+    require_list(rows, of="objects")
     for at, row in enumerate(rows):
         if not isinstance(row, dict):
             raise Refused(f"Row {at} is {kind_of(row)}; an object is expected.")
@@ -220,8 +231,7 @@ def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
             expected += ", as row 0 is" if at else ""
             raise Refused(f"Row {at} is {kind_of(row)}; {expected}.")
         if len(row) != width:
-            found = f"Row {at} has {len(row)} {'value' if len(row) == 1 else 'values'}"
-            raise Refused(f"{found}; {width} are expected{_order(names)}.")
+            raise Refused(f"{width_problem(at, len(row), width)}{_order(names)}.")
     return [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .bodies import kind_of
+from .bodies import require_list
 from .checking import EXPECTED, filled, shown
 from .makers import maker_of
 from .numbers import misshapen
@@ -122,8 +122,7 @@ def as_array(rows: Any) -> Any:
 
     if isinstance(rows, dict):
         return _frame(rows.get("data"), rows) if "columns" in rows else _frame(rows, rows)
-    if not isinstance(rows, list):
-        raise Refused(f"The rows are {kind_of(rows)}; a list of rows is expected.")
+    require_list(rows)
     if rows and all(isinstance(row, dict) for row in rows):
         return _frame(rows, {})
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .bodies import is_split, kind_of
+from .bodies import is_split, kind_of, require_list, width_problem
 from .checking import shown
 from .refused import Refused
 
@@ -63,8 +63,7 @@ def rows_without_names(rows: Any) -> list[Any]:
     """
     if isinstance(rows, dict):
         rows = rows["data"] if is_split(rows) else _of_columns(rows)
-    if not isinstance(rows, list):
-        raise Refused(f"The rows are {kind_of(rows)}; a list of rows is expected.")
+    require_list(rows)
     return _of_records(rows) if rows and isinstance(rows[0], dict) else rows
 
 
@@ -130,8 +129,7 @@ def misshapen(
             given = kind_of(row) if is_number else _shown(row)
             return Refused(f"Row {at}: {given} is given; a list of values is expected.")
         if len(row) != expected and isinstance(first, list):
-            found = f"Row {at} has {len(row)} {'value' if len(row) == 1 else 'values'}"
-            return Refused(f"{found}; {expected} are expected{told}.")
+            return Refused(f"{width_problem(at, len(row), expected)}{told}.")
         refused = _no_number(row, at=at, first=first) if is_numeric else None
         if refused is not None:
             return refused

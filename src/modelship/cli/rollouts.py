@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelship.routing import Canary, Shadow
     from modelship.targets.deploying import Check
 
-__all__ = ["Deploying", "deploying_options"]
+__all__ = ["Deploying", "deploying_options", "stages_from"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -87,7 +87,7 @@ class Deploying:
         return {
             "check": self._check,
             "trust_model": self.trust_model,
-            **_stages_from(self._stages),
+            **stages_from(self._stages),
             "timeout_s": self.timeout_s or config.timeout_s,
             "show_output": not self.quiet,
         }
@@ -99,7 +99,7 @@ def deploying_options(timeout: str) -> Callable[[_Command], _Command]:
     return gathered(options, into="how", make=Deploying)
 
 
-def _stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
+def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``gate``, ``rollout`` and ``shadow`` for :meth:`DeployTarget.deploy`.
 
     Raises

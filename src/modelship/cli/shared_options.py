@@ -106,7 +106,8 @@ def command(
 
     def make(function: Callable[..., Any]) -> click.Command:
         epilog = f"Example: modelship {example}"
-        made: click.Command = click.command(short_help=short_help, epilog=epilog, **more)(function)
+        making: Any = click.command(short_help=short_help, epilog=epilog, **more)
+        made: click.Command = making(function)
         as_json = click.Option(
             ["--json"],
             is_flag=True,

@@ -149,10 +149,11 @@ def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
     return _of_lists(rows, names)
 
 
-def require_list(rows: Any, *, of: str = "rows") -> None:
-    """Raise Refused unless the rows of a body are a list."""
+def require_list(rows: Any, *, of: str = "rows") -> list[Any]:
+    """Return the rows of a body; raise Refused unless they are a list."""
     if not isinstance(rows, list):
         raise Refused(f"The rows are {kind_of(rows)}; a list of {of} is expected.")
+    return rows
 
 
 def width_problem(at: int, found: int, expected: object) -> str:
@@ -168,11 +169,11 @@ def dicts_of(rows: Any) -> list[dict[str, Any]]:
     Refused
         If a row is not an object.
     """
-    require_list(rows, of="objects")
-    for at, row in enumerate(rows):
+    found = require_list(rows, of="objects")
+    for at, row in enumerate(found):
         if not isinstance(row, dict):
             raise Refused(f"Row {at} is {kind_of(row)}; an object is expected.")
-    return rows
+    return found
 
 
 def without_index(found: Sequence[Any], names: Sequence[str]) -> list[Any]:

@@ -199,7 +199,7 @@ def in_verdicts(table: Table) -> Table:
         (fault, *(verdicts.get((fault, server), NOTHING) for server in servers))
         for fault in dict.fromkeys(row[0] for row in table.rows)
     ]
-    return Table("verdicts", "Whether it went well", ("fault", *servers), rows)
+    return Table("verdicts", "Outcome of each fault", ("fault", *servers), rows)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
     beside = f"{finding.sent} sent, {finding.lost} lost"
     if finding.others:
         beside += f", {finding.others}"
-    verdict = "well" if finding.went_well else "NOT WELL"
+    verdict = "passed" if finding.went_well else "FAILED"
     return (
         finding.fault, finding.server, finding.answers, finding.health, beside, finding.note,
         verdict,

@@ -80,8 +80,8 @@ def _reached(figures: Figures) -> str:
     """Return how many goals are reached, and which are not."""
     measured = [each for each in outcomes(figures) if each.found]
     missed = [each.name for each in measured if not each.is_reached]
-    reached = f"{len(measured) - len(missed)} of {len(measured)} goals are reached"
-    return f"{reached}; not: {'; '.join(missed)}." if missed else f"{reached}."
+    reached = f"{len(measured) - len(missed)} of {len(measured)} goals are met"
+    return f"{reached}; missed: {'; '.join(missed)}." if missed else f"{reached}."
 
 
 def _packages(servers: tuple[Server, ...], material: Material) -> dict[str, str]:

@@ -62,14 +62,14 @@ def in_short(found: list[Table]) -> Table:
     loads = [f"{_size(rows)}, {CLIENTS_IN_SHORT} cl." for rows in ROWS]
     columns = (
         ("cpu", "cpu ms"),
-        ("ratios", "times less"),
+        ("ratios", "ratio"),
         ("p99", "p99 ms"),
     )
     cells = [_column(by_name[name], load) for name, _ in columns for load in loads]
     head = (f"{label}, {_size(rows)}" for _, label in columns for rows in ROWS)
     servers = [row[0] for row in by_name["cpu"].rows]
     lines = list(zip(servers, *cells, strict=True))
-    title = f"With {CLIENTS_IN_SHORT} clients, medians; times less cpu than azmlinfsrv takes"
+    title = f"With {CLIENTS_IN_SHORT} clients, medians; a ratio is the cpu of azmlinfsrv / that of the server"
     return Table("short", title, ("server", *head), lines)
 
 

@@ -69,7 +69,8 @@ def in_short(found: list[Table]) -> Table:
     head = (f"{label}, {_size(rows)}" for _, label in columns for rows in ROWS)
     servers = [row[0] for row in by_name["cpu"].rows]
     lines = list(zip(servers, *cells, strict=True))
-    title = f"With {CLIENTS_IN_SHORT} clients, medians; a ratio is the cpu of azmlinfsrv / that of the server"
+    medians = f"With {CLIENTS_IN_SHORT} clients, medians"
+    title = f"{medians}; a ratio is the cpu of azmlinfsrv / that of the server"
     return Table("short", title, ("server", *head), lines)
 
 

@@ -34,12 +34,12 @@ STEP = 40  # every so many cases make a smoke test
 LONGEST_LINE = 300
 HEAD = """# Broken bundles
 
-Bundles that do not work, as they come up in practice: what whoever ships one unchecked meets, and
-what `modelship check` says before. Each is a folder in `tests/cases/broken`. The first block is the
-diagnostic line of what Azure ML's own inference server logged or answered when it ran the bundle;
-for an environment, of what the resolver said. What Azure alone would refuse was not run: there the
-block has Azure's words or its limit, with their source. The second block is the finding.
-`benchmarks/cases.py --page` writes this page.
+This page lists bundles that do not work, and compares what happens when they are deployed unchecked
+with what `modelship check` reports before. Each is a folder in `tests/cases/broken`. The first
+block is the diagnostic line that Azure ML's own inference server logged or answered when it ran the
+bundle; for an environment, it is the resolver's. Bundles that only Azure would refuse were not run:
+there the block has Azure's message or limit, with the source. The second block is the finding.
+`benchmarks/cases.py --page` generates this page.
 """
 OUTCOMES = {
     "answers": "The service answers",

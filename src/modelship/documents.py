@@ -260,7 +260,7 @@ def _unfit(value: Any, where: str, expected: str) -> DocumentError:
     found = _shown(value)
     if isinstance(value, (dict, list)):
         found = "an object" if isinstance(value, dict) else "a list"
-    return DocumentError(f"{_shown_name(where)} is {found}, and has to be {expected}")
+    return DocumentError(f"{_shown_name(where)} is {found}, and must be {expected}")
 
 
 def _shown_name(where: str) -> str:

@@ -22,7 +22,7 @@ STAGE_PREFIX: Final = ".modelship-"
 
 _FULL: Final = "Free some space there, or"
 _CLOSED: Final = "Make it writable for this user, or"
-_BLOCKED: Final = "Move away the file that is in the place of a folder, or"
+_BLOCKED: Final = "Move away the file that is in place of a folder, or"
 _ADVICE: Final = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -32,7 +32,7 @@ _ADVICE: Final = {
     errno.EPERM: _CLOSED,
     errno.ENOTDIR: _BLOCKED,
     errno.EEXIST: _BLOCKED,
-    errno.EISDIR: "Move away the folder that is in the place of a file, or",
+    errno.EISDIR: "Move away the folder that is in place of a file, or",
     errno.ENAMETOOLONG: "Its path is too long:",
     errno.ELOOP: "A link in its path leads to itself: remove it, or",
     errno.EMFILE: "Raise the limit of open files (ulimit -n), or",

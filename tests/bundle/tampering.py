@@ -39,7 +39,7 @@ def saved(folder, *, lock=LOCK, **changes):
 
 
 def sources(*paths):
-    """Return the source of a bundle with files of these paths beside the script."""
+    """Return the source of a bundle with files of these paths next to the script."""
     files = (SourceFile("score.py", SCRIPT), *(SourceFile(path, b"") for path in paths))
     return {"source": files}
 

@@ -88,7 +88,7 @@ def test_every_way_to_bind_the_two_names_counts(text):
 
 
 def test_a_source_folder_goes_along_without_its_litter(tmp_path):
-    """Modules beside the script belong to it, caches do not."""
+    """Modules next to the script belong to it, caches do not."""
     write(tmp_path, GOOD)
     (tmp_path / "lib").mkdir()
     write(tmp_path / "lib", "x = 1", "part.py")

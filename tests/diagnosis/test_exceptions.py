@@ -65,7 +65,7 @@ def test_an_exception_has_a_code(kind, message, phase, line, code):
         ),
         ("azure", "from azure.storage.blob import BlobClient", "azure-storage-blob"),
         ("azureml", "from azureml.core.model import Model", "os.environ['AZUREML_MODEL_DIR']"),
-        ("my_features", "import my_features", "put it beside the script"),
+        ("my_features", "import my_features", "put it next to the script"),
     ],
 )
 def test_what_to_list_is_named(module, line, remedy):

@@ -36,7 +36,7 @@ def remedy_for(module, bundle, line=""):
     [
         ("yaml", around(), "List pyyaml in the environment."),
         ("pkg_resources", around(), "List setuptools<81 in the environment"),
-        ("src", around(), "If src is your own file or folder, put it beside the script"),
+        ("src", around(), "If src is your own file or folder, put it next to the script"),
         ("src.tools", around("score.py", "tools.py"), "Write import tools (it is tools.py), or"),
         ("src.code", around("score.py", "code.py"), "Pass the parent folder, which contains src,"),
         ("tools", around("a/score.py", "lib/tools.py"), "Only the root of the source folder is"),
@@ -57,7 +57,7 @@ def remedy_for(module, bundle, line=""):
     ],
 )
 def test_a_missing_module_is_looked_for_where_it_can_be(module, bundle, begins):
-    """In the bundle, beside the script, in Python itself; a package is named only if known."""
+    """In the bundle, next to the script, in Python itself; a package is named only if known."""
     assert remedy_for(module, bundle).startswith(begins)
 
 
@@ -116,7 +116,7 @@ def test_a_version_is_pinned_where_it_has_a_wheel(bundle, remedy):
 @pytest.mark.parametrize(
     ("path", "line", "bundle", "begins"),
     [
-        ("labels.txt", "open('labels.txt')", around(), "Put labels.txt beside the script"),
+        ("labels.txt", "open('labels.txt')", around(), "Put labels.txt next to the script"),
         ("labels.txt", "open('labels.txt')", around("score.py", "data/labels.txt"),
          "Write os.path.join(os.path.dirname(__file__), 'data/labels.txt')."),
         ("/logs/a.txt", "open('/logs/a.txt', 'w')", around(), "Write below tempfile"),

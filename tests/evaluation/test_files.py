@@ -364,7 +364,7 @@ def test_rows_of_json_keep_each_value_as_it_is(text_of):
         ("a.csv.gz", "a,y\n1,2\n", "is not a CSV file"),
         ("a.json", "{", "is not JSON"),
         ("a.json", "3", "holds a int"),
-        ("a.json", "[1]", "holds no table"),
+        ("a.json", "[1]", "contains no table"),
         ("a.json", '{"X": [1], "Y": [1]}', "lacks y"),
         ("a.json", '{"X": [[1], [1, 2]], "y": [1, 2]}', "not all of one length"),
         ("a.jsonl", '{"a": 1, "y": 2}\n{', "line 2 of"),

@@ -147,7 +147,7 @@ _WRONG = [
     ({"MODELSHIP_KEYS_FILE": "score.py"}, '{"primary": "...", "secondary": "..."}'),
     ({"MODELSHIP_KEYS_FILE": "list.json"}, "does not hold keys"),
     ({"MODELSHIP_TLS_CERTIFICATE": "none.pem"}, "MODELSHIP_TLS_CERTIFICATE is 'none.pem'"),
-    ({"MODELSHIP_TLS_CERTIFICATE": "score.py"}, "they have to be PEM"),
+    ({"MODELSHIP_TLS_CERTIFICATE": "score.py"}, "they must be PEM"),
     ({"MODELSHIP_TLS_KEY": "score.py"}, "MODELSHIP_TLS_KEY is given without"),
 ]
 

@@ -105,7 +105,7 @@ def test_a_wrong_variable_is_named(monkeypatch, tmp_path, capsys, variable, text
     with pytest.raises(SystemExit) as ended:
         _read(monkeypatch, tmp_path, **{variable: text})
     assert ended.value.code == 1
-    assert capsys.readouterr().err == f"{variable} is {text!r}; it has to be {expected}.\n"
+    assert capsys.readouterr().err == f"{variable} is {text!r}; it must be {expected}.\n"
 
 
 def test_an_empty_variable_is_none(monkeypatch, tmp_path):

@@ -78,9 +78,9 @@ run_array = run_table
 
 _ROWS: Final = {
     "table": "A row is an object by column, or a list in the order of schema.json, which lies "
-    "beside this script.",
+    "next to this script.",
     "values": "A row is one value, such as a text.",
-    "records": "A row is an object with keys of its own.",
+    "records": "A row is an object with arbitrary keys.",
     "array": "A row is a list of numbers.",
 }
 _LISTS: Final = "A row is a list; numbers, texts and others in it stay what they are."

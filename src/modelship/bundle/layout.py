@@ -100,7 +100,7 @@ def models_problem(named: Iterable[tuple[str, str]]) -> str:
     for name, version in named:
         key = (name.casefold(), version.casefold())  # a file system may ignore case
         if key in seen:
-            return f"{name}:{version} is there twice, and both would lie in the same folder"
+            return f"{name}:{version} is there twice, and both would be in the same folder"
         seen.add(key)
     return ""
 
@@ -139,7 +139,7 @@ def script_name_problem(name: str) -> str:
     works. :attr:`Profile.imports_script` is True for a place that needs a module name.
     """
     if not _SCRIPT_NAME.fullmatch(name):
-        return "its name has to be of letters, digits, '_', '-' and '.', and end in .py"
+        return "its name must consist of letters, digits, '_', '-' and '.', and end in .py"
     return ""
 
 

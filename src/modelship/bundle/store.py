@@ -139,7 +139,7 @@ def load(folder: Path) -> ScoringBundle:
         bundle = assemble(folder, manifest)
         found = bundle.digest
     except FileNotFoundError as error:
-        problem = f"it holds no {_shown_path(error, folder)}"
+        problem = f"it has no {_shown_path(error, folder)}"
         raise BundleFormatError(path=str(folder), problem=problem) from error
     except OSError as error:
         problem = f"{_shown_path(error, folder)} cannot be read ({error.strerror or error})"

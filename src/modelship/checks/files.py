@@ -160,7 +160,7 @@ def _way_to_models(path: str, file: str, *, models: Sequence[Model]) -> str:
     if len(models) == 1 and _OF_SEVERAL.match(rest):
         return (
             f"Give the bundle each model that the script loads, {name!r} among them: a single "
-            f"one has no folder of its own, and is {file!r} in AZUREML_MODEL_DIR."
+            f"a single model has no separate folder, and is {file!r} in AZUREML_MODEL_DIR."
         )
     write = f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {file!r})"
     wanted, there = posixpath.basename(path), posixpath.basename(file)

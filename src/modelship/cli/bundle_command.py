@@ -85,7 +85,7 @@ def bundle(
     """Save MODEL with its script and its locked environment into a folder.
 
     Without a script or an environment, they are generated from the model. Several
-    models need a script; each lies in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
+    models need a script; each is in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
     that of the file, or NAME in NAME=MODEL.
     """
     if proba:

@@ -92,7 +92,7 @@ def _refuse_functions(scoring: Mapping[str, Any]) -> None:
     if typed:
         raise click.UsageError(
             f"{typed[0]} is for the {'requests' if typed[0] == '--encode' else 'answers'} of a "
-            "service; name one with -n NAME in the place of a model."
+            "service; name one with -n NAME in place of a model."
         )
 
 

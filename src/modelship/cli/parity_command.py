@@ -52,7 +52,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
     shell_complete=target_names,
     required=True,
     metavar="TARGET[:KEY=VALUE,...]...",
-    help="The targets to deploy to, each with options of its own as in process:server=modelship.",
+    help="The targets to deploy to, each with its own options, as in process:server=modelship.",
 )
 @click.option(
     "--requests",

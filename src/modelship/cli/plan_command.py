@@ -66,7 +66,7 @@ _bundle = click.option(
     "bundle_folder",
     type=PATH,
     metavar="FOLDER",
-    help="A saved bundle, in place of what the file says a bundle is made of.",
+    help="A saved bundle, in place of the bundle that the file describes.",
 )
 
 

@@ -54,7 +54,7 @@ def serve(
 ) -> None:
     """Serve SCRIPT, which has init() and run(raw_data), until Ctrl+C.
 
-    It runs in the Python that modelship runs in, with what is installed there. Modules beside the
+    It runs in the Python that modelship runs in, with what is installed there. Modules next to the
     script can be imported. Exit codes: 0 ended by Ctrl+C or SIGTERM, 1 a setting or the port, 3
     the script; the log says why.
     """

@@ -124,7 +124,7 @@ def _failed(language: str, problem: str, said: str) -> ClientGenerationError:
     return ClientGenerationError(
         language=language,
         problem=problem,
-        advice="Fix what it says; the package index of the language has to be reachable.",
+        advice="Fix what it says; the package index of the language must be reachable.",
         said="\n".join(said.strip().splitlines()[-_SHOWN_LINES:]),
     )
 

@@ -106,7 +106,7 @@ def _left_out(raised: Raised, path: str) -> Diagnosis:
     return raised.diagnosis(
         "MS109",
         f"The script opens {path}, which is not in the service.",
-        f"Put {name} beside the script (source_directory=) and open it relative to __file__, or "
+        f"Put {name} next to the script (source_directory=) and open it relative to __file__, or "
         "put it into the model.",
     )
 

@@ -66,7 +66,7 @@ def _no_package(raised: Raised, name: str) -> Diagnosis:
     if beside and (around.source is None or known_package(top) or around.is_of_python(top)):
         return raised.diagnosis(
             "MS116",
-            f"A file {top}.py beside the script hides the package {top}.",
+            f"A file {top}.py next to the script hides the package {top}.",
             f"Rename {top}.py.",
         )
     if top in LIBRARIES:
@@ -126,7 +126,7 @@ def _needed_by_model(raised: Raised, name: str) -> Diagnosis:
         f"The model was saved with classes of a module {name}, which the service does not have.",
         remedy_for_missing(name, around=raised.around)
         if raised.around.in_root(top) or raised.around.folder_of(top)
-        else f"If it is your own file, put {within}.py beside the script under the same name and "
+        else f"If it is your own file, put {within}.py next to the script under the same name and "
         f"pass the folder of both as source_directory; otherwise list the package that provides "
         f"{top}.",
     )

@@ -40,7 +40,7 @@ _WITH_DILL: Final = (
     "functions use."
 )
 _IN_A_MODULE: Final = (
-    "Import it within the function, or move the function to a module beside the script; then save "
+    "Import it within the function, or move the function to a module next to the script; then save "
     "the model again."
 )
 _AS_SOURCE = re.compile(r"\b(?:eval|literal_eval|exec|compile)\(|File \"<(?:string|unknown)>\"")
@@ -247,7 +247,7 @@ def _hidden(raised: Raised, top: str) -> Diagnosis:
     if known_package(top) and (file or raised.around.source is None):
         return raised.diagnosis(
             "MS116",
-            f"A file {file or f'{top}.py'} beside the script hides the package {top}.",
+            f"A file {file or f'{top}.py'} next to the script hides the package {top}.",
             f"Rename {file or f'{top}.py'}.",
         )
     return raised.diagnosis(

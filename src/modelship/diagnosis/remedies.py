@@ -50,14 +50,14 @@ def _left_behind(top: str, around: Surroundings) -> str:
     if top in around.projects:
         return (
             f"{top} is your own project, which is not on a package index: put its folder {top} "
-            "beside the script, and pass the folder of both as source_directory."
+            "next to the script, and pass the folder of both as source_directory."
         )
     return ""
 
 
 def _of_a_package(module: str, *, package: str) -> str:
     top = module.partition(".")[0]
-    beside = "put it beside the script and pass the folder of both as source_directory"
+    beside = "put it next to the script and pass the folder of both as source_directory"
     if known := package or known_package(module):
         maybe = "" if package or top in LIBRARIES else f"; or, if {top} is your own file, {beside}"
         return f"{to_list(known).rstrip('.')}{maybe}."

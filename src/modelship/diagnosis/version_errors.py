@@ -55,7 +55,7 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
             "MS303",
             f"The model refers to {name} in __main__, the program that saved it; the "
             "service is another program.",
-            f"Move {name} to a module beside the script, import it from there when you train, and "
+            f"Move {name} to a module next to the script, import it from there when you train, and "
             "save the model again.",
         )
     top = module.partition(".")[0]
@@ -74,7 +74,7 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
         "MS304",
         f"The model needs {name} from the module {module}, which does not define it in the "
         "service.",
-        f"Put the {file} that the model was saved with beside the script.",
+        f"Put the {file} that the model was saved with next to the script.",
     )
 
 

@@ -119,7 +119,7 @@ def _changed_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
         "columns in another order": [dict(reversed(row.items())) for row in records],
         "a column less": [{k: v for k, v in row.items() if k != names[0]} for row in records],
         "a column more": [{**row, "\u00e9 \U0001f600": 1} for row in records],
-        "rows in the place of records": [list(row.values()) for row in records],
+        "rows in place of records": [list(row.values()) for row in records],
     }
 
 

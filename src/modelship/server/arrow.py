@@ -54,7 +54,7 @@ def arrow_array(body: bytes, *, ndim: int | None = None) -> Numbers:
     try:
         parts = list(_parts(body, ndim=ndim))
         if not parts:
-            raise BadBody(400, "The Arrow body holds no rows.")
+            raise BadBody(400, "The Arrow body has no rows.")
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise BadBody(400, "The body is not in Arrow's IPC format.") from error
@@ -91,7 +91,7 @@ def _schema(serialized: bytes) -> tuple[Any, bool]:
 
     schema = pa.ipc.read_schema(pa.py_buffer(serialized))
     if not schema.types:
-        raise BadBody(400, "The Arrow body holds no columns.")
+        raise BadBody(400, "The Arrow body has no columns.")
     first, *others = schema.types
     is_uniform = bool(others) and _is_number(first) and all(each == first for each in others)
     return schema, is_uniform and hasattr(pa.RecordBatch, "to_tensor")  # since pyarrow 16

@@ -94,7 +94,7 @@ def _check_keys(file: str) -> None:
         refuse(f"MODELSHIP_KEYS_FILE is {file!r}, which cannot be read: {error.strerror}.")
     except ValueError:
         refuse(
-            f"MODELSHIP_KEYS_FILE is {file!r}, which does not hold keys; it has to be JSON such as "
+            f"MODELSHIP_KEYS_FILE is {file!r}, which does not hold keys; it must be JSON such as "
             '{"primary": "...", "secondary": "..."}.'
         )
 
@@ -103,14 +103,14 @@ def _check_certificate(certificate: str, key: str) -> None:
     files = {"MODELSHIP_TLS_CERTIFICATE": certificate, "MODELSHIP_TLS_KEY": key or certificate}
     for variable, file in files.items():
         if not os.access(file, os.R_OK):
-            refuse(f"{variable} is {file!r}, which cannot be read; it has to be a PEM file.")
+            refuse(f"{variable} is {file!r}, which cannot be read; it must be a PEM file.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key or None, password="")
     except (OSError, ValueError) as error:
         refuse(
             f"The certificate {certificate!r} and the key {key or certificate!r} do not work "
-            f"together ({getattr(error, 'reason', None) or error}); they have to be PEM, and the "
+            f"together ({getattr(error, 'reason', None) or error}); they must be PEM, and the "
             "key without a passphrase."
         )
 

@@ -226,7 +226,7 @@ class _Lookup:
             # The reference detects this when it loads the script, and exits with that code.
             code = _SCRIPT_FAILS if name == "scoring_timeout_ms" else 1
             expected = "1 or 0" if option.kind == "switch" else option.expected
-            problem = f"{option.variable} is {found!r}; it has to be {expected}."
+            problem = f"{option.variable} is {found!r}; it must be {expected}."
             arguments.refuse(problem, code=code)
 
     def as_given(self) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Calls(States):
 
     def made_by_class(self, maker: DynamicClass, args: object) -> object:
         if self.holds_own(args):
-            self.hazard("it passes its own definitions to a class of its own")
+            self.hazard("it passes its own definitions to its own class")
         for base in maker.bases if args != () and not maker.is_enum else ():
             base.called = True
         if maker.evaluates:

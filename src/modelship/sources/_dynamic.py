@@ -170,7 +170,7 @@ def _enum(args: tuple[object, ...], findings: Findings) -> object:
     for base, module in zip(made.bases, known, strict=True):
         base.called |= module != "enum"  # it is called with the value of each member
     if known[-1:] != ["enum"] or len(known) != len(bases if isinstance(bases, tuple) else ()):
-        _hazard(findings, "it defines an enumeration with bases of its own")
+        _hazard(findings, "it defines an enumeration with its own base classes")
     return made
 
 
@@ -185,7 +185,7 @@ def _class(metaclass: object, bases: object, namespace: object, findings: Findin
         isinstance(metaclass, Name) and metaclass.text in _METACLASSES
     )
     if not known:
-        _hazard(findings, "it defines a class with a metaclass of its own")
+        _hazard(findings, "it defines a class with its own metaclass")
     _check_members(namespace, findings)
     if holds_made_here(namespace):
         _hazard(findings, "it defines a class with members that it makes before")
@@ -218,7 +218,7 @@ def _class_state(args: tuple[object, ...], findings: Findings) -> object:
             _check_members(part, findings)
             registered = part.get("_abc_impl") if isinstance(part, State) else None
             if registered is not None and not _is_empty(registered):
-                _hazard(findings, "it registers classes with one of its own, which may run it")
+                _hazard(findings, "it registers classes with its own class, which may run it")
             if made.is_enum and isinstance(part, State):
                 _check_state_of_enum(part, findings)
     return made

@@ -50,7 +50,7 @@ def checked_files(path: Path) -> list[Path]:
         return [path]
     files = sorted(_checked(path))
     if not files:
-        raise CorruptModelError(str(path), "the folder holds no files", "Check the path.")
+        raise CorruptModelError(str(path), "the folder has no files", "Check the path.")
     return files
 
 
@@ -105,7 +105,7 @@ def _refuse_link(link: Path, *, whole: Path) -> None:
     raise CorruptModelError(
         str(whole),
         f"the link {inside!r} in it leads {what}",
-        "Put the file itself in the place of the link.",
+        "Put the file itself in place of the link.",
     )
 
 

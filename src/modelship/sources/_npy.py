@@ -39,7 +39,7 @@ def read_npy(open_: Callable[[], ByteStream]) -> Pickled:
     except UndescribedError as error:
         read.findings.incomplete[str(error)] = None
     except (EndedEarlyError, MalformedError) as error:
-        read.findings.incomplete[f"it is no whole NumPy file: {error}"] = None
+        read.findings.incomplete[f"it is not a complete NumPy file: {error}"] = None
     return read
 
 

@@ -65,7 +65,7 @@ def describe_pickle(part: Part, read: Pickled) -> Described:
     by_joblib = part.compression or any(name.startswith(_JOBLIB) for name in findings.names)
     for name in sorted(findings.files):
         if part.alone or not _is_array_file(part.path, name):
-            clause = f"it reads {name!a}, which is no file of NumPy's beside it in the model"
+            clause = f"it reads {name!a}, which is not a NumPy file next to it in the model"
             findings.incomplete[clause] = None
     version = findings.sklearn_version
     whole = findings.names or not findings.incomplete

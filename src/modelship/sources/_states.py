@@ -63,7 +63,7 @@ class States(Loop):
         ):
             self.hazard("it sets slots of a class that it defines itself")
         if target is not FUNCTION and self.hides_methods(state):
-            self.hazard("it gives an instance a state that has methods of its own")
+            self.hazard("it gives an instance a state with its own methods")
         if (isinstance(target, Made) and target.computes and self.holds_own(state)) or (
             target is EVALUATING and self.holds_own(state, but=FUNCTION)
         ):

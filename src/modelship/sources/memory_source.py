@@ -52,7 +52,7 @@ class MemorySource(ModelSource):
             raise CorruptModelError(
                 self.location,
                 f"it cannot be pickled ({type(error).__name__}: {error})",
-                "Put a function or class of a module in the place of what is named above.",
+                "Put a function or class of a module in place of what is named above.",
             ) from error
         return name
 

@@ -67,7 +67,7 @@ def blamed(
     """
     said = str(error)
     if _NO_ROWS.search(said) and not len(data):
-        return Refused("The request holds no rows; at least one is expected.")
+        return Refused("The request has no rows; at least one is expected.")
     if found := _UNKNOWN.search(said):
         pairs = zip(checks, _columns_of(data))
         told = next(filter(None, (check.unknown_in(values) for check, values in pairs)), "")

@@ -119,7 +119,7 @@ def test_a_name_in_a_pickle_may_mean_what_the_script_says(found, case, how):
 
 
 def test_an_attribute_that_is_given_to_a_module_is_a_doubt(found):
-    """The pickle looks for a class that the module beside the script does not define itself."""
+    """The pickle looks for a class that the module next to the script does not define itself."""
     beside = {"prep.py": "x = 1\n"}
     assert found("import prep\n" + BOTH, model=names("prep.Prep"), beside=beside) == [
         ("error", "MS304")

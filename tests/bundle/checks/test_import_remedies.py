@@ -44,7 +44,7 @@ def advice(tmp_path):
     ("script", "begins"),
     [
         ("import yaml\n", "List pyyaml in the environment."),
-        ("import src.features\n", "If src is your own file or folder, put it beside the script"),
+        ("import src.features\n", "If src is your own file or folder, put it next to the script"),
         ("import our_features\n", "If our_features is your own file or folder"),
         ("from azure.storage.blob import X\n", "List azure-storage-blob in the environment."),
         ("import ConfigParser\n", "ConfigParser is a module of Python 2: in Python 3 it is config"),

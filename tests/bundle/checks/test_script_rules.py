@@ -179,7 +179,7 @@ def test_a_module_that_the_script_reaches_is_judged_too():
 
 
 def test_a_file_named_like_a_module_is_found():
-    """A file beside the script that bears the name of a package is told."""
+    """A file next to the script that bears the name of a package is told."""
     [finding] = findings({"score.py": "import numpy\n" + INIT + RUN, "numpy.py": ""})
     assert (finding.code, finding.path) == ("MS116", "numpy.py")
 

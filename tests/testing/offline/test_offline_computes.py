@@ -64,7 +64,7 @@ def test_the_key_of_a_certificate_is_not_kept(ws, tmp_path):
 def test_a_cluster_has_no_credentials(ws):
     """There is no Kubernetes to sign in to, and the error says so."""
     attached = ComputeTarget.attach(ws, "bare", AksCompute.attach_configuration(**CLUSTER))
-    with pytest.raises(ComputeTargetException, match="has no credentials of its own"):
+    with pytest.raises(ComputeTargetException, match="has no separate credentials"):
         attached.get_credentials()
 
 

@@ -100,7 +100,7 @@ def _of_rows(rows: Any, data: DataFile) -> tuple[Any, Any]:
     _require_no_label(data, holds="rows without names, the last value of each being y")
     if getattr(rows, "ndim", 0) != 2 or rows.shape[1] < 2:  # noqa: PLR2004 - rows of X and y
         raise InvalidTestSetError(
-            problem=f"{data.path} holds no table",
+            problem=f"{data.path} contains no table",
             advice='Write {"X": [...], "y": [...]}, or a list of records.',
         )
     return _numbers_if_all(rows[:, :-1]), rows[:, -1]
@@ -144,7 +144,7 @@ def _frame(document: dict[str, Any], data: DataFile, schema: Schema) -> Any:
         return pd.DataFrame(document)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidTestSetError(
-            problem=f"{data.path} holds no table: {error}",
+            problem=f"{data.path} contains no table: {error}",
             advice='Write {"X": [...], "y": [...]}, or a list of records.',
         ) from error
 

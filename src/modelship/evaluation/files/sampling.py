@@ -43,7 +43,7 @@ def sample_of(path: str, schema: Schema, *, is_whole: bool) -> Any:
     Raises
     ------
     SampleInputError
-        If it holds no table, or values of another type than the model takes.
+        If it contains no table, or values of another type than the model takes.
     InvalidOptionError
         If there is no such file, or it is of another format.
     MissingExtraError

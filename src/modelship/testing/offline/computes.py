@@ -163,7 +163,7 @@ class Computes:
 
     def _refuse_keys(self, _request: Request, *, name: str, **_scope: str) -> Response:
         self._require(name)
-        message = f"The compute target {name} is this machine, and has no credentials of its own."
+        message = f"The compute target {name} is this machine, and has no separate credentials."
         raise RefusalError(501, "NoCredentials", message)
 
     def _require(self, name: str) -> dict[str, Any]:

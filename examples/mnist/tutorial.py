@@ -5,7 +5,7 @@ that the tutorial registers::
 
     python examples/mnist/tutorial.py --data DIR --target process
 
-With --workspace, a config.json of Azure ML, the model is the one that is registered there as
+With --workspace, a config.json of Azure ML, the model is the one registered there as
 sklearn_mnist, and --target may be aci::
 
     python examples/mnist/tutorial.py --data DIR --target aci --workspace config.json
@@ -31,7 +31,7 @@ def read_idx(path):
 
 
 def main(data, *, environment, target, options, serving, workspace, output):
-    """Tell the whole story; `data` is a folder, `target` is "process", "docker" or "aci"."""
+    """Run the whole example; `data` is a folder, `target` is "process", "docker" or "aci"."""
     X_test = read_idx(data / "t10k-images-idx3-ubyte.gz").reshape(-1, 28 * 28) / 255.0
     y_test = read_idx(data / "t10k-labels-idx1-ubyte.gz")
     output.mkdir(parents=True, exist_ok=True)

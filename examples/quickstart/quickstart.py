@@ -1,4 +1,4 @@
-"""The shortest way from a fitted estimator to a service, with no file written by hand.
+"""The shortest way from a fitted estimator to a service, without any file written by hand.
 
 ::
 

@@ -126,7 +126,7 @@ def test_a_version_is_pinned_where_it_has_a_wheel(bundle, remedy):
         ("scaler.pkl", LOADING, around(model_files=("weights.pkl",)),
          ("Write os.path.join(os.environ['AZUREML_MODEL_DIR'], 'weights.pkl'), or create the "
          "bundle")),
-        ("labels.json", "json.load(open('labels.json'))", around(), "Put labels.json beside"),
+        ("labels.json", "json.load(open('labels.json'))", around(), "Put labels.json next to"),
         ("/app/azureml-models/m/1/model.pkl", LOADING, Surroundings(), "Give the name of a file"),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modelship.targets.logtail import relevant_part
@@ -75,24 +76,34 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
 
     Parameters
     ----------
-    error : dict
-        The error of the operation and of the service.
+    code : str
+        Such as ``"DeploymentTimedOut"``.
+    status : int
+        The HTTP status that Azure gives for it.
+    message : str
+        A sentence.
+    details : dict
+        Further fields of the error.
     operation_state, service_state : str
-        The states of the two after the failure.
+        The states of the operation and of the service after the failure.
     log : str
         The content of the service's log if no container has run.
     """
 
     def __init__(
         self,
-        error: dict[str, Any],
+        code: str,
+        status: int,
+        message: str,
         *,
+        details: Mapping[str, Any] = MappingProxyType({}),
         operation_state: str = "Failed",
         service_state: str = "Failed",
         log: str = "",
     ) -> None:
-        super().__init__(error["message"])
-        self.error = error
+        super().__init__(message)
+        self.error = {"code": code, "statusCode": status, "message": message, **details}
+        """The error of the operation and of the service."""
         self.operation_state = operation_state
         self.service_state = service_state
         self.log = log
@@ -107,14 +118,10 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
 def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
     """Return the failure of a build; Azure reports its cause only in the operation's log."""
     message = "Failed Building the Environment."
-    return DeploymentFailure(
-        {
-            "code": "EnvironmentBuildFailed",
-            "statusCode": 400,
-            "message": f"{message} {cause.message}" if cause else message,
-        },
-        log=f"{message}\n{cause.log}\n" if cause else "",
-    )
+    if cause is None:
+        return DeploymentFailure("EnvironmentBuildFailed", 400, message)
+    log = f"{message}\n{cause.log}\n"
+    return DeploymentFailure("EnvironmentBuildFailed", 400, f"{message} {cause.message}", log=log)
 
 
 def crashed(name: str, log: str) -> DeploymentFailure:
@@ -156,21 +163,21 @@ def never_started(cause: str) -> DeploymentFailure:
 
 def timed_out() -> DeploymentFailure:
     """Return the failure of a service that did not become healthy before the timeout."""
-    error = {
-        "code": "DeploymentTimedOut",
-        "statusCode": 504,
-        "message": "The deployment operation polling has TimedOut. The service creation is taking "
-        "longer than our normal time. We are still trying to achieve the desired state for the web "
-        "service. Please check the webservice state for the current webservice health. From SDK "
-        "you can run print(service.state) to know the current state of the webservice.",
-    }
-    return DeploymentFailure(error, operation_state="TimedOut", service_state="Unhealthy")
+    message = (
+        "The deployment operation polling has TimedOut. The service creation is taking longer than "
+        "our normal time. We are still trying to achieve the desired state for the web service. "
+        "Please check the webservice state for the current webservice health. From SDK you can run "
+        "print(service.state) to know the current state of the webservice."
+    )
+    return DeploymentFailure(
+        "DeploymentTimedOut", 504, message, operation_state="TimedOut", service_state="Unhealthy"
+    )
 
 
 def interrupted() -> DeploymentFailure:
     """Return the failure of a deployment that was in progress when the workspace ended."""
     message = "The offline workspace was closed while the service was being deployed."
-    return DeploymentFailure({"code": "Interrupted", "statusCode": 500, "message": message})
+    return DeploymentFailure("Interrupted", 500, message)
 
 
 def overloaded(cpu: float, memory_gb: float) -> str:
@@ -209,12 +216,6 @@ def sabotaged(
 
 
 def _aci_failed(code: str, message: str, *, log: str = "") -> DeploymentFailure:
-    return DeploymentFailure(
-        {
-            "code": _ACI_FAILED,
-            "statusCode": 400,
-            "message": f"Aci Deployment failed with exception: {message}",
-            "details": [{"code": code, "message": message}],
-        },
-        log=log,
-    )
+    whole = f"Aci Deployment failed with exception: {message}"
+    details = {"details": [{"code": code, "message": message}]}
+    return DeploymentFailure(_ACI_FAILED, 400, whole, details=details, log=log)

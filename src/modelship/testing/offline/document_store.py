@@ -64,7 +64,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "datasets": [dict],
     },
     "packages": {"context": [dict], "environment": dict},
-    "profiles": {"name": str, "state": str, "createdTime": str, "operation": str},
+    "profiles": {"name": str, "createdTime": str, "operation": str},
     "saved-datasets": {
         "id": str,
         "datasetType": str,

@@ -46,7 +46,8 @@ _KEY_LENGTH: Final = 32
 
 def base_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that the documents of all services share, for a requested service."""
-    now = moment()
+    now, given = moment(), wanted.get("keys") or {}
+    keys = {field: given.get(field) or new_key() for field in ("primaryKey", "secondaryKey")}
     return {
         **filled(wanted, {"kvTags": {}, "properties": {}, "description": ""}),
         **{flag: bool(wanted.get(flag)) for flag in ("authEnabled", "appInsightsEnabled")},
@@ -57,7 +58,7 @@ def base_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
         "updatedTime": now,
         "state": str(State.TRANSITIONING),
         "environmentImageRequest": wanted.get("environmentImageRequest"),
-        OWN: {"keys": _keys(wanted.get("keys") or {}), "port": None, "operation": ""},
+        OWN: {"keys": keys, "port": None, "operation": ""},
     }
 
 
@@ -186,10 +187,6 @@ def has_all(entries: Mapping[str, str] | None, wanted: str) -> bool:
     return all(
         key in entries and (not sign or str(entries[key]) == value) for key, sign, value in pairs
     )
-
-
-def _keys(given: Mapping[str, Any]) -> dict[str, str]:
-    return {field: given.get(field) or new_key() for field in ("primaryKey", "secondaryKey")}
 
 
 def _shown_model(model: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,7 +150,8 @@ def patched(
         path = str(each.get("path"))
         if path == "/imageId":
             raise bad("An offline workspace has no images; update models and inference_config.")
-        field, *rest = (_unescaped(part) for part in path.removeprefix("/").split("/"))
+        parts = path.removeprefix("/").split("/")
+        field, *rest = (part.replace("~1", "/").replace("~0", "~") for part in parts)
         if field not in changeable or len(rest) > 1:
             raise bad(f"{each.get('op')} of {path} is not possible for {kind}.")
         _apply(new, field, rest, each)
@@ -216,7 +217,3 @@ def _check_image_request(image: Any) -> None:
     environment = image.get("environment") or {}
     check_shape(environment, _ENVIRONMENT)
     check_shape(environment.get("python") or {}, {"condaDependencies": optional(dict)})
-
-
-def _unescaped(part: str) -> str:
-    return part.replace("~1", "/").replace("~0", "~")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
@@ -35,6 +36,7 @@ __all__ = ["Profiles"]
 _LARGEST: Final = {"cpu": 3.5, "memoryInGB": 15.0}  # the defaults of a profile
 _PLACE: Final = f"{MMS}/profiles"
 _PAUSE_S: Final = 0.1
+_NO_OPERATION: Final = "The operation that measured the profile is gone."
 _NEEDS_PROCESSES: Final = (
     "An offline workspace whose services are containers cannot measure profiles: open it with "
     "compute='process'."
@@ -76,12 +78,14 @@ class Profiles:
         check_request(wanted)
         check_models(self._store, wanted)
         name = wanted["name"]
+        rows = self._rows(wanted["inputDatasetId"])
         operation = self._operations.begin(name, kind="Profile")
         document = _document(wanted, operation)
-        rows = self._rows(wanted["inputDatasetId"])
         self._documents.put(name, document)
-        arguments = (document, rows, operation)
-        threading.Thread(target=self._run, args=arguments, name="profile", daemon=True).start()
+        work = partial(self._profile, document, rows)
+        arguments = (operation, work)
+        run = self._operations.carry_out
+        threading.Thread(target=run, args=arguments, name="profile", daemon=True).start()
         return self._operations.accepted(operation, request)
 
     def _list(self, request: Request, **_scope: str) -> Response:
@@ -94,13 +98,15 @@ class Profiles:
         return json_response({"value": found[: request.args.get("count", len(found), int)]})
 
     def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
-        """Return what a client sees; one that the end of the workspace interrupted has failed."""
-        operation = document["operation"]
-        if document["state"] not in ENDED and self._operations.state(operation) in ENDED:
-            document = document | {"state": "Failed", "error": failures.interrupted().error}
-        if document["state"] != "Failed":
-            return document
-        return document | {"errorLogsUri": self._operations.log_address(operation, request)}
+        """Return what a client sees: the state of a profile is that of its operation."""
+        operations = self._store.documents("operations")
+        operation = operations.require(document["operation"], "OperationNotFound", _NO_OPERATION)
+        state = operation["state"] if operation["state"] in ENDED else "Running"
+        shown = document | {"state": state}
+        if state == "Failed":
+            shown["error"] = operation["error"]
+            shown["errorLogsUri"] = self._operations.log_address(operation["id"], request)
+        return shown
 
     def _rows(self, dataset_id: str) -> list[str]:
         message = f"There is no dataset with the id {dataset_id}."
@@ -108,32 +114,21 @@ class Profiles:
         dataset = datasets.require(dataset_id, "DatasetNotFound", message)
         return rows_of(dataset, self._store, container=self._container)
 
-    def _run(self, document: dict[str, Any], rows: list[str], operation: str) -> None:
-        name = document["name"]
-        try:
-            measured = self._measure(document, rows, operation)
-        except DeploymentFailure as failure:
-            self._end(name, operation, "Failed", error=failure.error)
-        except Exception as error:  # noqa: BLE001 - it becomes the error of the operation
-            words = f"{type(error).__name__}: {error}"
-            self._end(name, operation, "Failed", error=failures.never_started(words).error)
-        else:
-            total, failed = len(measured.latencies_ms), len(measured.failures)
-            problem = _unanswered(measured.failures, total) if failed else None
-            state = "Failed" if failed == total else "Succeeded"
-            self._end(name, operation, state, error=problem, **measured.document)
-
-    def _end(
-        self, name: str, operation: str, state: str, *, error: dict[str, Any] | None, **fields: Any
-    ) -> None:
-        problem = {"error": error} if error else {}
+    def _profile(self, document: dict[str, Any], rows: list[str]) -> None:
+        """Measure, and record what was found unless there is a newer profile of this name."""
+        name, operation = document["name"], document["operation"]
+        measured = self._measure(document, rows)
+        total, failed = len(measured.latencies_ms), len(measured.failures)
+        problem = _unanswered(measured.failures, total) if failed else None
+        found = measured.document | ({"error": problem.error} if problem else {})
         with self._documents.lock:
-            if (self._documents.get(name) or {}).get("operation") == operation:  # not a newer one
-                self._documents.change(name, state=state, **problem, **fields)
-        self._operations.end(operation, state, error=error)
+            if (self._documents.get(name) or {}).get("operation") == operation:
+                self._documents.change(name, **found)
+        if problem and failed == total:
+            raise problem
 
-    def _measure(self, document: dict[str, Any], rows: list[str], operation: str) -> Measured:
-        name = document["name"]
+    def _measure(self, document: dict[str, Any], rows: list[str]) -> Measured:
+        name, operation = document["name"], document["operation"]
         self._operations.step(operation, "BuildImage", "Building image.")
         with ExitStack() as stack:
             build = Build.of(document, operation=operation, stage="", stack=stack)
@@ -179,7 +174,6 @@ def _document(wanted: dict[str, Any], operation: str) -> dict[str, Any]:
         "id": wanted["name"],
         "name": wanted["name"],
         "description": wanted.get("description"),
-        "state": "Running",
         "createdTime": moment(),
         "inputDatasetId": wanted["inputDatasetId"],
         "containerResourceRequirements": wanted["containerResourceRequirements"],
@@ -190,6 +184,6 @@ def _document(wanted: dict[str, Any], operation: str) -> dict[str, Any]:
     }
 
 
-def _unanswered(found: tuple[str, ...], total: int) -> dict[str, Any]:
+def _unanswered(found: tuple[str, ...], total: int) -> DeploymentFailure:
     message = f"{len(found)} of {total} requests were not answered with 200; the first: {found[0]}"
-    return {"code": "RequestsFailed", "statusCode": 400, "message": message}
+    return DeploymentFailure("RequestsFailed", 400, message)

@@ -222,7 +222,11 @@ class Jobs:
         while (code := warden.wait(_LOOK_EVERY_S)) is None:
             self._check(job)
             if time.monotonic() > end_s:
-                raise _too_long(job)
+                message = (
+                    "The script ran for longer than max_run_duration_seconds, "
+                    f"{job.submission.longest_s} s, and was stopped."
+                )
+                raise _EndingError("Canceled", "RunDurationExceeded", message)
         return code
 
     def _check(self, job: Job) -> None:
@@ -265,14 +269,6 @@ def _variables_of(run: Mapping[str, Any], context: Context) -> dict[str, str]:
     }
     prefixed = {f"AZUREML_{name}": value for name, value in own.items()}
     return exported | prefixed | {"PYTHONUNBUFFERED": "1"}
-
-
-def _too_long(job: Job) -> _EndingError:
-    message = (
-        f"The script ran for longer than max_run_duration_seconds, {job.submission.longest_s} s, "
-        "and was stopped."
-    )
-    return _EndingError("Canceled", "RunDurationExceeded", message)
 
 
 def _words(job: Job, code: int, tail: str) -> str:

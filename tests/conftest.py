@@ -27,6 +27,15 @@ hypothesis.settings.register_profile("thorough", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_itemcollected(item):
+    """Mark as long the clauses that a class of a contract lists in ``long_clauses``.
+
+    What is the same for all places is asked of the target process in the gate.
+    """
+    if item.name[5:8] in getattr(item.cls, "long_clauses", ()):
+        item.add_marker("long")
+
+
 @pytest.fixture(scope="session")
 def mnist_dir():
     """Find the folder with the four MNIST files and the tutorial's model."""

@@ -86,6 +86,7 @@ class TestPlain(_Written, TargetContract):
     module = "test_plain"
     serving = {"server": "modelship"}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
+    long_clauses = ("t10", "t14", "t24", "t26", "t34", "t36")
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

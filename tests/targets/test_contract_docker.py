@@ -18,6 +18,12 @@ class TestDocker(TargetContract):
     }
     other_serving = {"workers": 2}  # noqa: RUF012 - never changed
     python = "3.11"
+    # The target process keeps these in the gate; for containers, test_docker.py,
+    # test_docker_address.py, test_history_docker.py and test_secrets.py ask the like.
+    long_clauses = (
+        *("t10", "t14", "t15", "t16", "t18", "t20", "t23", "t24", "t26"),
+        *("t27", "t28", "t29", "t30", "t31", "t33", "t34", "t36"),
+    )
 
     def crash(self, deployment):
         import docker

@@ -44,7 +44,7 @@ def test_tutorial_in_a_process(tmp_path, shared_home, mnist_dir):
     """The tutorial's model, script and conda file, on all 10,000 images, in a process."""
     printed = run(
         EXAMPLES / "mnist" / "tutorial.py",
-        *("--data", mnist_dir, "--output", tmp_path, "--server", "azmlinfsrv"),
+        *("--data", mnist_dir, "--output", tmp_path, "--server", "modelship"),
         cwd=tmp_path,
         home=shared_home,
     )
@@ -65,7 +65,7 @@ def test_tutorial_in_docker(tmp_path, shared_home, mnist_dir, docker_base_image)
     printed = run(
         EXAMPLES / "mnist" / "tutorial.py",
         *("--data", mnist_dir, "--environment", pinned, "--output", tmp_path),
-        *("--target", "docker", "--base-image", docker_base_image, "--server", "modelship"),
+        *("--target", "docker", "--base-image", docker_base_image, "--server", "azmlinfsrv"),
         cwd=tmp_path,
         home=shared_home,
     )

@@ -10,7 +10,6 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -41,14 +40,22 @@ class Doubler(BaseEstimator):
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def skops_io():
+    """Import the library only for these tests: that takes a second in whatever reads this file."""
+    import skops.io
+
+    return skops.io
+
+
+@pytest.fixture(scope="module")
+def files(skops_io, tmp_path_factory):
     """A pipeline of a table, as a skops file and as a pickle."""
     folder = tmp_path_factory.mktemp("skops")
     columns = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), ["zone"]), (StandardScaler(), ["age", "income"])
     )
     pipeline = make_pipeline(columns, LogisticRegression()).fit(FRAME, NAMES)
-    skops.io.dump(pipeline, folder / "m.skops")
+    skops_io.dump(pipeline, folder / "m.skops")
     (folder / "m.pkl").write_bytes(pickle.dumps(pipeline))
     return folder
 
@@ -67,19 +74,19 @@ def test_a_skops_file_is_loaded_and_answers_as_the_pickle(files):
     assert (loaded.predict(FRAME) == pickled.predict(FRAME)).all()
 
 
-def test_what_is_known_to_be_safe_is_trusted(tmp_path):
+def test_what_is_known_to_be_safe_is_trusted(skops_io, tmp_path):
     """Trees of scikit-learn that skops itself does not trust are made, as from a pickle."""
     model = HistGradientBoostingClassifier(max_iter=2).fit(FRAME[["age", "income"]], NAMES)
-    skops.io.dump(model, tmp_path / "m.skops")
-    assert skops.io.get_untrusted_types(file=tmp_path / "m.skops")
+    skops_io.dump(model, tmp_path / "m.skops")
+    assert skops_io.get_untrusted_types(file=tmp_path / "m.skops")
     loaded = Model.read(tmp_path / "m.skops").load()
     expected = model.predict(FRAME[["age", "income"]])
     assert (loaded.predict(FRAME[["age", "income"]]) == expected).all()
 
 
-def test_an_unknown_class_is_made_only_when_the_file_is_trusted(tmp_path):
+def test_an_unknown_class_is_made_only_when_the_file_is_trusted(skops_io, tmp_path):
     """It is named, and the option that trusts the file is in the hint."""
-    skops.io.dump(Doubler(), tmp_path / "m.skops")
+    skops_io.dump(Doubler(), tmp_path / "m.skops")
     model = Model.read(tmp_path / "m.skops")
     with pytest.raises(UntrustedModelError, match="does not trust .*Doubler"):
         model.load()
@@ -94,7 +101,7 @@ def test_the_written_script_trusts_what_the_file_names(files, monkeypatch):
     line = next(line for line in text.splitlines() if "skops.io.load" in line)
     assert "'sklearn.linear_model._logistic.LogisticRegression'" in line
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(files))
-    script = {"os": __import__("os"), "skops": skops}
+    script = {"os": __import__("os"), "skops": __import__("skops.io")}
     exec(line.strip(), script)
     assert script["model"].predict(FRAME).shape == (60,)
 

@@ -54,30 +54,18 @@ __all__ = [
     "register_model",
 ]
 
-_HOME = {
-    "Model": "sources",
-    "ModelSource": "sources",
-    "register_model": "sources.registered",
-    "RegisteredModel": "workspace",
-    "Workspace": "workspace",
-    "Evaluator": "evaluation",
-    "Gate": "evaluation",
-    "Report": "evaluation",
-    "Bounds": "routing",
-    "Canary": "routing",
-    "Client": "client.client",
-    "Shadow": "routing",
-    "Diagnosis": "findings",
-    "Finding": "findings",
-    "Environment": "bundle",
-    "Resources": "bundle",
-    "Schema": "tables",
-    "ScoringBundle": "bundle",
-    "DeployTarget": "targets",
-    "Deployment": "targets",
-    "Serving": "targets",
-    "State": "targets",
-    "ModelshipError": "errors",
+_NAMES = {
+    "sources": ("Model", "ModelSource"),
+    "sources.registered": ("register_model",),
+    "workspace": ("RegisteredModel", "Workspace"),
+    "evaluation": ("Evaluator", "Gate", "Report"),
+    "routing": ("Bounds", "Canary", "Shadow"),
+    "client.client": ("Client",),
+    "findings": ("Diagnosis", "Finding"),
+    "bundle": ("Environment", "Resources", "ScoringBundle"),
+    "tables": ("Schema",),
+    "targets": ("DeployTarget", "Deployment", "Serving", "State"),
+    "errors": ("ModelshipError",),
 }
 
 
@@ -86,8 +74,9 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("modelship-ml")
-    if name in _HOME:
-        return getattr(importlib.import_module(f"modelship.{_HOME[name]}"), name)
+    for module, names in _NAMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"modelship.{module}"), name)
     raise AttributeError(f"module 'modelship' has no attribute {name!r}")
 
 

@@ -50,16 +50,8 @@ GENERIC_NAMES: Final = frozenset(
         *("custom", "data", "docs", "example", "examples", "features", "helper", "helpers", "lib"),
         *("libs", "main", "model", "models", "modules", "notebooks", "package", "pipeline"),
         *("preprocess", "preprocessing", "project", "scripts", "service", "settings", "source"),
-        *(
-            "src",
-            "test",
-            "testing",
-            "tests",
-            "tools",
-            "train",
-            "training",
-        ),
-        *("util", "utilities", "utils"),
+        *("src", "test", "testing", "tests", "tools", "train", "training", "util", "utilities"),
+        "utils",
     )
 )
 """Common names of users' own folders.

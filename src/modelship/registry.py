@@ -5,7 +5,6 @@ Nothing is imported before it is requested, and a plug-in cannot replace a built
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from modelship.errors import InvalidOptionError, UnknownPluginError, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Registry", "check_options", "named"]
+__all__ = ["Registry", "check_options"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,9 @@ class Registry:
             If neither the built-in table nor an entry point has it.
         """
         if name in self.builtins:
-            found: type[Any] = named(self.builtins[name])
+            from pkgutil import resolve_name
+
+            found: type[Any] = resolve_name(self.builtins[name])
             return found
         from importlib.metadata import entry_points
 
@@ -59,12 +60,6 @@ class Registry:
             loaded: type[Any] = entry.load()
             return loaded
         raise UnknownPluginError(kind=self.kind, name=name, known=self.names())
-
-
-def named(address: str) -> Any:
-    """Return the object of ``"module:attribute"``; the module is imported now."""
-    module, _, attribute = address.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def check_options(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import tempfile
 import uuid
 from pathlib import Path
@@ -117,23 +116,17 @@ def stage_in(folder: Path) -> Iterator[Path]:
     Folders that were created for it are deleted too, if the block raises.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    stage = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=folder))
-        yield stage
+        with tempfile.TemporaryDirectory(
+            prefix=STAGE_PREFIX, dir=folder, ignore_cleanup_errors=True
+        ) as stage:
+            yield Path(stage)
     except BaseException:
-        _discard(stage)
         for path in made:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
-    _discard(stage)
-
-
-def _discard(stage: Path | None) -> None:
-    if stage is not None:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def put_in_place(new: Path, place: Path, *, aside: Path) -> None:

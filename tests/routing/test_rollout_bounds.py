@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelship.errors import InvalidOptionError
 from modelship.routing import Bounds, Canary, Shadow
 from modelship.routing.figures import Figures, Latencies
-from modelship.routing.turns import Turns
+from modelship.routing.forwarding import Turns
 
 
 def figures(requests, errors=0, *, ms=10.0, **counts):

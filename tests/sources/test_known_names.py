@@ -18,8 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV
 
 from modelship.sources._denied import leads_to_code
-from modelship.sources._globals import Judgement, Use, judge
-from modelship.sources._known_names import _lines, use_of
+from modelship.sources._globals import Judgement, Use, _lines, judge, use_of
 from modelship.sources.passport import read_passport
 
 NAMES = [f"{module}.{name[1:]}" for module, names in _lines().items() for name in names.split()]

@@ -24,6 +24,7 @@ from modelship.errors import EntryScriptError, ModelLoadError
 from modelship.sources import Model
 from modelship.sources._budget import Budget
 from modelship.sources._onnx_schema import OnnxGraph
+from modelship.sources._protobuf import MessageReader
 from modelship.sources._stream import MalformedError
 from modelship.tables import Column, Outputs, Schema
 
@@ -135,17 +136,17 @@ def test_what_takes_or_answers_no_table_is_refused(inputs, outputs, kind, said, 
 @pytest.mark.parametrize(
     ("graph", "said"),
     [
-        (b"\x0a\x05", "a field in it is longer than what holds it"),
-        (b"\x0b", "a field in it is longer than what holds it"),
-        (b"\xff" * 11, "a number in it is longer than any"),
-        (b"\xff", "a number in it is longer than any"),
+        (b"\x0a\x05", "a field in it is longer than the message"),
+        (b"\x0b", "a field in it has an unknown type"),
+        (b"\xff" * 11, "a number in it is longer than 64 bits"),
+        (b"\xff", "a field in it is longer than the message"),
     ],
 )
 def test_a_graph_that_is_none_is_malformed(graph, said):
     """What it says of its lengths is compared with what there is."""
     content = b"\x3a" + bytes([len(graph)]) + graph
     with pytest.raises(MalformedError, match=said):
-        OnnxGraph(content, Budget(len(content))).read()
+        OnnxGraph(MessageReader(content, Budget(len(content)))).read()
 
 
 @pytest.mark.parametrize(

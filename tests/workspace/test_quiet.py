@@ -5,7 +5,7 @@ import sys
 import threading
 import warnings
 
-from modelship.workspace._quiet import quiet
+from modelship.workspace.asking import quiet
 
 
 def test_what_the_thread_prints_and_logs_is_dropped(capsys, caplog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
 from modelship.bundle.scoring_script import left_beside, read_source
 from modelship.errors import InvalidOptionError
-from modelship.registry import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +203,7 @@ class ScoringBundle(BundleValue):
             If there is no such profile, or a variable or a secret is not available.
         """
         # The checks are above bundles, since they run them: they are looked up by name.
-        check: Callable[..., Findings] = named("modelship.checks:check")
+        check: Callable[..., Findings] = resolve_name("modelship.checks:check")
         return check(
             self,
             target=target,

@@ -28,7 +28,7 @@ from modelship.bundle.layout import MODELS, model_folder
 from modelship.bundle.mistaken import require_bundle
 from modelship.documents import parse, read_regular
 from modelship.errors import BundleFormatError, InvalidOptionError, ModelshipError
-from modelship.sources.copying import copy_checked
+from modelship.sources.model_files import copy_checked
 from modelship.staging import put_in_place, stage_in, storing
 from modelship.tables import Schema
 

@@ -66,141 +66,25 @@ was expected (:attr:`ModelshipError.message`), the last output if there is one
 ``exit_code`` is the exit code of the command line.
 """
 
-from modelship.errors.base_error import ModelshipError, nearest
-from modelship.errors.bundle_errors import (
-    BundleError,
-    BundleFormatError,
-    CheckFailedError,
-    EntryScriptError,
-    SampleInputError,
-)
-from modelship.errors.environment_errors import (
-    EnvironmentBuildError,
-    EnvironmentSpecError,
-    PythonNotFoundError,
-    ResolutionError,
-    UntranslatablePackageError,
-)
-from modelship.errors.evaluation_errors import (
-    EvaluationError,
-    GateError,
-    InvalidTestSetError,
-    PictureError,
-    PredictionError,
-    UnknownMetricError,
-)
-from modelship.errors.input_errors import (
-    ConfigError,
-    InputError,
-    InvalidNameError,
-    InvalidOptionError,
-    MissingExtraError,
-    UnknownPluginError,
-)
-from modelship.errors.model_errors import (
-    CorruptModelError,
-    DigestMismatchError,
-    FetchError,
-    ModelError,
-    ModelLoadError,
-    ModelNotFoundError,
-    NoEstimatorError,
-    UntrustedModelError,
-)
-from modelship.errors.scoring_errors import (
-    ClientGenerationError,
-    InvalidPayloadError,
-    ParityError,
-    ReplayError,
-    ScoringError,
-    ScoringRequestError,
-    ScoringTimeoutError,
-    ServiceUnreachableError,
-)
-from modelship.errors.storing_errors import StorageError
-from modelship.errors.target_errors import (
-    BaseImageError,
-    DeploymentFailedError,
-    DeploymentNotFoundError,
-    DeploymentTimeoutError,
-    ImageBuildError,
-    NameTakenError,
-    NoEarlierReleaseError,
-    PortTakenError,
-    RolloutFailedError,
-    TargetError,
-    TargetUnavailableError,
-    UnsupportedError,
-)
-from modelship.errors.workspace_errors import (
-    WorkspaceCredentialsError,
-    WorkspaceError,
-    WorkspaceNotFoundError,
-    WorkspaceRequestError,
-    WorkspaceUnreachableError,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "BaseImageError",
-    "BundleError",
-    "BundleFormatError",
-    "CheckFailedError",
-    "ClientGenerationError",
-    "ConfigError",
-    "CorruptModelError",
-    "DeploymentFailedError",
-    "DeploymentNotFoundError",
-    "DeploymentTimeoutError",
-    "DigestMismatchError",
-    "EntryScriptError",
-    "EnvironmentBuildError",
-    "EnvironmentSpecError",
-    "EvaluationError",
-    "FetchError",
-    "GateError",
-    "ImageBuildError",
-    "InputError",
-    "InvalidNameError",
-    "InvalidOptionError",
-    "InvalidPayloadError",
-    "InvalidTestSetError",
-    "MissingExtraError",
-    "ModelError",
-    "ModelLoadError",
-    "ModelNotFoundError",
-    "ModelshipError",
-    "NameTakenError",
-    "NoEarlierReleaseError",
-    "NoEstimatorError",
-    "ParityError",
-    "PictureError",
-    "PortTakenError",
-    "PredictionError",
-    "PythonNotFoundError",
-    "ReplayError",
-    "ResolutionError",
-    "RolloutFailedError",
-    "SampleInputError",
-    "ScoringError",
-    "ScoringRequestError",
-    "ScoringTimeoutError",
-    "ServiceUnreachableError",
-    "StorageError",
-    "TargetError",
-    "TargetUnavailableError",
-    "UnknownMetricError",
-    "UnknownPluginError",
-    "UnsupportedError",
-    "UntranslatablePackageError",
-    "UntrustedModelError",
-    "WorkspaceCredentialsError",
-    "WorkspaceError",
-    "WorkspaceNotFoundError",
-    "WorkspaceRequestError",
-    "WorkspaceUnreachableError",
-    "nearest",
-]
+from modelship.errors.base_error import *
+from modelship.errors.bundle_errors import *
+from modelship.errors.environment_errors import *
+from modelship.errors.evaluation_errors import *
+from modelship.errors.input_errors import *
+from modelship.errors.model_errors import *
+from modelship.errors.scoring_errors import *
+from modelship.errors.target_errors import *
+from modelship.errors.workspace_errors import *
 
-for _error in tuple(globals().values()):
-    if isinstance(_error, type) and issubclass(_error, ModelshipError):
-        _error.__module__ = __name__  # the public name, also in tracebacks
+_errors = {
+    name: each
+    for name, each in tuple(globals().items())
+    if isinstance(each, type) and issubclass(each, ModelshipError)
+}
+for _error in _errors.values():
+    _error.__module__ = __name__  # the public name, also in tracebacks
+
+if not TYPE_CHECKING:  # type checkers export what is imported with a star
+    __all__ = list(_errors)

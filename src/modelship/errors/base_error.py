@@ -1,14 +1,15 @@
-"""Define ModelshipError: the text of an error, and its pickling."""
+"""Define ModelshipError, with its text and its pickling, and the error of files that are kept."""
 
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ModelshipError", "nearest", "rebuild"]
+__all__ = ["ModelshipError", "StorageError", "nearest"]
 
 
 class ModelshipError(Exception):
@@ -61,6 +62,19 @@ class ModelshipError(Exception):
 
     def _fill(self, template: str) -> str:
         return template.format_map(_Attributes(self))
+
+
+@dataclass(eq=False)
+class StorageError(ModelshipError):
+    """A file cannot be written to this machine, or read from it."""
+
+    _message = "{path} cannot be used: {cause}."
+
+    exit_code = 10
+
+    path: str
+    cause: str
+    advice: str
 
 
 class _Attributes:

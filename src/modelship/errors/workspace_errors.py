@@ -50,15 +50,12 @@ class WorkspaceUnreachableError(WorkspaceError):
     """The services of Azure ML do not respond."""
 
     _message = "The workspace {workspace!r} did not respond when asked to {doing}: {cause}."
+    _hint = "Check the network and the proxy (HTTPS_PROXY), and try again."
 
     workspace: str
     doing: str
     cause: str
     advice: str = ""
-
-    @property
-    def hint(self) -> str:
-        return self.advice or "Check the network and the proxy (HTTPS_PROXY), and try again."
 
 
 @dataclass(eq=False)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 
 from modelship.routing.figures import Tally
-from modelship.routing.messages import Body, Kept, end_to_end, multidict, target_of
-from modelship.routing.turns import Turns
+from modelship.routing.messages import Body, Kept, end_to_end, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.routing.request_copies import Copies
 
-__all__ = ["NEW", "OLD", "Forwarder", "session"]
+__all__ = ["NEW", "OLD", "Forwarder", "Turns", "session"]
 
 OLD: Final = "old"
 NEW: Final = "new"
@@ -35,6 +35,37 @@ Another process, such as the one that publishes a container's port, may still ac
 connections.
 """
 _NOBODY: Final = "No release can be reached."
+_ALL: Final = 100
+
+
+class Turns:
+    """A weighted round robin: of 100 consecutive requests, exactly `weight` are selected.
+
+    They are spread evenly, and the first one after a change is selected: with a weight of 10 the
+    requests 1, 11, 21 and so on.
+    """
+
+    def __init__(self) -> None:
+        self._weight = 0
+        self._credit = 0
+
+    @property
+    def weight(self) -> int:
+        """The percentage of the requests that are selected."""
+        return self._weight
+
+    @weight.setter
+    def weight(self, percent: int) -> None:
+        self._weight = percent
+        self._credit = _ALL - percent if percent else 0
+
+    def take(self) -> bool:
+        """Return whether the next request is selected."""
+        self._credit += self._weight
+        is_taken = self._credit >= _ALL
+        if is_taken:
+            self._credit -= _ALL
+        return is_taken
 
 
 def session() -> aiohttp.ClientSession:
@@ -146,7 +177,7 @@ class Forwarder:
             answer = await self._client.request(
                 request.method,
                 target_of(self._origins[release], request),
-                headers=multidict([*end_to_end(request.raw_headers), ("Connection", "close")]),
+                headers=CIMultiDict([*end_to_end(request.raw_headers), ("Connection", "close")]),
                 data=body.pieces(self._now) if request.can_read_body else None,
                 allow_redirects=False,
             )
@@ -172,7 +203,7 @@ class Forwarder:
         tally = self.tallies[release]
         fields = end_to_end(answer.raw_headers)
         response = web.StreamResponse(
-            status=answer.status, reason=answer.reason, headers=multidict(fields)
+            status=answer.status, reason=answer.reason, headers=CIMultiDict(fields)
         )
         request["given"] = {name.lower() for name, _ in fields}
         if self.is_draining:
@@ -188,7 +219,8 @@ class Forwarder:
                 piece = await answer.content.readany()
             except (aiohttp.ClientError, OSError):
                 self._broke_off(release)
-                self._break_off(request)
+                if request.transport is not None:
+                    request.transport.abort()  # the response must not look complete
                 return response
             if not piece:
                 break
@@ -200,12 +232,6 @@ class Forwarder:
             request, body, kept, answered_by=release, status=answer.status, fields=fields
         )
         return response
-
-    @staticmethod
-    def _break_off(request: web.Request) -> None:
-        """Abort the connection during a response: it must not look complete."""
-        if request.transport is not None:
-            request.transport.abort()
 
     def _refusal(self, message: str) -> web.Response:
         response = web.Response(

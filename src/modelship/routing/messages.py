@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from multidict import CIMultiDict
 from yarl import URL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable
 
     from aiohttp import StreamReader, web
 
-__all__ = ["Body", "Fields", "Kept", "end_to_end", "multidict", "target_of"]
+__all__ = ["Body", "Fields", "Kept", "end_to_end", "target_of"]
 
 Fields = list[tuple[str, str]]
 
@@ -115,8 +114,3 @@ class Body:
             self.is_broken = True
             raise
         self.ended_at = now()
-
-
-def multidict(fields: Sequence[tuple[str, str]]) -> CIMultiDict[str]:
-    """Return headers as aiohttp's multidict."""
-    return CIMultiDict(fields)

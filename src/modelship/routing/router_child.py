@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import sys
+import termios
+from array import array
 from typing import Any, Final
 
 from aiohttp import web
 
-from modelship.routing.draining import drain
 from modelship.routing.forwarding import (
     LINE_BYTES,
     NEW,
@@ -29,6 +31,50 @@ from modelship.routing.forwarding import (
     session,
 )
 from modelship.routing.request_copies import Copies
+
+_DRAIN_S: Final = 40.0  # longer than a server's own drain
+_QUIET_S: Final = 0.5
+_SETTLING_S: Final = 0.1
+"""How long the event loop may take to handle a connection that it has just accepted."""
+_LOOK_S: Final = 0.02
+
+
+async def _drain(runner: web.AppRunner, forwarder: Forwarder, *, listener: socket.socket) -> None:
+    """Stop accepting connections; return once the open ones have been answered.
+
+    The next response on a keep-alive connection closes it. A connection without a request is closed
+    once all have been quiet for half a second and none has unread data.
+    """
+    forwarder.is_draining = True
+    loop = asyncio.get_running_loop()
+    begun_at = loop.time()
+    # Closing a server drops connections that it has accepted and not started to handle.
+    loop.remove_reader(listener)
+    await asyncio.sleep(_SETTLING_S)
+    for site in list(runner.sites):
+        await site.stop()
+    while loop.time() - begun_at < _DRAIN_S and _open_connections(runner):
+        quiet_s = loop.time() - max(forwarder.last_at, begun_at)
+        is_quiet = not forwarder.under_way and quiet_s > _QUIET_S
+        if is_quiet and not any(map(_unread_bytes, _open_connections(runner))):
+            break
+        await asyncio.sleep(_LOOK_S)
+    await runner.cleanup()
+
+
+def _open_connections(runner: web.AppRunner) -> list[asyncio.Transport]:
+    connections = runner.server.connections if runner.server is not None else []
+    return [each.transport for each in connections if each.transport is not None]
+
+
+def _unread_bytes(transport: asyncio.Transport) -> int:
+    found = transport.get_extra_info("socket")
+    if found is None or found.fileno() < 0:
+        return 0
+    count = array("i", [0])
+    fcntl.ioctl(found.fileno(), termios.FIONREAD, count)
+    return count[0]
+
 
 _BACKLOG: Final = 2048  # that of the address: listen(2) is called on it again
 _MOST_LINE_BYTES: Final = 1 << 20
@@ -73,7 +119,7 @@ class _Router:
             os.close(descriptor)
         self._forwarder.turns.weight = _ALL if winner == NEW else 0
         await self._copies.end()
-        await drain(self._runner, self._forwarder, listener=self._listener)
+        await _drain(self._runner, self._forwarder, listener=self._listener)
 
     def told(self) -> dict[str, Any]:
         """Return the figures of the releases so far."""

@@ -54,15 +54,8 @@ def try_shadow(
 
     `look` is called each second; an exception that it raises ends the trial.
     """
-    start = router.copy(
-        _copying(
-            router,
-            shadow.bounds,
-            record,
-            most_recorded=shadow.most_recorded,
-            concurrency=shadow.concurrency,
-        )
-    )
+    limits = {"most_recorded": shadow.most_recorded, "concurrency": shadow.concurrency}
+    start = router.copy(_copying(router, shadow.bounds, record) | limits)
     reason, found = _watch(
         router,
         shadow,
@@ -101,7 +94,7 @@ def try_canary(
             start=router.weigh(weight),
             deadline=deadline,
             of_new=lambda traffic: traffic.compared,
-            count=_answered_by_both if canary.copies else _answered,
+            count=lambda new: min(new.requests, new.compared) if canary.copies else new.requests,
             look=look,
         )
         if reason:
@@ -112,28 +105,13 @@ def try_canary(
     return Trial(reason, _figures(found.compared, found.old, prefix="canary"))
 
 
-def _answered(new: Figures) -> int:
-    return new.requests
-
-
-def _answered_by_both(new: Figures) -> int:
-    return min(new.requests, new.compared)
-
-
-def _copying(
-    router: Router,
-    bounds: Bounds,
-    record: Path,
-    *,
-    most_recorded: int = 100,
-    concurrency: int = 4,
-) -> dict[str, Any]:
+def _copying(router: Router, bounds: Bounds, record: Path) -> dict[str, Any]:
     return {
         "origins": dict(router.origins),
         "tolerance": bounds.tolerance,
         "record": str(record),
-        "most_recorded": most_recorded,
-        "concurrency": concurrency,
+        "most_recorded": 100,
+        "concurrency": 4,
     }
 
 

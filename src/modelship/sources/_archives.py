@@ -9,15 +9,16 @@ import zipfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from modelship.sources._content import NO_KERAS, UNKNOWN, Content, read_content
+from modelship.sources._content import NO_KERAS, UNKNOWN, read_content
 from modelship.sources._inert import read_pickle
-from modelship.sources._pickled import Pickled
+from modelship.sources._pickled import FOLLOWS
 from modelship.sources._stream import (
     ByteStream,
     EndedEarlyError,
     MalformedError,
     UndescribedError,
 )
+from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from modelship.sources._budget import Budget
-    from modelship.sources._values import Findings
 
 __all__ = ["ZIP", "check_directory", "json_objects", "read_archive"]
 
@@ -53,7 +53,7 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
     UndescribedError
         If it is not a valid archive, or has too many entries to read.
     """
-    findings = Pickled().findings
+    findings = Findings()
     try:
         check_directory(path)
         with zipfile.ZipFile(path) as archive:
@@ -62,10 +62,11 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
                 raise UndescribedError("it has too many entries for a model")
             kind = "skops" if but else _kind_of({entry.filename for entry in entries})
             if kind == "torch" and any(f"/{_CODE}" in entry.filename for entry in entries):
-                findings.incomplete["it is TorchScript, a program that is not read here"] = None
+                findings.leave("it is TorchScript, a program that is not read here")
             for entry in entries:
                 if entry.filename != but:
-                    _add(findings, entry.filename, _read_entry(archive, entry, kind, budget))
+                    found = _read_entry(archive, entry, kind, budget)
+                    findings.add(found, within=entry.filename)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise UndescribedError(f"it is not a complete zip archive ({error})") from None
     return findings
@@ -84,9 +85,9 @@ def _kind_of(names: set[str]) -> str:
 
 def _read_entry(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kind: str, budget: Budget
-) -> Content:
+) -> Findings:
     if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _READ_HERE:
-        return Content.unread("its compression is not supported")
+        return Findings().leave("its compression is not supported")
 
     with ExitStack() as opened:
 
@@ -100,60 +101,54 @@ def _read_entry(
         return _read_as(kind, entry.filename, open_)
 
 
-def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
+def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Findings:
     """Read an entry of an archive of this `kind`."""
     inside = name.partition("/")[2]
     if kind == "torch" and inside == "data.pkl":
         return _torch_pickle(open_)
     if kind == "keras" and name == "config.json":
         return _keras_config(open_)
-    content = read_content(open_)
-    incomplete = content.read.findings.incomplete
+    findings = read_content(open_).findings
     if kind == "keras" and name.endswith(".h5"):
         for reason in (UNKNOWN, NO_KERAS):
-            incomplete.pop(reason, None)
+            findings.incomplete.pop(reason, None)
     is_raw = (kind == "torch" and inside.startswith("data/")) or (
         kind == "skops" and name.endswith((".npz", ".bin"))
     )
-    if is_raw and not content.read.findings.names:
+    if is_raw and not findings.names:
         # Bytes of tensors, sparse matrices (load_npz of SciPy) and boosters, which are read as
         # such. They may start like any other format by coincidence: one tensor of 256 starts like a
         # zlib stream.
-        incomplete.clear()
-    return content
+        findings.incomplete.clear()
+    return findings
 
 
-def _torch_pickle(open_: Callable[[], ByteStream]) -> Content:
-    read = Pickled()
-    try:
+def _torch_pickle(open_: Callable[[], ByteStream]) -> Findings:
+    findings = Findings()
+    with findings.reading("it is not a complete pickle"):
         stream = open_()
-        read_pickle(stream, read.findings, arrays=False, persistent=True)
+        read_pickle(stream, findings, arrays=False, persistent=True)
         if stream.has_more:
-            return Content.unread("there is extra data after the pickle", read)
-    except (EndedEarlyError, MalformedError):
-        return Content.unread("it is not a complete pickle", read)
-    except UndescribedError as error:
-        return Content.unread(str(error), read)
-    return Content(read, is_pickle=True)
+            findings.leave(FOLLOWS)
+    return findings
 
 
-def _keras_config(open_: Callable[[], ByteStream]) -> Content:
+def _keras_config(open_: Callable[[], ByteStream]) -> Findings:
     """Search the configuration of a Keras model for imports and for code."""
-    content = Content()
+    findings = Findings()
     try:
         document = json.loads(open_().peek(_MAX_CONFIG_BYTES))
     except (EndedEarlyError, MalformedError, UndescribedError, ValueError, RecursionError):
-        return Content.unread("its description cannot be read")
+        return findings.leave("its description cannot be read")
     for node in json_objects(document):
         if node.get("class_name") in ("Lambda", "__lambda__"):
-            content.read.findings.hazards["it has a Lambda layer, whose code is in the file"] = None
+            findings.hazard("it has a Lambda layer, whose code is in the file")
         module = node.get("module")
         if isinstance(module, str) and module.partition(".")[0] not in ("keras", "builtins", ""):
-            clause = f"Keras would import {module!r} to load it"
-            content.read.findings.hazards[clause] = None
+            findings.hazard(f"Keras would import {module!r} to load it")
         if node.get("class_name") == "function":
-            content.read.findings.hazards["Keras would look up a function to load it"] = None
-    return content
+            findings.hazard("Keras would look up a function to load it")
+    return findings
 
 
 def json_objects(document: Any) -> Iterator[dict[str, Any]]:
@@ -164,10 +159,6 @@ def json_objects(document: Any) -> Iterator[dict[str, Any]]:
             yield value
         inner = value.values() if isinstance(value, dict) else value
         waiting.extend(each for each in inner if isinstance(each, (dict, list)))
-
-
-def _add(findings: Findings, entry: str, content: Content) -> None:
-    findings.add(content.read.findings, within=entry)
 
 
 def check_directory(path: Path) -> None:

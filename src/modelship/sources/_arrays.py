@@ -168,13 +168,11 @@ class Wrapper:
 
 def checked_state(state: object) -> tuple[Dtype, object, bool]:
     """Return the dtype and the shape of a wrapper, and whether padding precedes the bytes."""
-    if not isinstance(state, State) or state.more or state.opaque or state.twice:
-        _unknown("description")
+    state = _known_state(state, WRAPPER_KEYS)
     padding = state.get("numpy_array_alignment_bytes")
     subclass, dtype = state.get("subclass"), state.get("dtype")
     if (
-        not state.keys() <= WRAPPER_KEYS
-        or not (isinstance(subclass, Name) and subclass.text in _PLAIN_ARRAYS)
+        not (isinstance(subclass, Name) and subclass.text in _PLAIN_ARRAYS)
         or state.get("order") not in ("C", "F")
         or type(state.get("allow_mmap")) is not bool
         or type(padding) not in (int, type(None))
@@ -187,12 +185,14 @@ def checked_state(state: object) -> tuple[Dtype, object, bool]:
 
 def file_of(state: object) -> str:
     """Return the name of the separate file with an array (joblib before 0.10)."""
+    name = _known_state(state, FILE_KEYS).get("filename")
+    return name if isinstance(name, str) and name else _unknown("description")
+
+
+def _known_state(state: object, keys: frozenset[str]) -> State:
     if not isinstance(state, State) or state.more or state.opaque or state.twice:
         _unknown("description")
-    name = state.get("filename")
-    if not isinstance(name, str) or not name or not state.keys() <= FILE_KEYS:
-        _unknown("description")
-    return name
+    return state if state.keys() <= keys else _unknown("description")
 
 
 def raw_size_bytes(dtype: Dtype, shape: object) -> int:

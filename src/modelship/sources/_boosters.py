@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.sources._budget import Budget
 from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
-from modelship.sources._tree import Entries, Head, Items, Thing, class_of, is_label, known_text
+from modelship.sources._tree import Entries, Head, Items, Thing, class_of, is_label
 from modelship.sources._ubjson import read_ubjson_at
-from modelship.sources._xgboost import KEPT_OF_CATS, categories_of
+from modelship.sources._xgboost import KEPT_OF_CATS, KINDS, categories_of
 from modelship.tables import Column
 
 if TYPE_CHECKING:
@@ -23,17 +23,9 @@ __all__ = ["booster_columns", "booster_groups", "booster_names", "booster_width"
 _NAMES_OF_LIGHTGBM: Final = re.compile(rb"^feature_names=(.*)$", re.MULTILINE)
 _INFOS_OF_LIGHTGBM: Final = re.compile(rb"^feature_infos=(.*)$", re.MULTILINE)
 _ANYTHING: Final = "none"
-_KINDS_OF_XGBOOST: Final = {
-    "int": "integer",
-    "i": "boolean",
-    "float": "number",
-    "q": "number",
-}
-_CATS: Final = b"L\0\0\0\0\0\0\0\x05model{L\0\0\0\0\0\0\0\x04cats{"
+_CATS: Final = b"L\0\0\0\0\0\0\0\x05model{L\0\0\0\0\0\0\0\x04cats"
 _WIDTH_OF_XGBOOST: Final = re.compile(rb"num_featureSL.{8}([0-9]{1,9})", re.DOTALL)
 _LIST: Final = b"[#L"
-_TEXT: Final = b"SL"
-_LENGTH_BYTES: Final = 8
 _MAX_NAMES: Final = 10_000
 
 
@@ -47,7 +39,8 @@ def booster_columns(thing: Thing) -> list[Column]:
 def booster_names(thing: Thing) -> list[str]:
     """Return the column names that a booster was fitted on; empty if there were none."""
     if _is_of(thing, "lightgbm."):
-        return _names_of_lightgbm(thing) if thing.get("_fitted_with_feature_names") else []
+        is_named = thing.get("_fitted_with_feature_names")
+        return _words_after(thing.get("_Booster"), _NAMES_OF_LIGHTGBM) if is_named else []
     if _is_of(thing, "xgboost."):
         return _texts_after(_bytes_of_xgboost(thing), b"feature_names") or []
     return []
@@ -84,20 +77,14 @@ def _of_xgboost(thing: Thing) -> list[Column]:
 def _column_of_xgboost(kind: str, values: tuple[Label, ...], *, is_known: bool) -> Column:
     """Return a column; before XGBoost 3.1, the values of category codes are unknown."""
     if kind != "c":
-        return Column(kind=_KINDS_OF_XGBOOST.get(kind, ""), missing=True)
+        return Column(kind=KINDS.get(kind, ""), missing=True)
     kind = "category" if is_known else ""
     return Column(kind=kind, dtype=kind, categories=values, missing=True)
 
 
 def _cats_of_xgboost(data: bytes) -> Mapping[str, Any]:
     """Return the categories of a booster in the format of its own files; empty if it has none."""
-    at = data.find(_CATS)
-    if at < 0:
-        return {}
-    try:
-        found = read_ubjson_at(data, at + len(_CATS) - 1, Budget(len(data)), keep=KEPT_OF_CATS)
-    except (EndedEarlyError, MalformedError, UndescribedError):
-        return {}
+    found = _value_after(data, _CATS, begins=b"{", keep=KEPT_OF_CATS)
     return found if isinstance(found, dict) and found.get("enc") else {}
 
 
@@ -156,19 +143,15 @@ def _category(group: object) -> Column:
     return Column(kind="category", dtype=dtype, categories=categories, missing=True)
 
 
-def _names_of_lightgbm(thing: Thing) -> list[str]:
-    booster = thing.get("_Booster")
-    return _words_after(booster, _NAMES_OF_LIGHTGBM) if isinstance(booster, Thing) else []
-
-
 def _infos(booster: Thing) -> list[str]:
     """Return the ``feature_infos`` of each column, from the training data."""
     return _words_after(booster, _INFOS_OF_LIGHTGBM)
 
 
-def _words_after(booster: Thing, line: re.Pattern[bytes]) -> list[str]:
+def _words_after(booster: object, line: re.Pattern[bytes]) -> list[str]:
     """Return the words of a line in LightGBM's text format of a booster."""
-    handle = booster.get("_handle") or booster.get("handle")
+    held = booster if isinstance(booster, Thing) else Thing(None)
+    handle = held.get("_handle") or held.get("handle")
     data = handle.data if isinstance(handle, Head) else str(handle or "").encode("utf-8", "replace")
     match = line.search(data)
     return match[1].decode("utf-8", "replace").split() if match else []
@@ -186,18 +169,17 @@ def _bytes_of_xgboost(thing: Thing) -> bytes:
 
 def _texts_after(data: bytes, key: bytes) -> list[str] | None:
     """Return the list of texts of a key in UBJSON; None if it is missing or incomplete."""
-    at = data.find(key + _LIST)
+    found = _value_after(data, key, begins=_LIST)
+    is_short = isinstance(found, list) and len(found) <= _MAX_NAMES
+    return found if is_short and all(isinstance(each, str) for each in found) else None
+
+
+def _value_after(data: bytes, key: bytes, *, begins: bytes, keep: tuple[str, ...] = ()) -> Any:
+    """Return the value of a key in UBJSON; None if it is missing or incomplete."""
+    at = data.find(key + begins)
     if at < 0:
         return None
-    at += len(key) + len(_LIST)
-    count, at = int.from_bytes(data[at : at + _LENGTH_BYTES], "big"), at + _LENGTH_BYTES
-    texts: list[str] = []
-    while len(texts) < min(count, _MAX_NAMES):
-        size = int.from_bytes(data[at + 2 : at + 2 + _LENGTH_BYTES], "big")
-        end = at + 2 + _LENGTH_BYTES + size
-        if not data.startswith(_TEXT, at) or end > len(data):
-            return None
-        text = known_text(data[end - size : end].decode("utf-8", "replace"))
-        texts.append(text or "")
-        at = end
-    return texts if len(texts) == count else None
+    try:
+        return read_ubjson_at(data, at + len(key), Budget(len(data)), keep=keep)
+    except (EndedEarlyError, MalformedError, UndescribedError):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _compat_pickle
 from typing import Final
 
+from modelship.sources import _kinds as kinds
 from modelship.sources._arrays import Dtype, Wrapper
 from modelship.sources._dynamic import code_made_of, dynamic, function_made_of, is_dynamic
 from modelship.sources._evaluating import (
@@ -15,24 +16,7 @@ from modelship.sources._evaluating import (
 )
 from modelship.sources._states import CALLS_VALUE, States, is_new_block
 from modelship.sources._stream import UndescribedError
-from modelship.sources._values import (
-    CODE_TYPE,
-    COMPUTED,
-    EVALUATING,
-    FUNCTION,
-    FUNCTION_TYPE,
-    INSTANCE,
-    MEMBER,
-    NEW_BLOCK,
-    OPAQUE,
-    PLAIN_TYPE,
-    SHARED,
-    DynamicClass,
-    Made,
-    Name,
-    State,
-    is_made_here,
-)
+from modelship.sources._values import DynamicClass, Made, Name, State, is_made_here
 
 __all__ = ["COMPUTES_NAMES", "Calls"]
 
@@ -62,17 +46,20 @@ class Calls(States):
     def name(self, module: object, name: object) -> object:
         if not (isinstance(module, str) and isinstance(name, str)):
             self.hazard(COMPUTES_NAMES)
-            self.findings.computes_names |= COMPUTED in (module, name)
-            return OPAQUE
+            self.findings.computes_names |= kinds.COMPUTED in (module, name)
+            return kinds.OPAQUE
+        text = self.full_name(module, name)
+        if not text.isprintable():
+            self.hazard("it imports a name that cannot be printed")
+            return kinds.OPAQUE
+        return self.findings.named(text)
+
+    def full_name(self, module: str, name: str) -> str:
         if self.protocol < 3:  # noqa: PLR2004 - up to protocol 2, names are those of Python 2
             module, name = _compat_pickle.NAME_MAPPING.get(
                 (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
             )
-        text = f"{module}.{name}"
-        if not text.isprintable():
-            self.hazard("it imports a name that cannot be printed")
-            return OPAQUE
-        return self.findings.named(text)
+        return f"{module}.{name}"
 
     # --- calls ----------------------------------------------------------------------------
 
@@ -87,23 +74,23 @@ class Calls(States):
         if isinstance(maker, Name):
             self.findings.calls += 1
             return self.made_by_name(maker, args, new=new)
-        if maker is CODE_TYPE and isinstance(args, tuple):
+        if maker is kinds.CODE_TYPE and isinstance(args, tuple):
             return code_made_of(args, self.findings)
         made = self.made_by_kind(maker, args) if isinstance(args, tuple) else None
         if made is not None:
             return made
         if not (isinstance(maker, DynamicClass) and (new or maker.is_enum)):
             self.hazard(CALLS_VALUE)
-            return INSTANCE
+            return kinds.INSTANCE
         return self.made_by_class(maker, args)
 
     def made_by_kind(self, maker: object, args: tuple[object, ...]) -> object:
         """Return the result of calling a value with a known effect; None for any other value."""
-        if maker is FUNCTION_TYPE:
+        if maker is kinds.FUNCTION_TYPE:
             return function_made_of(args)
-        if maker is NEW_BLOCK:
+        if maker is kinds.NEW_BLOCK:
             return None if self.holds_own(args) else Made(computes=True)
-        return Made(args) if maker is PLAIN_TYPE else None
+        return Made(args) if maker is kinds.PLAIN_TYPE else None
 
     def made_by_class(self, maker: DynamicClass, args: object) -> object:
         if self.holds_own(args):
@@ -111,8 +98,8 @@ class Calls(States):
         for base in maker.bases if args != () and not maker.is_enum else ():
             base.called = True
         if maker.evaluates:
-            return EVALUATING
-        return MEMBER if maker.is_enum else INSTANCE
+            return kinds.EVALUATING
+        return kinds.MEMBER if maker.is_enum else kinds.INSTANCE
 
     def made_by_name(self, maker: Name, args: object, *, new: bool) -> object:
         text = maker.text
@@ -134,7 +121,8 @@ class Calls(States):
             self.hazard(reason)
         if text == "numpy.dtype":
             return Dtype(args)
-        if text in _SCALARS and isinstance(args, tuple) and _is_of_objects(args[:1]):
+        first = args[0] if isinstance(args, tuple) and args else None
+        if text in _SCALARS and isinstance(first, Dtype) and not first.has_plain_code:
             self.hazard("it hands a value through a scalar of NumPy's, which has no objects")
         return self.instance_of(text, usable=False, args=args)
 
@@ -142,18 +130,17 @@ class Calls(States):
         if text in _ARRAYS or text in _ARRAYS_IN_FILES:
             return Wrapper(in_file=text in _ARRAYS_IN_FILES, usable=usable)
         if text == "functools.partial":
-            return NEW_BLOCK if isinstance(args, tuple) and is_new_block(args[:1]) else FUNCTION
+            return kinds.NEW_BLOCK if is_new_block(args) else kinds.FUNCTION
         if text in SHARED_BY_ALL:
-            return SHARED
+            return kinds.SHARED
         if evaluates(text):
-            return EVALUATING
+            return kinds.EVALUATING
         if text.endswith(_WRAPPERS):
             self.hazard("it names joblib's arrays as joblib does not")
         computes = text.startswith(_COMPUTE) or not (usable or text.endswith("._reconstruct"))
         made = Made(args if isinstance(args, tuple) else (), computes=computes)
-        return (
-            made if made.parts or not text.startswith(_BUILTINS) or not text.islower() else COMPUTED
-        )
+        computed = not made.parts and text.startswith(_BUILTINS) and text.islower()
+        return kinds.COMPUTED if computed else made
 
     def give_away(self, args: object) -> None:
         """Record that a call may modify its arguments."""
@@ -173,11 +160,12 @@ class Calls(States):
             owner, attribute = args
             if isinstance(owner, Name) and isinstance(attribute, str) and attribute.isprintable():
                 return self.findings.named(f"{owner.text}.{attribute}")
-            if owner is EVALUATING and attribute in METHODS_OF_DISTRIBUTIONS:
-                return FUNCTION
+            if owner is kinds.EVALUATING and attribute in METHODS_OF_DISTRIBUTIONS:
+                return kinds.FUNCTION
         if text == "builtins.type" and len(args) == 1:
             only = args[0].text.rpartition(".")[2] if isinstance(args[0], Name) else args[0]
-            return OPAQUE if (isinstance(only, str) or only is None) and only in _NO_TYPES else None
+            is_listed = isinstance(only, (str, type(None))) and only in _NO_TYPES
+            return kinds.OPAQUE if is_listed else None
         return self.of_program(text, args) if is_dynamic(text) else None
 
     def of_program(self, text: str, args: tuple[object, ...]) -> object:
@@ -203,7 +191,3 @@ class Calls(States):
         if self.holds_own(state):
             self.hazard("it passes its own definitions to copyreg._reconstructor")
         return self.made(cls, (), new=True)
-
-
-def _is_of_objects(args: tuple[object, ...]) -> bool:
-    return any(isinstance(arg, Dtype) and not arg.has_plain_code for arg in args)

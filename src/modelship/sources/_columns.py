@@ -57,7 +57,6 @@ _INNER: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _ENCODERS: Final = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _OF_TEXT: Final = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
-_PIPELINES: Final = ("Pipeline",)
 _KEEPS_COLUMNS: Final = (
     *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PowerTransformer"),
     *("QuantileTransformer", "Normalizer", "Binarizer", "SimpleImputer", "FrozenEstimator"),
@@ -81,7 +80,7 @@ def inner_of(thing: Thing) -> list[Thing]:
 
 def parts_of(pipeline: Thing) -> list[Thing]:
     """Return the steps of a pipeline, without placeholders; empty for any other estimator."""
-    if _last(pipeline) not in _PIPELINES:
+    if _last(pipeline) != "Pipeline":
         return []
     return [step for _, step in pairs_in(pipeline.get("steps")) if isinstance(step, Thing)]
 
@@ -129,7 +128,8 @@ class Facts:
         """Read the steps in order, until one changes the positions of columns."""
         for step in steps:
             self.learn(step, at, depth=depth)
-            if not _keeps_columns(step) or step.get("add_indicator") is True:
+            keeps = _last(step) in _KEEPS_COLUMNS or class_of(step).startswith(_SAMPLERS)
+            if not keeps or step.get("add_indicator") is True:
                 return
             if _last(step) == "SimpleImputer" and not _keeps_all(step, len(at)):
                 return
@@ -216,10 +216,6 @@ class Facts:
 def _last(thing: Thing) -> str:
     name = class_of(thing)
     return name.rpartition(".")[2] if name.startswith(known.OF_LIBRARIES) else ""
-
-
-def _keeps_columns(step: Thing) -> bool:
-    return _last(step) in _KEEPS_COLUMNS or class_of(step).startswith(_SAMPLERS)
 
 
 def _within(places: object, at: Sequence[int]) -> list[int] | None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from modelship.sources._inert import read_pickle
 from modelship.sources._npy import MAGIC, read_npy
-from modelship.sources._pickled import FOLLOWS, Pickled, read_all
+from modelship.sources._pickled import FOLLOWS, Content, read_all
 from modelship.sources._stream import (
-    ByteStream,
     EndedEarlyError,
     MalformedError,
     UndescribedError,
@@ -25,7 +26,9 @@ from modelship.sources._stream import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NO_KERAS", "UNKNOWN", "Content", "read_content"]
+    from modelship.sources._stream import ByteStream
+
+__all__ = ["NO_KERAS", "UNKNOWN", "read_content"]
 
 _FIRST_BYTES: Final = 512
 _PROTO: Final = 0x80
@@ -66,54 +69,43 @@ NO_KERAS: Final = "HDF5 files are not supported, except those of Keras"
 _HDF5_MARKS: Final = (*(b"keras_version", b"layer_names", b"PYTABLES", b"PSEUDOATOM", b'"Lambda"'),)
 
 
-class Content:
-    """The result of reading a file, and whether a loader would unpickle it."""
-
-    def __init__(self, read: Pickled | None = None, *, is_pickle: bool = False) -> None:
-        self.is_pickle = is_pickle
-        self.read = read or Pickled()
-
-    @classmethod
-    def unread(cls, reason: str, read: Pickled | None = None) -> Content:
-        """Return the content of a file that was not read to its end."""
-        content = cls(read)
-        content.read.findings.incomplete[reason] = None
-        return content
-
-
 def read_content(open_: Callable[[], ByteStream]) -> Content:
     """Read a file whose name does not indicate a format."""
     try:
-        first = open_().peek(_FIRST_BYTES)
-        if not first:
-            return Content()
-        if first.startswith(MAGIC):
-            return Content(read_npy(open_))
-        reason = next((_UNREADABLE[each] for each in _UNREADABLE if first.startswith(each)), "")
-        if reason:
-            return Content.unread(reason)
-        return _torch(open_) if first.startswith(_TORCH) else _pickle_or_data(open_, first)
-    except (EndedEarlyError, MalformedError) as error:
-        return Content.unread(f"it cannot be unpacked: {error}")
+        return _read(open_)
     except UndescribedError as error:
-        return Content.unread(str(error))
+        return Content().unread(str(error))
+    except (EndedEarlyError, MalformedError) as error:
+        return Content().unread(f"it cannot be unpacked: {error}")
+
+
+def _read(open_: Callable[[], ByteStream]) -> Content:
+    first = open_().peek(_FIRST_BYTES)
+    if not first:
+        return Content()
+    if first.startswith(MAGIC):
+        return Content(read_npy(open_))
+    reason = next((_UNREADABLE[each] for each in _UNREADABLE if first.startswith(each)), "")
+    if reason:
+        return Content().unread(reason)
+    return _torch(open_) if first.startswith(_TORCH) else _pickle_or_data(open_, first)
 
 
 def _pickle_or_data(open_: Callable[[], ByteStream], first: bytes) -> Content:
-    read = read_all(open_)
+    content = read_all(open_)
     begun = first[0] == _PROTO
-    stopped = next((each for each in read.findings.incomplete if each != FOLLOWS), None)
+    stopped = next((each for each in content.findings.incomplete if each != FOLLOWS), None)
     if stopped:
-        return Content.unread(stopped, read)
-    if read.error is None and (begun or read.findings.names):
-        return Content(read, is_pickle=True)
-    if read.acts(text=_is_text(open_())):
-        return Content.unread("it begins as a pickle and is truncated", read)
+        return content.unread(stopped)
+    if content.error is None and (begun or content.findings.names):
+        return replace(content, is_pickle=True)
+    if content.acts(text=_is_text(open_())):
+        return content.unread("it begins as a pickle and is truncated")
     if _is_data(open_, first):
         return Content()
-    if read.error is None:
-        return Content(read, is_pickle=True)
-    return Content.unread("it begins as a pickle and is truncated" if begun else UNKNOWN)
+    if content.error is None:
+        return replace(content, is_pickle=True)
+    return Content().unread("it begins as a pickle and is truncated" if begun else UNKNOWN)
 
 
 def _is_data(open_: Callable[[], ByteStream], first: bytes) -> bool:
@@ -184,16 +176,10 @@ def _is_plain_hdf5(stream: ByteStream) -> bool:
 
 def _torch(open_: Callable[[], ByteStream]) -> Content:
     """Read the five pickles of torch before 1.6, which the bytes of tensors follow."""
-    from modelship.sources._inert import read_pickle
-
-    read = Pickled()
-    try:
+    content = Content()
+    with content.findings.reading("it begins as a torch file and is truncated"):
         stream = open_()
         for _ in range(_LEGACY_TORCH_PICKLES):
-            read_pickle(stream, read.findings, arrays=False, persistent=True)
-        read.unpacked_bytes = stream.finish()
-    except (EndedEarlyError, MalformedError):
-        return Content.unread("it begins as a torch file and is truncated", read)
-    except UndescribedError as error:
-        return Content.unread(str(error), read)
-    return Content(read, is_pickle=True)
+            read_pickle(stream, content.findings, arrays=False, persistent=True)
+        content.unpacked_bytes, content.is_pickle = stream.finish(), True
+    return content

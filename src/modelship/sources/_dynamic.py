@@ -10,24 +10,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from modelship.sources import _kinds as kinds
 from modelship.sources._evaluating import evaluates
 from modelship.sources._globals import MAIN_OF_DILL
 from modelship.sources._keys import RUN_BY_ENUMERATIONS, RUN_BY_UNPICKLING
-from modelship.sources._values import (
-    CODE,
-    CODE_TYPE,
-    FUNCTION,
-    FUNCTION_TYPE,
-    METACLASS,
-    MODULE,
-    PLAIN_TYPE,
-    DynamicClass,
-    Findings,
-    Listed,
-    Name,
-    State,
-    holds_made_here,
-)
+from modelship.sources._values import DynamicClass, Findings, Listed, Name, State, holds_made_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,11 +49,11 @@ _METACLASSES: Final = frozenset(
 _HARMLESS_MEMBERS: Final = frozenset({"enum.Enum.__new__", "builtins.object.__new__"})
 _RUNS_ITS_CODE: Final = "it defines a class with {}, which unpickling runs"
 _TYPES: Final = {
-    "CodeType": CODE_TYPE,
-    "ClassType": METACLASS,
-    "TypeType": METACLASS,
-    "FunctionType": FUNCTION_TYPE,
-    "LambdaType": FUNCTION_TYPE,
+    "CodeType": kinds.CODE_TYPE,
+    "ClassType": kinds.METACLASS,
+    "TypeType": kinds.METACLASS,
+    "FunctionType": kinds.FUNCTION_TYPE,
+    "LambdaType": kinds.FUNCTION_TYPE,
 }
 # dill's names of types that it imports, like those of all other types.
 _IMPORTED_TYPES: Final = {
@@ -96,11 +83,11 @@ def dynamic(text: str, args: tuple[object, ...], findings: Findings) -> object:
 def code_made_of(args: tuple[object, ...], findings: Findings, consts: int = _CONSTS) -> object:
     """Check the arguments of a code object."""
     if holds_made_here(args):
-        _hazard(findings, "it makes a function of what it defines itself")
+        findings.hazard("it makes a function of what it defines itself")
     for leads, part in zip((_LEADS, _LEADS_AS_NAMES), args[consts:], strict=False):
         for text in sorted(_texts(part) & leads):
-            _hazard(findings, f"it holds a function that uses {text}")
-    return CODE
+            findings.hazard(f"it holds a function that uses {text}")
+    return kinds.CODE
 
 
 def _texts(part: object) -> set[str]:
@@ -113,21 +100,17 @@ def _texts(part: object) -> set[str]:
     return found
 
 
-def _hazard(findings: Findings, clause: str) -> None:
-    findings.hazards[clause] = None
-
-
 def _module(args: tuple[object, ...], findings: Findings) -> object:
     if len(args) != 1 or not isinstance(args[0], str):
         return None
     findings.modules.add(args[0])
-    return MODULE
+    return kinds.MODULE
 
 
 def _builtin_type(args: tuple[object, ...], _: Findings) -> object:
     name = args[0] if len(args) == 1 and isinstance(args[0], str) else ""
     if name in ("MappingProxyType", "SimpleNamespace"):  # as in the fields of a dataclass
-        return PLAIN_TYPE
+        return kinds.PLAIN_TYPE
     return _TYPES.get(name)
 
 
@@ -140,12 +123,12 @@ def _load_type(args: tuple[object, ...], findings: Findings) -> object:
 
 def function_made_of(args: tuple[object, ...], _: Findings | None = None) -> object:
     """Return the result for the arguments of a function; None if they are unusual."""
-    of_module = MODULE in args or any(
+    of_module = kinds.MODULE in args or any(
         isinstance(each, Name)
         and not (each.text.startswith("__main__.") or each.text == MAIN_OF_DILL)
         for each in args[1:2]
     )
-    return FUNCTION if args and args[0] is CODE and not of_module else None
+    return kinds.FUNCTION if args and args[0] is kinds.CODE and not of_module else None
 
 
 def _cell(args: tuple[object, ...], _: Findings) -> object:
@@ -163,47 +146,47 @@ def _skeleton(args: tuple[object, ...], findings: Findings) -> object:
 
 def _enum(args: tuple[object, ...], findings: Findings) -> object:
     bases, _, _, members, *_ = (*args, None, None, None, None)
-    made = _class(METACLASS, bases, members, findings)
+    made = _class(kinds.METACLASS, bases, members, findings)
     made.is_enum = True
-    _check_enum(members, findings)
+    _check_enum(members, RUN_BY_ENUMERATIONS, findings)
     known = [each.text.partition(".")[0] for each in made.bases]
     for base, module in zip(made.bases, known, strict=True):
         base.called |= module != "enum"  # it is called with the value of each member
     if known[-1:] != ["enum"] or len(known) != len(bases if isinstance(bases, tuple) else ()):
-        _hazard(findings, "it defines an enumeration with its own base classes")
+        findings.hazard("it defines an enumeration with its own base classes")
     return made
 
 
-def _check_enum(members: object, findings: Findings) -> None:
+def _check_enum(members: object, run: frozenset[str], findings: Findings) -> None:
     if isinstance(members, State):
-        for name in sorted(RUN_BY_ENUMERATIONS & members.keys()):
-            _hazard(findings, f"it defines an enumeration with {name}, which unpickling runs")
+        for name in sorted(run & members.keys()):
+            findings.hazard(f"it defines an enumeration with {name}, which unpickling runs")
 
 
 def _class(metaclass: object, bases: object, namespace: object, findings: Findings) -> DynamicClass:
-    known = metaclass is METACLASS or (
+    known = metaclass is kinds.METACLASS or (
         isinstance(metaclass, Name) and metaclass.text in _METACLASSES
     )
     if not known:
-        _hazard(findings, "it defines a class with its own metaclass")
+        findings.hazard("it defines a class with its own metaclass")
     _check_members(namespace, findings)
     if holds_made_here(namespace):
-        _hazard(findings, "it defines a class with members that it makes before")
+        findings.hazard("it defines a class with members that it makes before")
     return _derived(bases, findings)
 
 
 def _derived(bases: object, findings: Findings) -> DynamicClass:
     """Return a class with `bases`, and with the properties inherited from them."""
     if not isinstance(bases, tuple):
-        _hazard(findings, "it computes the bases of a class")
+        findings.hazard("it computes the bases of a class")
         return DynamicClass()
     own = [each for each in bases if isinstance(each, DynamicClass)]
     named = [each for each in bases if isinstance(each, Name)]
     if len(own) + len(named) != len(bases):
-        _hazard(findings, "it computes the bases of a class")
+        findings.hazard("it computes the bases of a class")
     named += [base for each in own for base in each.bases]
     if any(base.text.endswith("ArrayWrapper") for base in named):
-        _hazard(findings, "it derives a class from joblib's arrays")
+        findings.hazard("it derives a class from joblib's arrays")
     runs = any(evaluates(base.text) for base in named)
     return DynamicClass(bases=tuple(dict.fromkeys(named)), evaluates=runs)
 
@@ -217,31 +200,23 @@ def _class_state(args: tuple[object, ...], findings: Findings) -> object:
         if part is not None:
             _check_members(part, findings)
             registered = part.get("_abc_impl") if isinstance(part, State) else None
-            if registered is not None and not _is_empty(registered):
-                _hazard(findings, "it registers classes with its own class, which may run it")
-            if made.is_enum and isinstance(part, State):
-                _check_state_of_enum(part, findings)
+            is_empty = isinstance(registered, Listed) and registered.is_empty
+            if registered is not None and not is_empty:
+                findings.hazard("it registers classes with its own class, which may run it")
+            if made.is_enum:
+                _check_enum(part, RUN_BY_ENUMERATIONS - {"__init__"}, findings)
     return made
-
-
-def _is_empty(value: object) -> bool:
-    return isinstance(value, Listed) and value.is_empty
-
-
-def _check_state_of_enum(part: State, findings: Findings) -> None:
-    for name in sorted((RUN_BY_ENUMERATIONS & part.keys()) - {"__init__"}):
-        _hazard(findings, f"it defines an enumeration with {name}, which unpickling runs")
 
 
 def _check_members(members: object, findings: Findings) -> None:
     if not isinstance(members, State) or members.opaque:
-        _hazard(findings, "it defines a class whose methods it computes")
+        findings.hazard("it defines a class whose methods it computes")
         return
     for name in sorted(RUN_BY_UNPICKLING & members.keys()):
         member = members[name]
         is_of_python = isinstance(member, Name) and member.text in _HARMLESS_MEMBERS
         if not (member is None or is_of_python):  # None, as for __hash__ of a dataclass
-            _hazard(findings, _RUNS_ITS_CODE.format(name))
+            findings.hazard(_RUNS_ITS_CODE.format(name))
 
 
 def _function_state(args: tuple[object, ...], _: Findings) -> object:
@@ -249,7 +224,7 @@ def _function_state(args: tuple[object, ...], _: Findings) -> object:
     parts = state if isinstance(state, tuple) else (state,)
     given = [part.get("__globals__") for part in parts if isinstance(part, State)]
     plain = len(given) == len(parts) and all(isinstance(e, (State, type(None))) for e in given)
-    return args[0] if args and args[0] is FUNCTION and plain else None
+    return args[0] if args and args[0] is kinds.FUNCTION and plain else None
 
 
 def _dill_code(args: tuple[object, ...], findings: Findings) -> object:

@@ -10,13 +10,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from modelship.sources import _kinds as kinds
 from modelship.sources._keys import EVALUATED_KEYS
-from modelship.sources._values import (
-    COMPUTED,
-    TEMPLATE,
-    Name,
-    State,
-)
+from modelship.sources._values import Name, State
 
 __all__ = [
     "METHODS_OF_DISTRIBUTIONS",
@@ -153,7 +149,7 @@ def _unusual(text: str, given: tuple[object, ...]) -> str:
         return "it takes an item out of what it makes itself"
     if text == "numpy.dtype" and not isinstance(first, (str, Name)):
         return "it computes the type of an array"
-    if text in _CONTAINERS and any(each is COMPUTED for each in given):
+    if text in _CONTAINERS and any(each is kinds.COMPUTED for each in given):
         return f"it fills a {text.rpartition('.')[2]} with what it computes, which may be endless"
     if text in _BUFFERS and any(isinstance(each, int) and each > _MAX_BYTES for each in given):
         return "it asks for more memory than a model takes"
@@ -161,7 +157,7 @@ def _unusual(text: str, given: tuple[object, ...]) -> str:
 
 
 def _is_of_scipy(value: object) -> bool:
-    return value is TEMPLATE or (isinstance(value, str) and is_template(value))
+    return value is kinds.TEMPLATE or (isinstance(value, str) and is_template(value))
 
 
 def _parts(value: object) -> tuple[object, ...]:

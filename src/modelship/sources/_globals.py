@@ -5,6 +5,11 @@ have modules of Python as attributes. A table lists the names that legitimate fi
 instantiate and call. Any other name that is called is dangerous. So is any other name that is
 instantiated or held, unless it may be a class of the user, or of a release that is newer than the
 table.
+
+The table is ``known_names.txt`` next to this module: a line for each module and below it a line for
+each of its names: ``H`` if files only hold it, ``M`` if they also instantiate it, ``C`` if they
+call it. A script generates it by pickling the components of models in every supported release: see
+``tests/corpus/known_names.py``.
 """
 
 from __future__ import annotations
@@ -12,12 +17,25 @@ from __future__ import annotations
 import enum
 import re
 import sys
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modelship.sources._denied import DANGEROUS_MODULES, leads_to_code
-from modelship.sources._known_names import is_of_known_library, known_module, use_of
 
-__all__ = ["MAIN_OF_DILL", "Judgement", "Use", "is_dangerous", "judge", "top_module"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "MAIN_OF_DILL",
+    "Judgement",
+    "Use",
+    "is_class",
+    "is_dangerous",
+    "judge",
+    "top_module",
+    "use_of",
+]
 
 
 class Use(enum.Flag):
@@ -87,7 +105,7 @@ def judge(name: str, uses: Use) -> Judgement:
     if _OF_CYTHON.fullmatch(name) and not _is_through_a_module(name):
         return Judgement.KNOWN if is_of_known_library(name) else Judgement.UNKNOWN
     leads_on = top_module(name) in _PYTHON or _is_through_a_module(name)
-    is_function = is_of_known_library(name) and not (Use.MAKE in uses or _is_class(name))
+    is_function = is_of_known_library(name) and not (Use.MAKE in uses or is_class(name))
     endangers = Use.CALL in uses or leads_on or is_function
     return Judgement.DANGEROUS if endangers else Judgement.UNKNOWN
 
@@ -106,13 +124,59 @@ def _is_through_a_module(name: str) -> bool:
     """Return whether a path contains a module of Python that another module has imported."""
     if name.startswith(_MAIN):
         between = name.split(".")[1:-1]
-        return any(not _is_class(part) for part in between)
+        return any(not is_class(part) for part in between)
     within = known_module(name)
     between = name[len(within) :].strip(".").split(".")[:-1]
     if within:
         return any(part in _PYTHON for part in between)
-    return not _is_class(name) and any(part in DANGEROUS_MODULES for part in between[1:])
+    return not is_class(name) and any(part in DANGEROUS_MODULES for part in between[1:])
 
 
-def _is_class(name: str) -> bool:
+def is_class(name: str) -> bool:
+    """Return whether a name looks like that of a class."""
     return name.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+_TABLE: Final = Path(__file__).with_name("known_names.txt")
+_UNCLASSIFIED: Final = ""
+
+
+def use_of(name: str) -> str:
+    """Return the letter of ``module.qualname``, or ``""`` if it is not in the table."""
+    module, _, last = name.rpartition(".")
+    return _names_of(module).get(last, _UNCLASSIFIED)
+
+
+def is_of_known_library(name: str) -> bool:
+    """Return whether the table contains names of the same top-level module."""
+    return name.partition(".")[0] in _packages()
+
+
+def known_module(name: str) -> str:
+    """Return the longest prefix of `name` that is a module or package in the table."""
+    module = name.rpartition(".")[0]
+    while module and module not in _packages():
+        module = module.rpartition(".")[0]
+    return module
+
+
+@cache
+def _lines() -> Mapping[str, str]:
+    """Return the names of each module, unparsed: parsing all is slow, and few are used."""
+    lines = _TABLE.read_text(encoding="ascii").replace("\n ", " ").splitlines()
+    return {module: names for module, _, names in (line.partition(" ") for line in lines)}
+
+
+@cache
+def _names_of(module: str) -> Mapping[str, str]:
+    return {name[1:]: name[0] for name in _lines().get(module, "").split()}
+
+
+@cache
+def _packages() -> frozenset[str]:
+    packages = set()
+    for module in _lines():
+        while module and module not in packages:
+            packages.add(module)
+            module = module.rpartition(".")[0]  # noqa: PLW2901 - from the inside out
+    return frozenset(packages)

@@ -3,7 +3,7 @@ r"""Read a pickle without unpickling it: nothing is imported or called.
 A pickle is a program for a small stack machine. Python's own machine imports and calls the classes
 that it names. This one keeps only the values that a passport needs (short texts, small integers,
 names of classes, a few entries of states) and replaces all others with one placeholder. The opcodes
-are in :mod:`modelship.sources._opcodes`.
+are in :mod:`modelship.sources._loop`.
 
 It does not derive from ``pickle._Unpickler``, which trusts the lengths that a file declares and
 hashes keys from the file.
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from modelship.sources._arrays import Wrapper
 from modelship.sources._evaluating import is_template
 from modelship.sources._joblib import Arrays
+from modelship.sources._kinds import OPAQUE, TEMPLATE
 from modelship.sources._stream import MalformedError
-from modelship.sources._values import OPAQUE, TEMPLATE, Listed, State
+from modelship.sources._values import Listed, State
 
 if TYPE_CHECKING:
     from modelship.sources._stream import ByteStream
@@ -69,7 +70,7 @@ def read_pickle(
 
 
 class Machine(Arrays):
-    """The stack machine; ``_opcodes.ACTIONS`` has the action of each opcode."""
+    """The stack machine; ``_loop.ACTIONS`` has the action of each opcode."""
 
     def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
         super().__init__(stream, findings)

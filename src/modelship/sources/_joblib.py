@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from modelship.sources._arrays import Dtype, Wrapper, checked_state, file_of, raw_size_bytes
 from modelship.sources._calls import Calls
-from modelship.sources._opcodes import ACTIONS
+from modelship.sources._kinds import OPAQUE
+from modelship.sources._loop import ACTIONS
 from modelship.sources._stream import EndedEarlyError, UndescribedError
-from modelship.sources._values import OPAQUE, State
+from modelship.sources._values import State
 
 if TYPE_CHECKING:
     from modelship.sources._loop import Loop

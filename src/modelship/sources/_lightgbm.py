@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from modelship.documents import DocumentError, parse
 from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
-from modelship.sources._polyglots import note_pickles
+from modelship.sources._pickled import note_pickles
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._trees import (
     LEADS_ASTRAY,
@@ -151,11 +151,11 @@ def _check_trees(file: BinaryIO, header: _Header, budget: Budget, findings: Find
         if key == b"Tree":
             trees += 1
         elif key == b"split_feature" and not splits_within(integers(value), len(header.names)):
-            findings.hazards[SPLITS_OUTSIDE] = None
+            findings.hazard(SPLITS_OUTSIDE)
         elif key == b"left_child":
             left = integers(value)
         elif key == b"right_child" and not is_tree(left, integers(value), leaf_is_negative=True):
-            findings.hazards[LEADS_ASTRAY] = None
+            findings.hazard(LEADS_ASTRAY)
         elif line.startswith(_END_OF_TREES):
             _check_count(header, trees)
             return file.tell() - len(line)

@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._inert import read_pickle
-from modelship.sources._pickled import Pickled
-from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+from modelship.sources._stream import MalformedError, UndescribedError
+from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,35 +28,30 @@ _PLAIN: Final = re.compile(r"[<>|=]?([biufcSUVmM])([0-9]{1,9})(?:\[[0-9A-Za-z/]*
 _UCS4_BYTES: Final = 4
 
 
-def read_npy(open_: Callable[[], ByteStream]) -> Pickled:
+def read_npy(open_: Callable[[], ByteStream]) -> Findings:
     """Read the arrays in a file, one after the other."""
-    read = Pickled()
-    try:
+    findings = Findings()
+    with findings.reading("it is not a complete NumPy file: {}"):
         stream = open_()
         while stream.has_more:
-            _read_one(stream, read)
-        read.unpacked_bytes = stream.finish()
-    except UndescribedError as error:
-        read.findings.incomplete[str(error)] = None
-    except (EndedEarlyError, MalformedError) as error:
-        read.findings.incomplete[f"it is not a complete NumPy file: {error}"] = None
-    return read
+            _read_one(stream, findings)
+    return findings
 
 
-def _read_one(stream: ByteStream, read: Pickled) -> None:
+def _read_one(stream: ByteStream, findings: Findings) -> None:
     if stream.read(len(MAGIC)) != MAGIC:
-        raise MalformedError("something follows its array")
+        raise MalformedError("there is extra data after its array")
     major, _ = stream.read(2)
     header_bytes = stream.unsigned(2 if major == 1 else 4)
     if header_bytes > _MAX_HEADER_BYTES or major not in (1, 2, 3):
-        raise UndescribedError("it has a header longer than any of NumPy's")
+        raise UndescribedError("it has a longer header than NumPy reads")
     try:
         header = ast.literal_eval(stream.read(header_bytes).decode("utf-8").strip())
         item_bytes, shape = _item_bytes(header["descr"]), header["shape"]
     except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
         raise UndescribedError("it has a header that NumPy does not write") from None
     if item_bytes is None:
-        read_pickle(stream, read.findings, arrays=False)
+        read_pickle(stream, findings, arrays=False)
         return
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
         raise UndescribedError("it has a header that NumPy does not write")

@@ -6,27 +6,23 @@ documentation). The graph, which is most of the file, is read separately.
 
 from __future__ import annotations
 
-import io
-import mmap
-import os
-from typing import TYPE_CHECKING, BinaryIO, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from modelship.sources._onnx_graph import GraphWalk
 from modelship.sources._onnx_schema import OnnxGraph
-from modelship.sources._polyglots import note_pickles
+from modelship.sources._pickled import note_pickles
+from modelship.sources._protobuf import MessageReader, PastEndError
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import Findings
 from modelship.tables import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from modelship.sources._parts import Described, Part
+    from modelship.sources._protobuf import Slice
 
 __all__ = ["read_onnx"]
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
 # The field numbers of a ModelProto, and of the OperatorSetIdProto in it.
 _IR_VERSION, _PRODUCER_NAME, _PRODUCER_VERSION, _GRAPH, _OPSET = 1, 2, 3, 7, 8
 _DOMAIN, _VERSION = 1, 2
@@ -34,8 +30,21 @@ _DEFAULT_DOMAIN: Final = "ai.onnx"
 _MAX_SHORT_BYTES: Final = 1024
 _MAX_FIELDS: Final = 10_000
 _MAX_OPSETS: Final = 1000
-_MAX_VARINT_BYTES: Final = 10
-_MORE_FOLLOWS: Final = 0x80
+
+
+@dataclass
+class _Header:
+    """The fields of a ModelProto except its graph."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    opsets: dict[str, int] = field(default_factory=dict)
+    ir_version: int = 0
+    has_graph: bool = False
+
+    @property
+    def producer(self) -> str:
+        parts = (self.texts.get(each) for each in (_PRODUCER_NAME, _PRODUCER_VERSION))
+        return " ".join(filter(None, parts))
 
 
 def read_onnx(part: Part) -> Described:
@@ -48,103 +57,68 @@ def read_onnx(part: Part) -> Described:
     MalformedError
         If it is not an ONNX model.
     """
-    texts: dict[int, str] = {}
-    opsets: dict[str, int] = {}
-    ir_version = 0
-    has_graph = False
-    with part.path.open("rb") as file:
-        size_bytes = os.fstat(file.fileno()).st_size
-        for number, value in _fields(file, end=size_bytes):
-            if number == _IR_VERSION and isinstance(value, int):
-                ir_version = value
-            elif number in {_PRODUCER_NAME, _PRODUCER_VERSION} and isinstance(value, bytes):
-                texts[number] = _text(value)
-            elif number == _OPSET and isinstance(value, bytes) and len(opsets) < _MAX_OPSETS:
-                domain, version = _opset(value)
-                opsets[domain or _DEFAULT_DOMAIN] = version
-            has_graph = has_graph or number == _GRAPH
-        if not has_graph or not opsets:
-            raise MalformedError("it has no graph, or names no operators")
-        findings = Findings()
-        walk = GraphWalk(file, part.budget, findings)
-        try:
-            walk.walk(size_bytes, domains=opsets.keys())
-        except UndescribedError as error:
-            findings.incomplete[str(error)] = None
+    findings = Findings()
     schema, unusable = Schema(), ""
-    producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
-    note_pickles(part, findings, what="an ONNX model")
-    try:
-        schema, unusable = _schema(part, producer)
-    except (MalformedError, UndescribedError) as error:
-        findings.incomplete[str(error)] = None
+    with part.mapped() as content:
+        message = MessageReader(content, part.budget)
+        header = _read_header(message)
+        try:
+            GraphWalk(message, findings).walk(header.opsets)
+        except UndescribedError as error:
+            findings.leave(str(error))
+        note_pickles(part, findings, what="an ONNX model")
+        with findings.reading("{}"):
+            graph = OnnxGraph(message)
+            graph.read()
+            schema, unusable = graph.schema(producer=header.producer), graph.unusable()
     return part.described(
         "onnx",
         findings,
-        producer=producer,
-        ir_version=ir_version,
-        opsets=tuple(sorted(opsets.items())),
+        producer=header.producer,
+        ir_version=header.ir_version,
+        opsets=tuple(sorted(header.opsets.items())),
         raw_files=tuple(findings.files),
         schema=schema,
         unusable=unusable,
     )
 
 
-def _schema(part: Part, producer: str) -> tuple[Schema, str]:
-    """Return the inputs and outputs of the graph, and why they are not a table."""
-    with (
-        part.path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        graph = OnnxGraph(content, part.budget)
-        graph.read()
-        return graph.schema(producer=producer), graph.unusable()
+def _read_header(message: MessageReader) -> _Header:
+    header = _Header()
+    try:
+        for count, (number, value) in enumerate(message.fields(message.whole)):
+            if count == _MAX_FIELDS:
+                raise MalformedError("it has more fields than a model")
+            _note(header, message, number, value)
+    except PastEndError as error:
+        raise EndedEarlyError("its graph" if error.number == _GRAPH else "its header") from None
+    if not header.has_graph or not header.opsets:
+        raise MalformedError("it has no graph, or names no operators")
+    return header
 
 
-def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:
-    """Yield the number and the value of each field of a message; b"" for a long value."""
-    for _ in range(_MAX_FIELDS):
-        if file.tell() == end:
-            return
-        key = _varint(file)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            yield number, _varint(file)
-            continue
-        if kind != _BYTES and kind not in _SIZES:
-            raise MalformedError("a field in it is of no kind that there is")
-        size_bytes = _varint(file) if kind == _BYTES else _SIZES[kind]
-        begin = file.tell()
-        if begin + size_bytes > end:
-            raise EndedEarlyError("its graph" if number == _GRAPH else "its header")
-        yield number, file.read(size_bytes) if size_bytes <= _MAX_SHORT_BYTES else b""
-        file.seek(begin + size_bytes)
-    raise MalformedError("it has more fields than a model")
+def _note(header: _Header, message: MessageReader, number: int, value: int | Slice) -> None:
+    if number == _IR_VERSION and isinstance(value, int):
+        header.ir_version = value
+    elif number in {_PRODUCER_NAME, _PRODUCER_VERSION}:
+        header.texts[number] = _text(message, value)
+    elif number == _OPSET and isinstance(value, tuple) and len(header.opsets) < _MAX_OPSETS:
+        domain, version = _opset(message, value)
+        header.opsets[domain or _DEFAULT_DOMAIN] = version
+    header.has_graph |= number == _GRAPH
 
 
-def _varint(file: BinaryIO) -> int:
-    value = 0
-    for place in range(_MAX_VARINT_BYTES):
-        byte = file.read(1)
-        if not byte:
-            raise EndedEarlyError("a number")
-        value |= (byte[0] & ~_MORE_FOLLOWS) << (7 * place)
-        if byte[0] < _MORE_FOLLOWS:
-            return value
-    raise MalformedError("a number in it is longer than any")
-
-
-def _opset(content: bytes) -> tuple[str, int]:
+def _opset(message: MessageReader, content: Slice) -> tuple[str, int]:
     """Read the domain and the version of an OperatorSetIdProto."""
     domain, version = "", 0
-    for number, value in _fields(io.BytesIO(content), end=len(content)):
-        if number == _DOMAIN and isinstance(value, bytes):
-            domain = _text(value)
+    for number, value in message.fields(content):
+        if number == _DOMAIN:
+            domain = _text(message, value)
         elif number == _VERSION and isinstance(value, int):
             version = value
     return domain, version
 
 
-def _text(content: bytes) -> str:
-    text = content.decode("utf-8", "replace")
+def _text(message: MessageReader, value: int | Slice) -> str:
+    text = message.text(value, most=_MAX_SHORT_BYTES)
     return text if text.isprintable() else ""

@@ -8,18 +8,16 @@ tensor, as a map for each row (``ZipMap``), or as one tensor for each class.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.sources._protobuf import MessageReader, signed
+from modelship.sources._protobuf import signed
 from modelship.tables import Column, Outputs, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modelship.sources._budget import Budget
-
-    Slice = tuple[int, int]
+    from modelship.sources._protobuf import MessageReader, Slice
 
 __all__ = ["OnnxGraph"]
 
@@ -57,32 +55,19 @@ class _Value:
         return self.is_column and (self.kind == _STRING or self.kind in _INTEGERS)
 
 
-@dataclass
 class OnnxGraph:
-    """Reads the graph of a model; the results are in its fields.
+    """Reads the graph of a model, which was already read as an ONNX model."""
 
-    Parameters
-    ----------
-    content : buffer of bytes
-        The file, which was already read as an ONNX model.
-    budget : Budget
-        The budget to use.
-    """
-
-    content: Any
-    budget: Budget
-    inputs: list[_Value] = field(default_factory=list)
-    outputs: list[_Value] = field(default_factory=list)
-    _initializers: dict[str, Slice] = field(default_factory=dict)
-    _labels: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
-    _extracted: list[str] = field(default_factory=list)
-    _message: MessageReader = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._message = MessageReader(self.content, self.budget)
+    def __init__(self, message: MessageReader) -> None:
+        self._message = message
+        self.inputs: list[_Value] = []
+        self.outputs: list[_Value] = []
+        self._initializers: dict[str, Slice] = {}
+        self._labels: list[tuple[str, tuple[Any, ...]]] = []
+        self._extracted: list[str] = []
 
     def read(self) -> None:
-        """Read the graph.
+        """Read the inputs, the outputs and the labels.
 
         Raises
         ------
@@ -91,7 +76,7 @@ class OnnxGraph:
         UndescribedError
             If this takes too long.
         """
-        for number, value in self._message.fields((0, len(self.content))):
+        for number, value in self._message.fields(self._message.whole):
             if number == 7 and isinstance(value, tuple):  # noqa: PLR2004 - ModelProto.graph
                 self._read_graph(value)
         self.inputs = [each for each in self.inputs if each.name not in self._initializers]
@@ -229,7 +214,7 @@ class OnnxGraph:
             elif number == 9 and isinstance(value, tuple):  # noqa: PLR2004 - raw_data
                 raw = value
         if raw is not None and kind == _INT64 and raw[1] - raw[0] <= 8 * _MAX_VALUES:
-            content = bytes(self.content[slice(*raw)])
+            content = bytes(self._message.content[slice(*raw)])
             return struct.unpack(f"<{len(content) // 8}q", content[: len(content) // 8 * 8])
         return self._list(tensor, strings=6, integers=7 if kind == _INT64 else 5)
 

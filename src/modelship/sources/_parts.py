@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.sources._stream import ByteStream, compression_of
+from modelship.sources._stream import ByteStream, EndedEarlyError, compression_of
 from modelship.sources._values import Findings
 from modelship.tables import Schema
 
@@ -76,6 +77,17 @@ class Part:
                 return ByteStream(file, budget=self.budget, compression=compression)
 
             yield open_
+
+    @contextmanager
+    def mapped(self) -> Iterator[mmap.mmap]:
+        """Yield the content of the file, mapped into memory."""
+        if not self.first:
+            raise EndedEarlyError("its first value")
+        with (
+            self.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            yield content
 
     def described(self, format_: str, findings: Findings, **facts: Any) -> Described:
         """Return the findings with further fields as a :class:`Described`."""

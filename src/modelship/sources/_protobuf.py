@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 
     Slice = tuple[int, int]
 
-__all__ = ["MessageReader", "signed"]
+__all__ = ["MessageReader", "PastEndError", "signed"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
 _MAX_NAME_BYTES: Final = 1000
+_MAX_VARINT_BYTES: Final = 10
 _BETWEEN_CHECKS: Final = 1024
+
+
+class PastEndError(MalformedError):
+    """A field ends after its message; ``number`` is that of the field, or 0."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("a field in it is longer than the message that contains it")
+        self.number = number
 
 
 @dataclass
@@ -37,6 +46,11 @@ class MessageReader:
     content: Any
     budget: Budget
     _steps: int = 0
+
+    @property
+    def whole(self) -> Slice:
+        """The position of the outermost message."""
+        return 0, len(self.content)
 
     def inner(self, message: Slice | None, number: int) -> Slice | None:
         """Return the position of a field's first length-delimited value, or None."""
@@ -65,38 +79,53 @@ class MessageReader:
 
         Raises
         ------
-        MalformedError
-            If the data ends before a field does.
-        UndescribedError
-            If this takes too long.
+        MalformedError, UndescribedError
+            As for :meth:`field`.
         """
         at, end = message
         while at < end:
-            self._steps += 1
-            if self._steps % _BETWEEN_CHECKS == 0:
-                self.budget.take_steps(_BETWEEN_CHECKS)
-            key, at = self._varint(at, end)
-            number, wire = key >> 3, key & 7
-            if wire == _VARINT:
-                value, at = self._varint(at, end)
+            number, value, at = self.field(at, end)
+            if value is not None:
                 yield number, value
-                continue
-            length = _SIZES.get(wire, 0)
-            if wire == _BYTES:
-                length, at = self._varint(at, end)
-            if at + length > end or (wire != _BYTES and wire not in _SIZES):
-                raise MalformedError("a field in it is longer than what holds it")
-            if wire == _BYTES:
-                yield number, (at, at + length)
-            at += length
+
+    def field(self, at: int, end: int) -> tuple[int, int | Slice | None, int]:
+        """Return the number and the value of a field, as :meth:`fields`, and the position after it.
+
+        The value is None if it has a fixed size.
+
+        Raises
+        ------
+        PastEndError
+            If the field ends after its message, which ends at `end`.
+        MalformedError
+            If it is not a field.
+        UndescribedError
+            If this takes too long.
+        """
+        self._steps += 1
+        if self._steps % _BETWEEN_CHECKS == 0:
+            self.budget.take_steps(_BETWEEN_CHECKS)
+        key, at = self._varint(at, end)
+        number, wire = key >> 3, key & 7
+        if wire == _VARINT:
+            value, at = self._varint(at, end)
+            return number, value, at
+        if wire != _BYTES and wire not in _SIZES:
+            raise MalformedError("a field in it has an unknown type")
+        length, at = self._varint(at, end) if wire == _BYTES else (_SIZES[wire], at)
+        if number == 0 or at + length > end:
+            raise PastEndError(number)
+        return number, (at, at + length) if wire == _BYTES else None, at + length
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         value = 0
-        for place, byte in enumerate(self.content[at : min(end, at + 10)]):
+        for place, byte in enumerate(self.content[at : min(end, at + _MAX_VARINT_BYTES)]):
             value |= (byte & 0x7F) << (7 * place)
             if byte < 0x80:  # noqa: PLR2004 - no more follow
                 return value, at + place + 1
-        raise MalformedError("a number in it is longer than any")
+        if end - at < _MAX_VARINT_BYTES:
+            raise PastEndError(0)
+        raise MalformedError("a number in it is longer than 64 bits")
 
 
 def signed(value: int) -> int:

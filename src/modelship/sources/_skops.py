@@ -12,11 +12,10 @@ import re
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._archives import check_directory, json_objects, read_archive
-from modelship.sources._globals import Judgement, Use, judge
+from modelship.sources._globals import Judgement, Use, is_class, judge
 from modelship.sources._stream import MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
@@ -47,16 +46,6 @@ _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,63}")
 _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
-@dataclass
-class _Schema:
-    """The content of a schema, and the unpacked size of the whole archive."""
-
-    findings: Findings = field(default_factory=Findings)
-    sklearn_version: str = ""
-    skops_version: str = ""
-    unpacked_bytes: int = 0
-
-
 def is_skops(path: Path) -> bool:
     """Return whether a file is a zip archive with a skops schema.
 
@@ -85,23 +74,21 @@ def read_skops(part: Part) -> Described:
     """
     if not is_skops(part.path):
         raise MalformedError(f"it is no zip archive with a {_SCHEMA}")
-    schema = _read_schema(part.path)
-    versions = (("scikit-learn", schema.sklearn_version), ("skops", schema.skops_version))
-    findings = read_archive(part.path, part.budget, but=_SCHEMA)
-    findings.add(schema.findings)
+    document = read_document(part.path)
+    findings = _described(document)
+    versions = (
+        ("scikit-learn", findings.sklearn_version),
+        ("skops", _version(document.get("_skops_version"))),
+    )
+    findings.add(read_archive(part.path, part.budget, but=_SCHEMA))
+    with zipfile.ZipFile(part.path) as archive:
+        unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
     return part.described(
         "skops",
         findings,
         libraries=tuple((library, version) for library, version in versions if version),
-        unpacked_bytes=schema.unpacked_bytes,
+        unpacked_bytes=unpacked_bytes,
     )
-
-
-def _read_schema(path: Path) -> _Schema:
-    schema = _described(read_document(path))
-    with zipfile.ZipFile(path) as archive:
-        schema.unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
-    return schema
 
 
 def read_document(path: Path) -> Any:
@@ -134,16 +121,16 @@ def read_document(path: Path) -> Any:
         raise MalformedError("its schema is not JSON") from None
 
 
-def _described(document: Any) -> _Schema:
+def _described(document: Any) -> Findings:
     if not isinstance(document, dict):
         raise MalformedError("its schema describes no object")
-    schema = _Schema(skops_version=_version(document.get("_skops_version")))
+    findings = Findings()
     for node in json_objects(document):
-        _note(node, schema.findings)
+        _note(node, findings)
         version = node.get("_sklearn_version")
-        if isinstance(version, dict) and not schema.sklearn_version:
-            schema.sklearn_version = _version(version.get("content"))
-    return schema
+        if isinstance(version, dict) and not findings.sklearn_version:
+            findings.sklearn_version = _version(version.get("content"))
+    return findings
 
 
 def _note(node: dict[str, Any], findings: Findings) -> None:
@@ -153,13 +140,13 @@ def _note(node: dict[str, Any], findings: Findings) -> None:
         return
     text = f"{module}.{name}"
     if not text.isprintable() or len(text) > _MAX_NAME:
-        findings.hazards["it imports a name that cannot be printed"] = None
+        findings.hazard("it imports a name that cannot be printed")
         return
     if loader == "MethodNode":
         content = node.get("content")
         method = content.get("func") if isinstance(content, dict) else None
         if not isinstance(method, str) or not method.isidentifier() or method.startswith("_"):
-            findings.hazards["it looks up an attribute that is no method"] = None
+            findings.hazard("it looks up an attribute that is no method")
             return
         findings.named(text).held = True
         text = f"{text}.{method}"
@@ -170,15 +157,11 @@ def _use(loader: object, module: str, text: str) -> Use:
     if loader == "OperatorFuncNode":
         return Use.CALL
     looks_up = loader in _HOLDS or loader == "MethodNode"
-    if not looks_up and judge(text, Use.MAKE) is not Judgement.KNOWN and not _is_class(text):
+    if not looks_up and judge(text, Use.MAKE) is not Judgement.KNOWN and not is_class(text):
         return Use.CALL  # of a function
     if loader in _MAKES or module.partition(".")[0] in _CALLED_SAFELY:
         return Use.HOLD if loader in _HOLDS or loader == "MethodNode" else Use.MAKE
     return Use.HOLD if loader in _HOLDS or loader in ("MethodNode", None) else Use.CALL
-
-
-def _is_class(text: str) -> bool:
-    return text.rpartition(".")[2].lstrip("_")[:1].isupper()
 
 
 def _version(value: Any) -> str:

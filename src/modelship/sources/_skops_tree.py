@@ -14,10 +14,11 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._budget import Budget
+from modelship.sources._kinds import OPAQUE
 from modelship.sources._parts import Part
 from modelship.sources._skops import read_document
 from modelship.sources._tree import Array, Entries, Head, Items, KnownDtype, Thing
-from modelship.sources._values import OPAQUE, Name
+from modelship.sources._values import Name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from modelship.sources import _kinds as kinds
 from modelship.sources._arrays import Dtype
 from modelship.sources._evaluating import state_runs
 from modelship.sources._keys import CALLED_BY_UNPICKLING
 from modelship.sources._loop import Loop
 from modelship.sources._values import (
-    EVALUATING,
-    FUNCTION,
-    INSTANCE,
-    MEMBER,
-    MODULE,
-    NEW_BLOCK,
-    OPAQUE,
-    SHARED,
     DynamicClass,
     Listed,
     Made,
@@ -38,7 +31,7 @@ class States(Loop):
     """The part of the machine for setting states and items."""
 
     def hazard(self, clause: str) -> None:
-        self.findings.hazards[clause] = None
+        self.findings.hazard(clause)
 
     def holds_own(self, value: object, *, but: object = None) -> bool:
         """Return whether a value contains something that the file itself defines."""
@@ -50,28 +43,28 @@ class States(Loop):
     def give_state(self, target: object, state: object) -> None:
         if isinstance(target, Name):
             self.hazard(f"it sets attributes of {target.text}")
-        elif target is MODULE or target is SHARED or isinstance(target, DynamicClass):
+        elif target is kinds.MODULE or target is kinds.SHARED or isinstance(target, DynamicClass):
             self.hazard("it sets attributes of what all of the program shares")
-        elif target is NEW_BLOCK:
+        elif target is kinds.NEW_BLOCK:
             self.give_state_to_block(state)
         elif isinstance(target, (Dtype, Made)):
             self.give_state_once(target, state)
         elif (
-            target in (INSTANCE, MEMBER)
+            target in (kinds.INSTANCE, kinds.MEMBER)
             and isinstance(state, tuple)
             and state[1:] not in ((), (None,))
         ):
             self.hazard("it sets slots of a class that it defines itself")
-        if target is not FUNCTION and self.hides_methods(state):
+        if target is not kinds.FUNCTION and self.hides_methods(state):
             self.hazard("it gives an instance a state with its own methods")
         if (isinstance(target, Made) and target.computes and self.holds_own(state)) or (
-            target is EVALUATING and self.holds_own(state, but=FUNCTION)
+            target is kinds.EVALUATING and self.holds_own(state, but=kinds.FUNCTION)
         ):
             self.hazard("it gives what it defines itself to an instance that computes with it")
-        self.look_into(state, strict=target is EVALUATING)
+        self.look_into(state, strict=target is kinds.EVALUATING)
 
     def give_state_to_block(self, state: object) -> None:
-        if not (isinstance(state, tuple) and is_new_block(state[:1]) and state[1:2] == ((),)):
+        if not (isinstance(state, tuple) and is_new_block(state) and state[1:2] == ((),)):
             self.hazard(CALLS_VALUE)
 
     def give_state_once(self, target: Dtype | Made, state: object) -> None:
@@ -109,21 +102,22 @@ class States(Loop):
             target.keep(items)
             return
         self.give_items(target, items)
-        if target is not OPAQUE and not (isinstance(target, Made) and not target.built):
+        if target is not kinds.OPAQUE and not (isinstance(target, Made) and not target.built):
             self.hazard("it appends to what is no list")
 
     def use_as_keys(self, keys: list[object]) -> None:
         """Record keys that may be compared, which calls their methods."""
-        if any(type(key) is not str and key is not MEMBER and self.holds_own(key) for key in keys):
+        own = (key for key in keys if type(key) is not str and key is not kinds.MEMBER)
+        if any(map(self.holds_own, own)):
             self.hazard("it uses what it defines itself as a key")
 
     def give_items(self, target: object, items: list[object]) -> None:
         """Record items appended to, or set on, a target that is not a plain container."""
         if isinstance(target, Made):
             target.keep(items)
-        if isinstance(target, Name) or target is MODULE:
+        if isinstance(target, Name) or target is kinds.MODULE:
             self.hazard("it changes something that it imports")
-        elif target is INSTANCE or target is MEMBER:
+        elif target is kinds.INSTANCE or target is kinds.MEMBER:
             self.hazard("it calls a method of a class that it defines itself")
 
     def hides_methods(self, state: object) -> bool:
@@ -136,6 +130,7 @@ def _may_be_called(value: object) -> bool:
     return is_made_here(value) or isinstance(value, (Name, Made))
 
 
-def is_new_block(first: tuple[object, ...]) -> bool:
+def is_new_block(args: object) -> bool:
     """Return whether a partial function is the one that pandas uses for blocks."""
-    return bool(first) and isinstance(first[0], Name) and first[0].text == _NEW_BLOCK
+    first = args[0] if isinstance(args, tuple) and args else None
+    return isinstance(first, Name) and first.text == _NEW_BLOCK

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._arrays import Dtype
+from modelship.sources._kinds import OPAQUE
 from modelship.sources._stream import UndescribedError
-from modelship.sources._values import OPAQUE, Name
+from modelship.sources._values import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

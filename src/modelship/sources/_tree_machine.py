@@ -7,7 +7,6 @@ for files that the other machine has read completely; it also imports and calls 
 
 from __future__ import annotations
 
-import _compat_pickle
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.sources._arrays import raw_size_bytes
 from modelship.sources._inert import Machine
-from modelship.sources._opcodes import ACTIONS
+from modelship.sources._kinds import OPAQUE
+from modelship.sources._loop import ACTIONS
 from modelship.sources._stream import UndescribedError
 from modelship.sources._tree import (
     MAX_ITEMS,
@@ -28,7 +28,7 @@ from modelship.sources._tree import (
     as_array,
     scalar_of,
 )
-from modelship.sources._values import OPAQUE, Findings, Name
+from modelship.sources._values import Findings, Name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -179,11 +179,7 @@ class TreeMachine(Machine):
     def name(self, module: object, name: object) -> object:
         if not (isinstance(module, str) and isinstance(name, str)):
             return OPAQUE
-        if self.protocol < 3:  # noqa: PLR2004 - up to protocol 2, names are those of Python 2
-            module, name = _compat_pickle.NAME_MAPPING.get(
-                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
-            )
-        text = f"{module}.{name}"
+        text = self.full_name(module, name)
         return self.findings.named(text) if text.isprintable() else OPAQUE
 
     def made(self, maker: object, args: object, *, new: bool = False) -> object:

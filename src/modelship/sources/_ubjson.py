@@ -79,13 +79,9 @@ def read_ubjson_at(content: bytes, at: int, budget: Budget, *, keep: Collection[
     EndedEarlyError, MalformedError, UndescribedError
         As for :func:`read_ubjson`.
     """
-    reader = _Reader(content, budget, keep=frozenset(keep), visit=_pass_over)
+    reader = _Reader(content, budget, keep=frozenset(keep), visit=lambda _key, _numbers: None)
     reader.at = at
     return reader.value("", depth=0)
-
-
-def _pass_over(_key: str, _numbers: Any) -> None:
-    pass
 
 
 class _Reader:

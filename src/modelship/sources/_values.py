@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
+from modelship.sources import _kinds as kinds
 from modelship.sources._globals import Use
 from modelship.sources._keys import KEPT_KEYS
+from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
-    "CODE",
-    "CODE_TYPE",
-    "COMPUTED",
-    "EVALUATING",
-    "FUNCTION",
-    "FUNCTION_TYPE",
-    "INSTANCE",
-    "MEMBER",
-    "METACLASS",
-    "MODULE",
-    "NEW_BLOCK",
-    "OPAQUE",
-    "PLAIN_TYPE",
-    "SHARED",
-    "TEMPLATE",
     "DynamicClass",
     "Findings",
     "Listed",
@@ -41,27 +29,6 @@ __all__ = [
 _MAX_REASONS: Final = 20
 _MAX_TUPLES: Final = 1000
 _MAX_PARTS: Final = 10_000
-
-
-class _Kind:
-    """A value of which only the kind matters."""
-
-
-OPAQUE: Final = _Kind()  # any value that a passport does not need
-CODE_TYPE: Final = _Kind()  # creates code objects
-FUNCTION_TYPE: Final = _Kind()  # creates functions from code objects
-METACLASS: Final = _Kind()  # type itself, as dill writes it
-CODE: Final = _Kind()  # a code object that was checked
-FUNCTION: Final = _Kind()  # a function defined in the file
-COMPUTED: Final = _Kind()  # the result of a built-in, which may be a text
-NEW_BLOCK: Final = _Kind()  # creates the blocks of frames in pandas 1.3 and 1.4
-MODULE: Final = _Kind()  # an imported module
-EVALUATING: Final = _Kind()  # an instance that would execute a text in its state
-PLAIN_TYPE: Final = _Kind()  # a type of Python that only stores its arguments
-SHARED: Final = _Kind()  # shared by the whole process, such as a logger
-TEMPLATE: Final = _Kind()  # the text that SciPy itself executes for a distribution
-INSTANCE: Final = _Kind()  # of a class that the file itself defines
-MEMBER: Final = _Kind()  # of an enumeration that the file itself defines
 
 
 class Made:
@@ -166,10 +133,10 @@ class State(dict[str, object]):
 def is_made_here(value: object) -> bool:
     """Return whether calling a method of a value runs code from the file itself."""
     return (
-        value is FUNCTION
-        or value is INSTANCE
-        or value is MEMBER
-        or value is MODULE
+        value is kinds.FUNCTION
+        or value is kinds.INSTANCE
+        or value is kinds.MEMBER
+        or value is kinds.MODULE
         or type(value) is DynamicClass
     )
 
@@ -187,10 +154,10 @@ def holds_made_here(value: object, *, but: object = None) -> bool:
 
 
 def _kept(values: Iterable[object]) -> list[object]:
-    return [each for each in values if type(each) in _HOLDERS and each is not OPAQUE]
+    return [each for each in values if type(each) in _HOLDERS and each is not kinds.OPAQUE]
 
 
-_HOLDERS: Final = frozenset((tuple, Listed, State, Made, DynamicClass, _Kind))
+_HOLDERS: Final = frozenset((tuple, Listed, State, Made, DynamicClass, kinds.Kind))
 
 
 @dataclass
@@ -223,6 +190,28 @@ class Findings:
     brings_code: bool = False  # of its own functions and classes, or of partial ones
     in_objects: bool = False  # it did so in a pickle, which only the memo makes a different one
     computes_names: bool = False
+
+    def hazard(self, clause: str) -> None:
+        """Record an effect of loading that no name shows."""
+        self.hazards[clause] = None
+
+    def leave(self, reason: str) -> Findings:
+        """Record why the file was not read to its end."""
+        self.incomplete[reason] = None
+        return self
+
+    @contextmanager
+    def reading(self, cut: str) -> Iterator[None]:
+        """Record why the body stopped reading; `cut` is the reason if the file is not whole.
+
+        It may contain ``{}``, for the problem.
+        """
+        try:
+            yield
+        except UndescribedError as error:
+            self.leave(str(error))
+        except (EndedEarlyError, MalformedError) as error:
+            self.leave(cut.format(error))
 
     def go_astray(self) -> None:
         """Record that from here on, bytes of an array are read as instructions."""

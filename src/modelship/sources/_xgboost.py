@@ -6,14 +6,13 @@ contains the categories of pandas columns (``cats`` of ``gradient_booster.model`
 
 from __future__ import annotations
 
-import mmap
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._json_outline import read_outline
-from modelship.sources._polyglots import note_pickles
-from modelship.sources._stream import EndedEarlyError, MalformedError
+from modelship.sources._pickled import note_pickles
+from modelship.sources._stream import MalformedError
 from modelship.sources._trees import TreeCheck
 from modelship.sources._ubjson import read_ubjson
 from modelship.sources._values import Findings
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from modelship.sources._parts import Described, Part
     from modelship.tables.schema import Label
 
-__all__ = ["BEGINS", "KEPT_OF_CATS", "categories_of", "is_xgboost", "read_xgboost"]
+__all__ = ["BEGINS", "KEPT_OF_CATS", "KINDS", "categories_of", "is_xgboost", "read_xgboost"]
 
 _UBJSON: Final = b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"
 BEGINS: Final = (_UBJSON, b"{l\x00\x00\x00\x07learner", b"{i\x07learner", b"{U\x07learner", b"{")
@@ -40,7 +39,7 @@ KEPT_OF_CATS: Final = ("offsets", "values", "feature_segments")
 _KEPT: Final = ("version", *KEPT_OF_CATS, "best_iteration")
 _MAX_NAME: Final = 1000
 _MAX_LABELS: Final = 10_000
-_KINDS: Final = {
+KINDS: Final = {
     "int": "integer",
     "i": "boolean",
     "c": "category",
@@ -84,7 +83,7 @@ def read_xgboost(part: Part) -> Described:
     findings = Findings()
     model = _object(booster, "model")
     for clause in trees.problems(trees=_list(model, "trees"), width=_width(learner)):
-        findings.hazards[clause] = None
+        findings.hazard(clause)
     note_pickles(part, findings, what="an XGBoost model")
     version = _version(document.get("version"))
     return part.described(
@@ -99,12 +98,7 @@ def read_xgboost(part: Part) -> Described:
 
 def _read(part: Part, trees: TreeCheck) -> Any:
     read = read_ubjson if part.first.startswith(BEGINS[:-1]) else read_outline
-    if not part.first:
-        raise EndedEarlyError("its first value")
-    with (
-        part.path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
+    with part.mapped() as content:
         return read(content, part.budget, keep=_KEPT, visit=trees.visit)
 
 
@@ -156,7 +150,7 @@ def _unusable(learner: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 
 
 def _column(name: str, kind: object, categories: tuple[Label, ...]) -> Column:
-    kind = _KINDS.get(kind, "") if isinstance(kind, str) else ""
+    kind = KINDS.get(kind, "") if isinstance(kind, str) else ""
     dtype = "category" if kind == "category" else ""
     return Column(name=name, kind=kind, dtype=dtype, categories=categories, missing=True)
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources import _known_estimators as known
+from modelship.sources._kinds import OPAQUE
 from modelship.sources._tree import Array, Entries, Items, Thing, class_of, pairs_in
-from modelship.sources._values import OPAQUE, Name
+from modelship.sources._values import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["UNKNOWN_CONTENTS", "Contents", "contents_of", "estimator_in"]
+__all__ = ["UNKNOWN_CONTENTS", "Contents", "contents_of", "estimator_in", "with_article"]
 
 _SHOWN: Final = 6
 _MAX_KEY: Final = 40
@@ -156,10 +157,10 @@ def _thing(thing: Thing) -> str:
     if name in _MAPPINGS + _BUNCHES:
         return _mapping(last, thing.entries or Entries())
     if last in _ENDS and (steps := _steps(thing)) and _predicts(steps[-1]) is False:
-        return f"a {last} that ends with {_with_article(_last(class_of(steps[-1])))}"
+        return f"a {last} that ends with {with_article(_last(class_of(steps[-1])))}"
     if last.lstrip("_")[:1].islower():  # created by a function, which does not describe it
         return f"what {name} makes"
-    return f"a pandas {last}" if known.is_frame(name) else _with_article(last)
+    return f"a pandas {last}" if known.is_frame(name) else with_article(last)
 
 
 def _mapping(kind: str, entries: Entries) -> str:
@@ -169,7 +170,7 @@ def _mapping(kind: str, entries: Entries) -> str:
     more = entries.size - len(keys[:_SHOWN])
     rest = f" and {more} more" if more else ""
     word = "key" if entries.size == 1 else "keys"
-    return f"{_with_article(kind)} ({word} {', '.join(keys[:_SHOWN])}{rest})"
+    return f"{with_article(kind)} ({word} {', '.join(keys[:_SHOWN])}{rest})"
 
 
 def _of(values: Iterable[object]) -> str:
@@ -187,6 +188,7 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _with_article(word: str) -> str:
-    is_vowel = word[:1] in "AEIOUaeiou" and not word.startswith("One")
+def with_article(word: str) -> str:
+    """Return a noun with its indefinite article."""
+    is_vowel = word[:1] in "AEIOUXaeiou" and not word.startswith("One")
     return f"{'an' if is_vowel else 'a'} {word}" if word else ""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from modelship.errors import InvalidOptionError
-from modelship.sources._files import check_there, copy_model
+from modelship.sources.model_files import check_there, copy_model
 from modelship.sources.source import ModelSource
 
 __all__ = ["FileSource"]

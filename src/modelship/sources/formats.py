@@ -23,10 +23,10 @@ from modelship.sources._mlflow import file_in, load_mlflow, tell_mlflow
 from modelship.sources._native import load_native, load_skops
 from modelship.sources._onnx import read_onnx
 from modelship.sources._parts import Part
-from modelship.sources._pickle_file import load_pickle, read_pickle_file
+from modelship.sources._pickled import load_pickle, read_pickle_file
 from modelship.sources._skops import is_skops, read_skops
 from modelship.sources._told import Told, tell_pickle, tell_skops
-from modelship.sources.contents import Contents
+from modelship.sources.contents import Contents, with_article
 from modelship.sources.model_format import OTHER, Formats, ModelFormat, ScriptLines
 from modelship.tables.natives import of_lightgbm, of_onnx, of_xgboost
 
@@ -40,15 +40,11 @@ def _read_again(path: Path) -> Told:
     """Return the schema that the reader of a format finds."""
     try:
         read = FORMATS.read(Part(path, Budget(path.stat().st_size), alone=True))
-        title = f"{_with_article(FORMATS[read.format].title)} that {read.unusable}"
+        title = f"{with_article(FORMATS[read.format].title)} that {read.unusable}"
         contents = Contents(title=title, predicts=False) if read.unusable else Contents()
         return Told(contents, read.schema)
     except (OSError, CorruptModelError):  # the problem is in its passport
         return Told()
-
-
-def _with_article(noun: str) -> str:
-    return f"{'an' if noun.startswith(tuple('AEIOUX')) else 'a'} {noun}"
 
 
 def _load_onnx(path: Path) -> Any:

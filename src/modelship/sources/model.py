@@ -17,12 +17,11 @@ from modelship.errors import (
     ModelshipError,
     UntrustedModelError,
 )
-from modelship.sources._dill import DILL_SCRIPT, is_by_dill, load_dill
-from modelship.sources._files import check_there
 from modelship.sources._load_advice import advice_on_loading, way_to_load
+from modelship.sources._native import DILL_SCRIPT, is_by_dill, load_dill
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
-from modelship.sources.model_files import ModelFile, digest_of, files_of, stamps_of
+from modelship.sources.model_files import ModelFile, check_there, digest_of, files_of, stamps_of
 from modelship.sources.passport import Passport, read_passport
 from modelship.sources.schema_text import answers, takes
 
@@ -113,7 +112,9 @@ class Model:
         InvalidNameError
             If `name` or `version` is not valid in Azure ML.
         """
-        path = _with_name(Path(path))
+        path = Path(path)
+        # "." and ".." have no name that a service could use for them.
+        path = path.resolve() if path.name in ("", "..") else path
         check_there(path)
         name = _default_name(path) if name is None else check_name(name, kind="model")
         check_name(version, kind="model version")
@@ -266,11 +267,6 @@ def check_name(name: object, *, kind: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidNameError(name=name, kind=kind, rule=_NAME_RULE)
     return name
-
-
-def _with_name(path: Path) -> Path:
-    # "." and ".." have no name that a service could use for them.
-    return path.resolve() if path.name in ("", "..") else path
 
 
 def _default_name(path: Path) -> str:

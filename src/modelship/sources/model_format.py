@@ -6,15 +6,14 @@ The table itself is in :mod:`modelship.sources.formats`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import CorruptModelError
 from modelship.sources._archives import ZIP, read_archive
 from modelship.sources._budget import Budget
 from modelship.sources._content import read_content
-from modelship.sources._impostors import impostor
 from modelship.sources._parts import Part
-from modelship.sources._pickle_file import describe_pickle
+from modelship.sources._pickled import describe_pickle
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._told import Told
 from modelship.sources._values import Findings
@@ -26,6 +25,16 @@ if TYPE_CHECKING:
     from modelship.sources._parts import Described
 
 __all__ = ["OTHER", "Formats", "ModelFormat", "ScriptLines"]
+
+# What is often mistaken for a model: its first bytes in lower case, a description, and advice.
+_IMPOSTORS: Final = {
+    b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Run: git lfs pull"),
+    b"<!doctype html": ("an HTML page, such as a login or an error page", "Check the address."),
+    b"<html": ("an HTML page, such as a login or an error page", "Check the address."),
+    b"<?xml": ("an XML document, such as a storage service's error", "Check the address."),
+    b"{": ("a JSON document", ""),
+    b"pk\x03\x04": ("a zip archive", "If torch or skops wrote it, name it so: .pt, .skops"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +70,8 @@ def _read_other(part: Part) -> Described:
     with part.opened() as open_:
         content = read_content(open_)
     if content.is_pickle:
-        return describe_pickle(part, content.read)
-    return part.described(OTHER.name, content.read.findings)
+        return describe_pickle(part, content)
+    return part.described(OTHER.name, content.findings)
 
 
 def _nothing(path: Path) -> Told:  # noqa: ARG001 - others look into the file
@@ -177,12 +186,15 @@ class ModelFormat:
             raise self._corrupt(part, f"it is not a whole {self.title}: {error}") from None
         except UndescribedError as error:
             found = self if self.is_named(part.path) else OTHER
-            return part.described(found.name, Findings(incomplete={str(error): None}))
+            return part.described(found.name, Findings().leave(str(error)))
 
     def _refuse_impostor(self, part: Part) -> None:
-        what, advice = impostor(part.first)
-        if what:
-            raise self._corrupt(part, f"it is {what}", advice)
+        if not part.first:
+            raise self._corrupt(part, "it is empty (0 bytes)")
+        begin = part.first.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        for each, (what, advice) in _IMPOSTORS.items():
+            if begin.startswith(each):
+                raise self._corrupt(part, f"it is {what}", advice)
 
     def _corrupt(self, part: Part, problem: str, advice: str = "") -> CorruptModelError:
         again = f"Save it again with {self.saved_with}, or copy it again from its source."

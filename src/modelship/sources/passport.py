@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.sources._budget import Budget
 from modelship.sources._content import UNKNOWN
-from modelship.sources._files import walk
 from modelship.sources._globals import Judgement, Use, is_dangerous, judge, top_module
 from modelship.sources._parts import Part
 from modelship.sources.formats import FOLDER, FORMATS, MLFLOW
 from modelship.sources.mlmodel import read_mlmodel
+from modelship.sources.model_files import walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import FetchError, InvalidOptionError, ModelNotFoundError
-from modelship.sources.copying import copy_checked
 from modelship.sources.model import Model, check_name
+from modelship.sources.model_files import copy_checked
 from modelship.sources.source import ModelSource
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def register_model(
             place.tag(there.model_id, missing)
             there = replace(there, tags={**there.tags, **missing})
         return there
-    known, known_version = _framework(model)
+    written_by = dict(model.passport.libraries).get("scikit-learn")
     # Upload a private copy, since another process may overwrite the file during the upload.
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
         copy_checked(model, Path(folder))
@@ -208,8 +208,8 @@ def register_model(
             tags=tags or {},
             properties={**(properties or {}), DIGEST: model.digest},
             description=description,
-            framework=framework or known,
-            framework_version=framework_version or (None if framework else known_version),
+            framework=framework or ("ScikitLearn" if written_by else None),
+            framework_version=framework_version or (None if framework else written_by),
             timeout_s=timeout_s,
         )
 
@@ -260,8 +260,3 @@ def _same_content(model: Model, *, name: str, workspace: Workspace) -> Registere
         return fetched
     found = workspace.models(name=name, properties={DIGEST: model.digest})
     return found[0] if found else None
-
-
-def _framework(model: Model) -> tuple[str | None, str | None]:
-    version = dict(model.passport.libraries).get("scikit-learn")
-    return ("ScikitLearn", version) if version else (None, None)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["NotPrivateError", "check_private_folder", "read_private", "write_private"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_HAS_OWNERS = os.name == "posix"  # on other systems the permissions of a user's profile protect it
 
 
 class NotPrivateError(Exception):
@@ -46,7 +45,7 @@ def read_private(path: Path) -> str:
     """
     if path.is_symlink():
         raise NotPrivateError(f"{path} is a symbolic link", f"Remove it: rm {path}")
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, encoding="utf-8") as file:
         # Check the open file, so that it cannot be replaced between the check and the read.
         _check(path, os.fstat(file.fileno()), mode="600")
@@ -70,8 +69,6 @@ def check_private_folder(folder: Path) -> None:
 
 
 def _check(path: Path, status: os.stat_result, *, mode: str) -> None:
-    if not _HAS_OWNERS:
-        return
     if status.st_uid != os.geteuid():
         raise NotPrivateError(
             f"{path} belongs to the user with the id {status.st_uid}, not to you",

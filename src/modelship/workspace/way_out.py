@@ -1,4 +1,4 @@
-"""Restore the network settings that an offline workspace replaced.
+"""Set the network settings of an offline workspace, and restore those that it replaced.
 
 These variables name the workspace's proxy and its certificates. A program that is not a client of
 the workspace, such as the workspace itself or a package installer, uses the previous settings: the
@@ -8,6 +8,9 @@ workspace stores them in its folder.
 from __future__ import annotations
 
 import json
+import os
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,14 +18,23 @@ from urllib.parse import urlsplit
 from modelship.workspace.private import NotPrivateError, read_private, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["CERTIFICATES", "NO_PROXY", "PROXIES", "PROXY_USER", "WayOut", "is_own_proxy"]
+__all__ = [
+    "CERTIFICATES",
+    "NO_PROXY",
+    "PROXIES",
+    "PROXY_USER",
+    "WayOut",
+    "is_own_proxy",
+    "trusting",
+]
 
 PROXY_USER = "modelship-offline"
 """The user name of clients at the proxy of an offline workspace, with its password."""
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+# azureml-dataprep's engine and Python's ssl module read the second.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 NO_PROXY = ("NO_PROXY", "no_proxy")
 
@@ -85,3 +97,44 @@ class WayOut:
         except (OSError, NotPrivateError, ValueError, KeyError, TypeError):
             return {}
         return kept if names <= {*_NAMES} else {}
+
+
+_LOOPBACK = "127.0.0.1,localhost"
+
+_lock = threading.Lock()
+_bundles: list[str] = []
+_before: dict[str, str | None] = {}
+
+
+@contextmanager
+def trusting(bundle: Path) -> Iterator[None]:
+    """Let clients in this process trust a bundle file, and reach 127.0.0.1 without a proxy.
+
+    Several may be open at a time, and end in any order: a later bundle contains the earlier ones,
+    so that the last of those still open serves all. When none is open, the variables are restored.
+    """
+    path = str(bundle)
+    with _lock:
+        if not _bundles:
+            _before.update({name: os.environ.get(name) for name in (*CERTIFICATES, *NO_PROXY)})
+            for name in NO_PROXY:
+                os.environ[name] = ",".join(filter(None, (_before[name], _LOOPBACK)))
+        _bundles.append(path)
+        os.environ.update(dict.fromkeys(CERTIFICATES, path))
+    try:
+        yield
+    finally:
+        with _lock:
+            _bundles.remove(path)
+            if _bundles:
+                os.environ.update(dict.fromkeys(CERTIFICATES, _bundles[-1]))
+            else:
+                _restore()
+
+
+def _restore() -> None:
+    for name, value in _before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

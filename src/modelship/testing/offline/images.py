@@ -26,9 +26,9 @@ from modelship.bundle.remembered import todays_lock
 from modelship.bundle.scoring_script import SourceFile
 from modelship.errors import EnvironmentSpecError
 from modelship.sources import Model
-from modelship.sources._files import sha256_of
 from modelship.sources.formats import FOLDER
 from modelship.sources.model import ModelFile, digest_of
+from modelship.sources.model_files import sha256_of
 from modelship.staging import write_atomic
 from modelship.testing.offline.artifacts import artifact_files
 

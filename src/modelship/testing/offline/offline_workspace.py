@@ -18,8 +18,7 @@ from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
 from modelship.testing.offline.shell_variables import exports, variables, without_exports
 from modelship.workspace.private import write_private
-from modelship.workspace.trust import trusting
-from modelship.workspace.way_out import WayOut
+from modelship.workspace.way_out import WayOut, trusting
 
 if TYPE_CHECKING:
     from socket import socket

@@ -141,7 +141,7 @@ def test_a_bundle_that_locks_what_the_server_was_not_tested_with_is_refused(name
     """The error names the releases that will do, and one to ask for."""
     with pytest.raises(EnvironmentBuildError, match=rf"{name}>=0\.\d+|{name}<1,>=0") as caught:
         SERVERS["modelship"].added_to(_locked(name, old))
-    assert f"Ask for {name}==" in str(caught.value)
+    assert f"Request {name}==" in str(caught.value)
 
 
 @pytest.mark.parametrize(

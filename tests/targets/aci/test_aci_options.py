@@ -356,7 +356,7 @@ def test_more_than_a_container_group_gets_is_refused(asked, message):
             {"modelship.digest": "x"},
             (
                 "tags is {'modelship.digest': 'x'}; expected keys that do not begin with "
-                "'modelship.', under which the target keeps its own record."
+                "'modelship.': the target uses them for its own record."
             ),
         ),
     ],

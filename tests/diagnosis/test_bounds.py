@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelship.diagnosis import Facts, diagnose, explain_exception, is_known
-from modelship.diagnosis.reading import clean_lines
+from modelship.diagnosis.tracebacks import clean_lines
 from modelship.findings import RULES
 
 FRAME = '  File "/var/azureml-app/score.py", line 3, in init\n    load()\n'

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from modelship.server import rotation
-from modelship.targets.process import logfiles
+from modelship.targets.process import folders
 
 _WRITER = """
 import importlib.util, os, sys, time
@@ -49,14 +49,14 @@ def test_a_log_is_two_files_of_a_bounded_size(write):
     """However much is written, no more is kept than twice the bound; the end is whole."""
     folder = write(1, 5000)
     assert sum(each.stat().st_size for each in folder.iterdir()) < 2.1 * 2**20
-    kept = [int(line.split()[1]) for line in logfiles.whole(folder).splitlines()]
+    kept = [int(line.split()[1]) for line in folders.whole_log(folder).splitlines()]
     assert kept == [*range(kept[0], 5000)]
     assert len(kept) > 1000
 
 
 def test_no_line_is_lost_by_those_that_do_not_rotate(write):
     """Each of several processes finds the new file; all that they wrote is in one of the two."""
-    lines = logfiles.whole(write(3, 600)).splitlines()
+    lines = folders.whole_log(write(3, 600)).splitlines()
     assert len(lines) == len(set(lines)) == 1800
 
 
@@ -64,11 +64,11 @@ def test_the_end_is_read_across_both_files(tmp_path):
     """The last lines are the same as those of the whole log, from none to more than there are."""
     (tmp_path / "server.log.1").write_text("".join(f"old {n}\n" for n in range(30_000)))
     (tmp_path / "server.log").write_text("".join(f"new {n}\n" for n in range(20_000)) + "half")
-    everything = logfiles.whole(tmp_path).splitlines()
+    everything = folders.whole_log(tmp_path).splitlines()
     for count in (1, 2, 20_000, 20_001, 20_002, 49_999, 50_001, 60_000):
-        assert logfiles.end_of(tmp_path, lines=count).splitlines() == everything[-count:]
-    assert logfiles.end_of(tmp_path, lines=0) == ""
-    assert logfiles.end_of(tmp_path / "nowhere", lines=3) == ""
+        assert folders.log_end(tmp_path, lines=count).splitlines() == everything[-count:]
+    assert folders.log_end(tmp_path, lines=0) == ""
+    assert folders.log_end(tmp_path / "nowhere", lines=3) == ""
 
 
 def test_the_end_of_a_large_log_is_all_that_is_read(tmp_path):
@@ -77,4 +77,4 @@ def test_the_end_of_a_large_log_is_all_that_is_read(tmp_path):
         log.truncate(1 << 40)  # a terabyte of nothing
         log.seek(0, 2)
         log.write(b"\none\ntwo\n")
-    assert logfiles.end_of(tmp_path, lines=2) == "one\ntwo"
+    assert folders.log_end(tmp_path, lines=2) == "one\ntwo"

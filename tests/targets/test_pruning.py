@@ -14,13 +14,12 @@ from modelship.errors import DeploymentTimeoutError, StorageError
 from modelship.runtime.environments import environment_folder
 from modelship.runtime.images import labels
 from modelship.runtime.images.inspection import Image
-from modelship.runtime.images.unused import unused_images
 from modelship.runtime.servers import SERVERS
 from modelship.state_paths import cache_folder, clearing_caches, state_folder, using_caches
 from modelship.targets import DeployTarget, Serving
 from modelship.targets.history import Change, FolderJournal
 from modelship.targets.kept import KeptReleases
-from modelship.targets.pruning import prune
+from modelship.targets.pruning import prune, unused_images
 from modelship.targets.release import Release
 from modelship.testing import offline_bundle, script_bundle
 

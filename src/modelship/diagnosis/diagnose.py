@@ -9,10 +9,9 @@ from modelship.diagnosis.circumstances import explain_circumstances, explain_end
 from modelship.diagnosis.facts import Facts, Surroundings
 from modelship.diagnosis.log_patterns import TELLING, of_lines, quoted_exceptions
 from modelship.diagnosis.raising import may_explain, of_chain
-from modelship.diagnosis.reading import clean_lines, error_document
 from modelship.diagnosis.redaction import redacted
 from modelship.diagnosis.timeline import Timeline
-from modelship.diagnosis.tracebacks import chains
+from modelship.diagnosis.tracebacks import chains, clean_lines, error_document
 from modelship.findings import RULES, Diagnosis
 
 if TYPE_CHECKING:

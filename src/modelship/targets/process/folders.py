@@ -1,4 +1,4 @@
-"""Manage the folders of services in the state folder.
+"""Manage the folders of services in the state folder, and read their logs.
 
 A folder is named after its instance, ``<service>-<8 hexadecimal digits>``, and that name alone
 determines what is read, stopped and removed: a record never leads anywhere else.
@@ -9,22 +9,36 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+import psutil
 
 from modelship.documents import DocumentError, read_regular
 from modelship.staging import storing
 from modelship.targets.address import ROUTED
 from modelship.targets.instance import MOST_RECORD_BYTES, Instance
-from modelship.targets.process import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["RECORD", "abandoned", "draft_of", "instances_in", "remove", "sweep"]
+__all__ = [
+    "LOG",
+    "RECORD",
+    "abandoned",
+    "draft_of",
+    "instances_in",
+    "log_end",
+    "remove",
+    "sweep",
+    "whole_log",
+]
 
 RECORD: Final = "instance.json"
+LOG: Final = "server.log"
+_BLOCK_BYTES: Final = 1 << 16
 
 _DRAFT: Final = ".draft-"
 _OF_DRAFT: Final = re.compile(r"\.draft-(\d{1,10})-.+")
@@ -70,7 +84,7 @@ def abandoned(home: Path) -> Iterator[Path]:
     """Yield the drafts of processes that died while writing them, and no other folders."""
     for draft in sorted(home.glob(f"{_DRAFT}*")):
         match = _OF_DRAFT.fullmatch(draft.name)
-        if match and not draft.is_symlink() and not server_process.exists(int(match[1])):
+        if match and not draft.is_symlink() and not _exists(int(match[1])):
             yield draft
 
 
@@ -106,3 +120,52 @@ def _read(folder: Path) -> Instance | None:
         problem = getattr(error, "strerror", None) or str(error)
         return Instance.unreadable(folder.name, f"{folder / RECORD} cannot be used: {problem}")
     return replace(record, routed=not record.own_uri or (folder / ROUTED).exists())
+
+
+def _exists(pid: int) -> bool:
+    """Return whether any process has this id."""
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:  # larger than any process id
+        return False
+
+
+def whole_log(folder: Path) -> str:
+    """Return the whole available log of a service; ``""`` if there is none."""
+    return b"".join(_content(each) for each in _logs(folder)).decode(errors="replace")
+
+
+def log_end(folder: Path, *, lines: int) -> str:
+    """Return the last lines of the log of a service; reads only those, from the end."""
+    end = b""
+    for file in reversed(_logs(folder)):
+        end = _end_of(file, lines=lines - end.count(b"\n")) + end
+        if end.count(b"\n") >= lines:
+            break
+    return "\n".join(end.decode(errors="replace").splitlines()[-lines:]) if lines > 0 else ""
+
+
+def _logs(folder: Path) -> list[Path]:
+    """Return the previous and the current file; a link or a pipe in place of one is ignored."""
+    files = (folder / f"{LOG}.1", folder / LOG)
+    return [file for file in files if file.is_file() and not file.is_symlink()]
+
+
+def _content(file: Path) -> bytes:
+    with suppress(FileNotFoundError):
+        return file.read_bytes()
+    return b""
+
+
+def _end_of(file: Path, *, lines: int) -> bytes:
+    """Return the end of a file with at least this many newlines; all of it if it has fewer."""
+    blocks: list[bytes] = []
+    found = 0
+    with suppress(FileNotFoundError), file.open("rb") as stream:
+        at = stream.seek(0, os.SEEK_END)
+        while at and found <= lines:
+            size = min(_BLOCK_BYTES, at)
+            at = stream.seek(at - size)
+            blocks.append(stream.read(size))
+            found += blocks[-1].count(b"\n")
+    return b"".join(reversed(blocks))

@@ -39,7 +39,7 @@ from modelship.targets.http_scoring import answers
 from modelship.targets.instance import serving_first
 from modelship.targets.keys import ServiceKeys, read_keys, write_keys
 from modelship.targets.local_backend import LocalBackend
-from modelship.targets.process import folders, logfiles, server_process
+from modelship.targets.process import folders, server_process
 from modelship.targets.program import APP, Program
 from modelship.targets.state import State
 
@@ -163,10 +163,10 @@ class ProcessBackend(LocalBackend):
         return Observation(State.UNHEALTHY if answered else State.TRANSITIONING)
 
     def logs(self, instance: Instance) -> str:
-        return logfiles.whole(self._folder(instance))
+        return folders.whole_log(self._folder(instance))
 
     def log_end(self, instance: Instance, *, lines: int) -> str:
-        return logfiles.end_of(self._folder(instance), lines=lines)
+        return folders.log_end(self._folder(instance), lines=lines)
 
     def _facts(self, instance: Instance) -> Facts:
         """Return how an instance ended: one that exits by itself records it."""

@@ -13,13 +13,13 @@ import psutil
 
 from modelship.documents import read_regular
 from modelship.errors import TargetUnavailableError
-from modelship.targets.process.logfiles import LOG
+from modelship.targets.process.folders import LOG
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["end", "exists", "is_running", "launch"]
+__all__ = ["end", "is_running", "launch"]
 
 MARKER = "MODELSHIP_INSTANCE"
 
@@ -85,14 +85,6 @@ def is_running(instance_id: str, folder: Path) -> bool:
     with suppress(psutil.Error):
         return pid is not None and (_is_ours(psutil.Process(pid), instance_id) or _begins(folder))
     return False
-
-
-def exists(pid: int) -> bool:
-    """Return whether any process has this id."""
-    try:
-        return psutil.pid_exists(pid)
-    except OverflowError:  # larger than any process id
-        return False
 
 
 def end(instance_id: str, folder: Path, *, grace_s: float) -> None:

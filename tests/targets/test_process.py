@@ -261,6 +261,15 @@ def test_a_server_is_known_from_its_launch_on(tmp_path, launches):
         assert not server_process.is_running(f"launch-{number}", folder)
 
 
+def test_a_server_that_is_loaded_between_two_looks_is_not_taken_for_dead(tmp_path, monkeypatch):
+    """It shows no environment at the first look, and all of it at the next one."""
+    marker = {"MODELSHIP_INSTANCE": "loaded"}
+    shown = iter([{}, *[marker] * 9])
+    (tmp_path / "pid").write_text(str(os.getpid()))
+    monkeypatch.setattr(psutil.Process, "environ", lambda _: next(shown))
+    assert server_process.is_running("loaded", tmp_path)
+
+
 def test_a_killed_server_takes_its_worker_along(deployed, home):
     """After SIGKILL of the server alone, the state is Failed and nothing answers."""
     server = server_of(deployed, home)

@@ -83,7 +83,7 @@ def is_running(instance_id: str, folder: Path) -> bool:
     """Return whether the server that was launched in `folder` still runs."""
     pid = _pid(folder)
     with suppress(psutil.Error):
-        return pid is not None and (_is_ours(psutil.Process(pid), instance_id) or _begins(folder))
+        return pid is not None and _is_ours(psutil.Process(pid), instance_id, begins=True)
     return False
 
 
@@ -100,20 +100,12 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
     end_s = time.monotonic() + _KILLING_S
     # While its members are killed, a process tree can fork another; so look again.
     while time.monotonic() < end_s:
-        family = _family(instance_id)
-        if not family and not _begins(folder):
+        family = _family(instance_id, server=_pid(folder))
+        if not family:
             return
+        family = [each for each in family if _is_ours(each, instance_id)]
         _signal(family, psutil.Process.kill)
         _wait(family, timeout_s=_KILLING_S)
-
-
-def _begins(folder: Path) -> bool:
-    """Return whether the server is in the middle of execve(2), and shows no environment yet."""
-    pid = _pid(folder)
-    try:
-        return pid is not None and not psutil.Process(pid).environ()
-    except psutil.Error:
-        return False
 
 
 def _pid(folder: Path) -> int | None:
@@ -125,18 +117,24 @@ def _pid(folder: Path) -> int | None:
     return int(found) if _PROCESS_ID.fullmatch(found) else None
 
 
-def _family(instance_id: str) -> list[psutil.Process]:
-    return [each for each in psutil.process_iter() if _is_ours(each, instance_id)]
+def _family(instance_id: str, *, server: int | None = None) -> list[psutil.Process]:
+    """Return the processes with our marker, and `server` also before it shows an environment."""
+    found = psutil.process_iter()
+    return [each for each in found if _is_ours(each, instance_id, begins=each.pid == server)]
 
 
-def _is_ours(process: psutil.Process, instance_id: str) -> bool:
-    """Return whether the process lives and has our marker: an id may be reused."""
+def _is_ours(process: psutil.Process, instance_id: str, *, begins: bool = False) -> bool:
+    """Return whether the process lives and has our marker: an id may be reused.
+
+    In the middle of execve(2) it shows no environment yet; `begins` says whether that counts too.
+    """
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return process.environ().get(MARKER) == instance_id
+        variables = process.environ()
     except psutil.Error:
         return False
+    return variables.get(MARKER) == instance_id or (begins and not variables)
 
 
 def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process], None]) -> None:

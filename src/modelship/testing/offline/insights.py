@@ -47,8 +47,8 @@ _TABLES: Final = {
     "EventData": ("customEvents", "name"),
 }
 _NOT_REACHED: Final = (
-    "Not simulated: enable_app_insights: nothing is sent, since a container does not reach the "
-    "workspace on 127.0.0.1; with compute='process' it is kept."
+    "Not simulated: enable_app_insights: a container cannot reach the workspace on 127.0.0.1, so "
+    "nothing is sent. With compute='process' it is stored."
 )
 
 
@@ -108,7 +108,7 @@ class Insights:
         if not document["appInsightsEnabled"]:
             return []
         if self._is_reached:
-            return [f"enable_app_insights: what is sent to Application Insights is in {self.path}"]
+            return [f"enable_app_insights: the telemetry is stored in {self.path}"]
         return [_NOT_REACHED]
 
     def variables(self, document: Mapping[str, Any]) -> dict[str, str]:

@@ -149,7 +149,9 @@ def patched(
     for each in patch:
         path = str(each.get("path"))
         if path == "/imageId":
-            raise bad("An offline workspace has no images; update models and inference_config.")
+            raise bad(
+                "An offline workspace has no images; update models and inference_config instead."
+            )
         parts = path.removeprefix("/").split("/")
         field, *rest = (part.replace("~1", "/").replace("~0", "~") for part in parts)
         if field not in changeable or len(rest) > 1:
@@ -196,12 +198,12 @@ def _apply(
 ) -> None:
     operation, path = change.get("op"), change.get("path")
     if operation not in {"add", "replace", "remove"}:
-        raise bad(f"{operation} of {path} is not possible; add, replace and remove are.")
+        raise bad(f"{operation} of {path} is not possible; use add, replace or remove.")
     place = document
     if rest:
         place, field = document[field], rest[0]
         if not isinstance(place, dict):
-            raise bad(f"{operation} of {path} is not possible: it has no parts.")
+            raise bad(f"{operation} of {path} is not possible: it is not part of an object.")
     if operation == "remove":
         place.pop(field, None)
     else:

@@ -140,14 +140,14 @@ class NoCode:
         for artifact in asset.get("artifacts") or ():
             files |= artifact_files(self._store, artifact.get("prefix") or artifact.get("id") or "")
         if len(files) != 1:
-            raise _refusal(document, f"it has {len(files)} files, and one is expected.")
+            raise _refusal(document, f"it has {len(files)} files; exactly one is expected.")
         [(path, file)] = files.items()
         place = folder / Path(path).name
         link_or_copy(file, place)
         model = Model.read(place, name=document["name"])
         if model.format not in framework.formats:
             wanted = " or ".join(framework.formats)
-            raise _refusal(document, f"its format is {model.format!r}, and not {wanted}.")
+            raise _refusal(document, f"its format is {model.format!r}; {wanted} is expected.")
         return model
 
     def _script(self, framework: _Framework, model_file: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _framework(document: Mapping[str, Any]) -> _Framework:
     found = _FRAMEWORKS.get(str(named))
     if found is None:
         known = " and ".join(_FRAMEWORKS)
-        raise _refusal(document, f"its framework is {named}; {known} are served offline.")
+        raise _refusal(document, f"its framework is {named}; only {known} are supported offline.")
     return found
 
 

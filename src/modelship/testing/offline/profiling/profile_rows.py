@@ -28,9 +28,9 @@ _TYPES: Final = "convert_column_types"
 _ENCODINGS: Final = {"utf8": "utf-8-sig", "latin1": "latin-1", "ascii": "ascii"}
 _MOST_ROWS: Final = 10_000
 _READS_ONLY: Final = (
-    "An offline workspace profiles with datasets of Dataset.Tabular.from_delimited_files on the "
-    "datastore workspaceblobstore, and not with {what}. Upload the requests as a text file, one in "
-    "each line, and make the dataset of that."
+    "An offline workspace can profile only with datasets of Dataset.Tabular.from_delimited_files "
+    "on the datastore workspaceblobstore, and not with {what}. Upload the requests as a text file "
+    "with one request per line, and create the dataset from it."
 )
 
 

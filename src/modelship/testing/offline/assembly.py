@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from modelship.testing.offline.aks.endpoints import Endpoints
 from modelship.testing.offline.artifacts import Artifacts
@@ -39,14 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import ExitStack
 
-    from modelship.testing.offline.offline_app import Call
+    from modelship.testing.offline.offline_app import Call, Part
     from modelship.testing.offline.offline_context import Context
 
 __all__ = ["open_parts"]
-
-
-class _Part(Protocol):
-    def calls(self) -> list[Call]: ...
 
 
 def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
@@ -66,33 +62,32 @@ def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
     return tuple(call for part in parts for call in part.calls())
 
 
-def _state_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
+def _state_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     artifacts = Artifacts(context)
-    parts = (Control, Login, Models, Blobs, Containers, Datastores, Datasets, Vault)
+    parts = (Control, Login, Models, Blobs, Containers, Datastores, Datasets, Vault, Computes)
     yield from (kind(context) for kind in parts)
     yield context.insights
-    yield Computes(context.store, context.identity)
     yield artifacts
     yield from _training_parts(context, stack, artifacts)
 
 
-def _training_parts(context: Context, stack: ExitStack, artifacts: Artifacts) -> Iterator[_Part]:
+def _training_parts(context: Context, stack: ExitStack, artifacts: Artifacts) -> Iterator[Part]:
     store = context.store
-    records, experiments = Records(store), Experiments(store)
-    snapshots = Snapshots(store, artifacts=artifacts)
+    records, experiments = Records(store), Experiments(context)
+    snapshots = Snapshots(context, artifacts)
     jobs = Jobs(context, records)
     stack.callback(jobs.close)
     jobs.recover()
     yield experiments
     yield History(records, experiments, artifacts, context.access)
-    yield Metrics(store, records=records)
+    yield Metrics(context, records)
     yield snapshots
     yield Executions(
         context, experiments=experiments, records=records, snapshots=snapshots, jobs=jobs
     )
 
 
-def _service_parts(context: Context, rollouts: Rollouts) -> Iterator[_Part]:
+def _service_parts(context: Context, rollouts: Rollouts) -> Iterator[Part]:
     endpoints = Endpoints(context, rollouts)
     checks = Checks(context, endpoints)
     yield Services(context, rollouts, endpoints=endpoints, checks=checks)
@@ -102,7 +97,7 @@ def _service_parts(context: Context, rollouts: Rollouts) -> Iterator[_Part]:
     yield context.operations
 
 
-def _image_parts(context: Context, stack: ExitStack) -> Iterator[_Part]:
+def _image_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     """Yield the parts that build images without deploying them."""
     store, identity = context.store, context.identity
     registry = Registry(

@@ -7,9 +7,9 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_response
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_requests import bad
 from modelship.testing.offline.shapes import filled, optional
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Computes", "most_nodes"]
 
@@ -57,64 +56,44 @@ _SHAPE: Final = {
         "properties": optional(dict),
     },
 }
+# The SDK writes to the resource manager, and reads from the resource provider.
+_EVERY: Final = f"{WS}/computes"
+_ONE: Final = f"{_EVERY}/<name>"
+_READ: Final = f"/rp/workspaces{_EVERY}"
+_SCALED: Final = {"properties": {"properties": {"scaleSettings": dict}}}
 _OPERATIONS: Final = (
     "/subscriptions/<subscription>/providers/Microsoft.MachineLearningServices"
     "/locations/<location>/computeOperationsStatus/<operation>"
 )
 
 
-class Computes:
-    """Handles the compute targets; creating one takes no time and starts nothing.
+class Computes(Part):
+    """Handles the compute targets; creating one takes no time and starts nothing."""
 
-    Parameters
-    ----------
-    store : Store
-        Where they are stored, as documents by name.
-    identity : Identity
-        The workspace that they belong to.
-    """
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("computes")
 
-    def __init__(self, store: Store, identity: Identity) -> None:
-        self._documents = store.documents("computes")
-        self._identity = identity
-
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        # The SDK writes to the resource manager, and reads from the resource provider.
-        place, reading = f"{WS}/computes", f"/rp/workspaces{WS}/computes"
-        one = f"{place}/<name>"
-        return [
-            Call("computes.put", "PUT", one, self._put),
-            Call("computes.update", "PATCH", one, self._update),
-            Call("computes.get", "GET", one, self._get),
-            Call("computes.list", "GET", place, self._list),
-            Call("computes.delete", "DELETE", one, self._delete),
-            Call("computes.keys", "POST", f"{one}/listKeys", self._refuse_keys),
-            Call("computes.read", "GET", f"{reading}/<name>", self._get),
-            Call("computes.read-all", "GET", reading, self._list),
-            Call("computes.operation", "GET", _OPERATIONS, self._operation),
-        ]
-
-    def _put(self, request: Request, *, name: str, **_scope: str) -> Response:
-        wanted = json_object(request, _SHAPE)
+    @answers("computes.put", "PUT", _ONE, shape=_SHAPE)
+    def _put(self, request: Request, body: dict[str, Any], name: str) -> Response:
         older = self._documents.get(name)
         if older is None and not _NAME.fullmatch(name):
             raise bad("The name of a compute target has 2 to 16 letters, digits and dashes.")
-        document = self._document(name, wanted)
+        document = self._document(name, body)
         if older is not None and _type(older) != _type(document):
             raise bad(f"The compute target {name} is of type {_type(older)}; use another name.")
         self._documents.put(name, document)
         status = 201 if older is None else 200
         return self._accepted(request, document, status=status)
 
-    def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("computes.update", "PATCH", _ONE, shape=_SCALED)
+    def _update(self, request: Request, body: dict[str, Any], name: str) -> Response:
         """Change the number of nodes of a cluster, the only thing that the SDK changes."""
-        wanted = json_object(request, {"properties": {"properties": {"scaleSettings": dict}}})
         with self._documents.lock:
-            document = self._require(name)
+            document = self._get(name)
             if _type(document) != "AmlCompute":
                 raise bad(f"The compute target {name} is not an AmlCompute, and cannot be changed.")
-            scale = wanted["properties"]["properties"]["scaleSettings"]
+            scale = body["properties"]["properties"]["scaleSettings"]
             document["properties"]["properties"]["scaleSettings"] = scale
             document["properties"]["modifiedOn"] = moment()
             self._documents.put(name, document)
@@ -150,25 +129,28 @@ class Computes:
             },
         }
 
-    def _get(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        return json_response(self._require(name))
+    @answers("computes.get", "GET", _ONE)
+    @answers("computes.read", "GET", f"{_READ}/<name>")
+    def _get(self, name: str) -> dict[str, Any]:
+        message = f"There is no compute target {name} in this workspace."
+        return self._documents.require(name, "ComputeNotFound", message)
 
-    def _list(self, _request: Request, **_scope: str) -> Response:
-        return json_response({"value": self._documents.all()})
+    @answers("computes.list", "GET", _EVERY)
+    @answers("computes.read-all", "GET", _READ)
+    def _list(self) -> dict[str, Any]:
+        return {"value": self._documents.all()}
 
-    def _delete(self, request: Request, *, name: str, **_scope: str) -> Response:
-        document = self._require(name)
+    @answers("computes.delete", "DELETE", _ONE)
+    def _delete(self, request: Request, name: str) -> Response:
+        document = self._get(name)
         self._documents.delete(name)
         return self._accepted(request, document, status=202)
 
-    def _refuse_keys(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        self._require(name)
+    @answers("computes.keys", "POST", f"{_ONE}/listKeys")
+    def _refuse_keys(self, name: str) -> None:
+        self._get(name)
         message = f"The compute target {name} is this machine, and has no separate credentials."
         raise RefusalError(501, "NoCredentials", message)
-
-    def _require(self, name: str) -> dict[str, Any]:
-        message = f"There is no compute target {name} in this workspace."
-        return self._documents.require(name, "ComputeNotFound", message)
 
     def _accepted(self, request: Request, document: dict[str, Any], *, status: int) -> Response:
         """Return a response with the address of an operation, on the host that the client used.
@@ -182,8 +164,9 @@ class Computes:
         return json_response(document, status=status, Azure_AsyncOperation=address)
 
     @staticmethod
-    def _operation(_request: Request, *, operation: str, **_scope: str) -> Response:
-        return json_response({"name": operation, "status": "Succeeded"})
+    @answers("computes.operation", "GET", _OPERATIONS)
+    def _operation(operation: str) -> dict[str, str]:
+        return {"name": operation, "status": "Succeeded"}
 
 
 def _type(document: Mapping[str, Any]) -> str:

@@ -16,11 +16,12 @@ import threading
 import uuid
 import zlib
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.json_exchange import LARGEST_BODY_BYTES, json_response
+from modelship.testing.offline.json_exchange import LARGEST_BODY_BYTES
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.service_documents import key_of
 
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.identity import Identity
 
 __all__ = ["Insights", "InsightsRecord"]
 
+_open: Final = partial(answers, door=Door.OPEN)  # a sender has no token, but a key in each record
 _FILE: Final = "app-insights.jsonl"
 _GZIP: Final = 31  # the zlib parameter: a window of 2**15 bytes, with a gzip header
 _MOST_BYTES: Final = 16 << 20
@@ -79,7 +81,7 @@ class InsightsRecord:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Insights:
+class Insights(Part):
     """Receives and stores the telemetry of services.
 
     The protocol is that of the ``/v2/track`` and ``/v2.1/track`` endpoints of its collector:
@@ -142,23 +144,17 @@ class Insights:
             with os.fdopen(file, "a", encoding="utf-8") as stream:
                 stream.write(lines)
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers; a sender has no token, but a key in each record."""
-        service = "/insights/<service>"
-        return [
-            Call("telemetry.track", "POST", "/v2/track", self._track, Door.OPEN),
-            Call("telemetry.track-2.1", "POST", "/v2.1/track", self._track, Door.OPEN),
-            Call("insights.track", "POST", f"{service}/v2/track", self._track, Door.OPEN),
-            Call("insights.track-2.1", "POST", f"{service}/v2.1/track", self._track, Door.OPEN),
-        ]
-
-    def _track(self, request: Request, *, service: str = "") -> Response:
+    @_open("telemetry.track", "POST", "/v2/track")
+    @_open("telemetry.track-2.1", "POST", "/v2.1/track")
+    @_open("insights.track", "POST", "/insights/<service>/v2/track")
+    @_open("insights.track-2.1", "POST", "/insights/<service>/v2.1/track")
+    def _track(self, request: Request, service: str = "") -> dict[str, Any]:
         """Store the telemetry of a service; accept, and forget, that of the SDK itself."""
         found = _envelopes(request)
         if service:
             self.take(service, found)
         count = len(found)
-        return json_response({"itemsReceived": count, "itemsAccepted": count, "errors": []})
+        return {"itemsReceived": count, "itemsAccepted": count, "errors": []}
 
     def records(self) -> tuple[InsightsRecord, ...]:
         """Return the records, oldest first; about the newest 16 MiB."""

@@ -82,12 +82,9 @@ class Call:
     def respond(self, request: Request, values: dict[str, Any]) -> Response:
         """Answer a request; `values` are the variables of its path."""
         given = {"request": request, "scope": values, **values}
-        if any(name.startswith("_") for name in self._takes):  # it takes all that there is
-            found = self.answer(request, **values)
-        else:
-            if "body" in self._takes:
-                given["body"] = json_object(request, self.shape)
-            found = self.answer(**{name: given[name] for name in self._takes & given.keys()})
+        if "body" in self._takes:
+            given["body"] = json_object(request, self.shape)
+        found = self.answer(**{name: given[name] for name in self._takes & given.keys()})
         return (
             found if isinstance(found, Response) else json_response({} if found is None else found)
         )

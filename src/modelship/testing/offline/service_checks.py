@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.aks.aks_services import AKS
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.json_exchange import (
-    RefusalError,
-    check_shape,
-    json_object,
-    json_response,
-)
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.nocode.no_code import NoCode
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_places import ACI
 from modelship.testing.offline.service_requests import bad, check_models, resources
 from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.aks.endpoints import Endpoints
     from modelship.testing.offline.offline_context import Context
@@ -33,12 +26,13 @@ __all__ = ["ENDPOINT", "Checks", "place_of"]
 ENDPOINT: Final = "AKSENDPOINT"
 """The protocol's name for an endpoint: versions of a service on Kubernetes, at one address."""
 
+_VALIDATE: Final = f"{MMS}/services/validate"
 _PLACES: Final[dict[str, Place]] = {each.name: each for each in (ACI, AKS)}
 # The quota: the cores of all services on Container Instances together.
 _CORES = 100.0
 
 
-class Checks:
+class Checks(Part):
     """Validates requests for services.
 
     Parameters
@@ -50,20 +44,10 @@ class Checks:
     """
 
     def __init__(self, context: Context, endpoints: Endpoints) -> None:
-        self._store = context.store
+        super().__init__(context)
         self._services = context.store.documents("services")
         self._endpoints = endpoints
         self._nocode = NoCode(context.store)
-        self._location = context.identity.location
-
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        place = f"{MMS}/services/validate"
-        return [
-            Call("services.validate.name", "POST", f"{place}/name/<name>", self._check_name),
-            Call("services.validate", "POST", place, self._validate),
-            Call("services.validate.resource", "POST", f"{place}/resource", self._check_quota),
-        ]
 
     def check(self, wanted: dict[str, Any]) -> None:
         """Refuse a request that cannot be fulfilled.
@@ -100,13 +84,14 @@ class Checks:
         if kind != "AKS":
             raise bad(f"The compute target {name} is of type {kind}; services run on AKS.")
 
-    def _check_name(self, _request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("services.validate.name", "POST", f"{_VALIDATE}/name/<name>")
+    def _check_name(self, name: str) -> dict[str, Any]:
         return _verdict(_taken(name) if self._is_taken(name) else "")
 
-    def _validate(self, request: Request, **_scope: str) -> Response:
-        asked = json_object(request, {"createRequest": optional(dict)})
-        wanted = asked.get("createRequest")
-        if asked.get("type") != "Create" or not wanted:
+    @answers("services.validate", "POST", _VALIDATE, shape={"createRequest": optional(dict)})
+    def _validate(self, body: dict[str, Any]) -> dict[str, Any]:
+        wanted = body.get("createRequest")
+        if body.get("type") != "Create" or not wanted:
             return _verdict("")
         try:
             self.check(self._nocode.completed(wanted))
@@ -114,11 +99,11 @@ class Checks:
             return _verdict(refusal.message)
         return _verdict("")
 
-    def _check_quota(self, request: Request, **_scope: str) -> Response:
-        wanted = json_object(request)
+    @answers("services.validate.resource", "POST", f"{_VALIDATE}/resource")
+    def _check_quota(self, body: dict[str, Any]) -> dict[str, Any]:
         shape = dict.fromkeys(("cpu", "memoryInGB"), optional(*NUMBER))
-        check_shape(wanted.get("containerResourceRequirements") or {}, shape)
-        return _verdict(self._over_quota(wanted))
+        check_shape(body.get("containerResourceRequirements") or {}, shape)
+        return _verdict(self._over_quota(body))
 
     def _is_taken(self, name: str) -> bool:
         return self._services.get(name) is not None or self._endpoints.get(name) is not None
@@ -136,7 +121,7 @@ class Checks:
         if used + asked <= _CORES:
             return ""
         return failures.quota_exceeded(
-            limit=_CORES, usage=used, requested=asked, location=self._location
+            limit=_CORES, usage=used, requested=asked, location=self._identity.location
         )
 
 
@@ -155,8 +140,8 @@ def place_of(wanted: Mapping[str, Any]) -> Place:
     return _PLACES[kind]
 
 
-def _verdict(problem: str) -> Response:
-    return json_response({"error": {"message": problem}} if problem else {})
+def _verdict(problem: str) -> dict[str, Any]:
+    return {"error": {"message": problem}} if problem else {}
 
 
 def _taken(name: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import jwt
 
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_documents import OWN, new_key
 from modelship.testing.offline.service_requests import bad, checked_key
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials", "ServiceTokens"]
 
+_ONE: Final = f"{MMS}/services/<name>"
 _ALGORITHM: Final = "HS256"
 _LIFETIME_S: Final = 12 * 3600
 _REFRESH_AFTER_S: Final = 8 * 3600
@@ -68,7 +69,7 @@ class ServiceTokens:
         return is_valid
 
 
-class Credentials:
+class Credentials(Part):
     """Answers the calls for the keys and tokens of services and endpoints.
 
     Parameters
@@ -80,42 +81,36 @@ class Credentials:
     """
 
     def __init__(self, context: Context, rollouts: Rollouts) -> None:
+        super().__init__(context)
         self._services = context.store.documents("services")
         self._endpoints = context.store.documents("endpoints")
         self._tokens = context.tokens
         self._rollouts = rollouts
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        one = f"{MMS}/services/<name>"
-        return [
-            Call("services.keys", "POST", f"{one}/listkeys", self._keys),
-            Call("services.regenerate", "POST", f"{one}/regenerateKeys", self._regenerate),
-            Call("services.token", "POST", f"{one}/token", self._token),
-        ]
-
-    def _keys(self, _request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("services.keys", "POST", f"{_ONE}/listkeys")
+    def _keys(self, name: str) -> Any:
         _, document = self._require(name)
-        return json_response(document[OWN]["keys"])
+        return document[OWN]["keys"]
 
-    def _regenerate(self, request: Request, *, name: str, **_scope: str) -> Response:
-        asked = json_object(request)
+    @answers("services.regenerate", "POST", f"{_ONE}/regenerateKeys")
+    def _regenerate(self, request: Request, body: dict[str, Any], name: str) -> Response:
         fields = {"Primary": "primaryKey", "Secondary": "secondaryKey"}
-        field = fields.get(str(asked.get("keyType")))
+        field = fields.get(str(body.get("keyType")))
         if field is None:
             raise bad("keyType must be Primary or Secondary.")
         with self._rollouts.changing(name):
             documents, document = self._require(name)
             own = document[OWN]
-            own["keys"][field] = checked_key(asked.get("keyValue")) or new_key()
+            own["keys"][field] = checked_key(body.get("keyValue")) or new_key()
             documents.change(name, **{OWN: own})
             return self._rollouts.done(request, name)
 
-    def _token(self, _request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("services.token", "POST", f"{_ONE}/token")
+    def _token(self, name: str) -> dict[str, Any]:
         _, document = self._require(name)
         if not document.get("aadAuthEnabled"):
             raise bad(f"{name} does not accept tokens; update it with token_auth_enabled=True.")
-        return json_response(self._tokens.issue(name))
+        return self._tokens.issue(name)
 
     def _require(self, name: str) -> tuple[Documents, dict[str, Any]]:
         for documents in (self._services, self._endpoints):

@@ -10,13 +10,12 @@ from modelship.targets.state import State
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.json_exchange import (
     RefusalError,
-    json_object,
     json_patch,
     json_response,
 )
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode.no_code import NoCode
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_checks import ENDPOINT, place_of
 from modelship.testing.offline.service_documents import (
     OWN,
@@ -42,10 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Services"]
 
+_EVERY = f"{MMS}/services"
+_ONE = f"{_EVERY}/<name>"
+_NO_MIGRATION = (
+    "An offline workspace does not migrate services; deploy them again to the other compute."
+)
 _MOST_LINES = 5000
 
 
-class Services:
+class Services(Part):
     """The web services of a workspace, each of which runs in a container.
 
     Parameters
@@ -63,7 +67,7 @@ class Services:
     def __init__(
         self, context: Context, rollouts: Rollouts, *, endpoints: Endpoints, checks: Checks
     ) -> None:
-        self._store = context.store
+        super().__init__(context)
         self._documents = context.store.documents("services")
         self._nocode = NoCode(context.store)
         self._creating = threading.Lock()  # so that quota checks run one after the other
@@ -72,23 +76,9 @@ class Services:
         self._endpoints = endpoints
         self._checks = checks
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        place = f"{MMS}/services"
-        one = f"{place}/<name>"
-        update, delete = self._endpoints.update, self._endpoints.delete
-        return [
-            Call("services.create", "POST", place, self._create),
-            Call("services.list", "GET", place, self._list),
-            Call("services.get", "GET", one, self._get),
-            Call("services.update", "PATCH", one, self._either(self._update, update)),
-            Call("services.delete", "DELETE", one, self._either(self._delete, delete)),
-            Call("services.logs", "GET", f"{one}/logs", self._logs),
-            Call("services.migrate", "POST", f"{place}/migrate", _refuse_migration),
-        ]
-
-    def _create(self, request: Request, **_scope: str) -> Response:
-        wanted = self._nocode.completed(json_object(request))
+    @answers("services.create", "POST", _EVERY)
+    def _create(self, request: Request, body: dict[str, Any]) -> Response:
+        wanted = self._nocode.completed(body)
         name = str(wanted.get("name"))
         with self._creating, self._rollouts.changing(name):
             self._checks.check(wanted)
@@ -103,10 +93,11 @@ class Services:
             self._documents.put(name, document)
             return self._rollouts.begin(request, name)
 
-    def _list(self, request: Request, **_scope: str) -> Response:
+    @answers("services.list", "GET", _EVERY)
+    def _list(self, request: Request) -> dict[str, Any]:
         services = [each for each in self._documents.all() if not each[OWN].get("endpoint")]
         found = [each for each in (*services, *self._endpoints.all()) if self._fits(request, each)]
-        return json_response({"value": [self._shown(each) for each in found]})
+        return {"value": [self._shown(each) for each in found]}
 
     def _fits(self, request: Request, document: dict[str, Any]) -> bool:
         return fits(document, request.args, models=self._models(document))
@@ -114,19 +105,14 @@ class Services:
     def _models(self, document: dict[str, Any]) -> list[str]:
         return self._endpoints.model_ids(document["name"]) or model_ids(document)
 
-    def _get(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        return json_response(self._shown(self._endpoints.get(name) or self._require(name)))
+    @answers("services.get", "GET", _ONE)
+    def _get(self, name: str) -> dict[str, Any]:
+        return self._shown(self._endpoints.get(name) or self._require(name))
 
-    def _either(self, of_service: _Answer, of_endpoint: _Answer) -> _Answer:
-        """Return the handler for an endpoint if one has this name, or else for a service."""
-
-        def answer(request: Request, *, name: str, **scope: str) -> Response:
-            is_endpoint = self._endpoints.get(name) is not None
-            return (of_endpoint if is_endpoint else of_service)(request, name=name, **scope)
-
-        return answer
-
-    def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("services.update", "PATCH", _ONE)
+    def _update(self, request: Request, name: str) -> Response:
+        if self._endpoints.get(name) is not None:
+            return self._endpoints.update(request, name)
         with self._rollouts.changing(name):
             document = self._require(name)
             if document["state"] == State.TRANSITIONING:
@@ -142,7 +128,11 @@ class Services:
             self._documents.put(name, new)
             return self._rollouts.done(request, name)
 
-    def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("services.delete", "DELETE", _ONE)
+    def _delete(self, name: str) -> Response:
+        if self._endpoints.get(name) is not None:
+            self._endpoints.delete(name)
+            return json_response({})
         with self._rollouts.changing(name):
             if self._find(name) is None:
                 return json_response(None, status=204)
@@ -150,7 +140,8 @@ class Services:
             self._documents.delete(name)
         return json_response({})
 
-    def _logs(self, request: Request, *, name: str, **_scope: str) -> Response:
+    @answers("services.logs", "GET", f"{_ONE}/logs")
+    def _logs(self, request: Request, name: str) -> dict[str, str]:
         document = self._endpoints.get(name) or self._require(name)
         tail = request.args.get("tail", _MOST_LINES, type=int)
         if request.args.get("init", "").lower() == "true":
@@ -159,7 +150,12 @@ class Services:
         else:
             of_place = self._endpoints if document["computeType"] == ENDPOINT else self._rollouts
             log = of_place.logs(name)
-        return json_response({"content": last_lines(log, tail)})
+        return {"content": last_lines(log, tail)}
+
+    @staticmethod
+    @answers("services.migrate", "POST", f"{_EVERY}/migrate")
+    def _refuse_migration() -> None:
+        raise RefusalError(501, "MigrationNotSupported", _NO_MIGRATION)
 
     def _shown(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the part of a service or an endpoint that a client sees."""
@@ -176,10 +172,3 @@ class Services:
     def _find(self, name: str) -> dict[str, Any] | None:
         """Return the document of a service; a version of an endpoint does not count."""
         return None if "." in name else self._documents.get(name)
-
-
-def _refuse_migration(_request: Request, **_scope: str) -> Response:
-    message = (
-        "An offline workspace does not migrate services; deploy them again to the other compute."
-    )
-    raise RefusalError(501, "MigrationNotSupported", message)

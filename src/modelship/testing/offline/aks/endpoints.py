@@ -12,7 +12,7 @@ from modelship.testing.offline.aks.endpoint_versions import (
     new_version,
     of_endpoint,
 )
-from modelship.testing.offline.json_exchange import RefusalError, json_patch, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_patch
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.service_documents import (
@@ -96,7 +96,7 @@ class Endpoints:
         self._services.put(key_of(first), first)
         return self._rollouts.begin(request, key_of(first))
 
-    def update(self, request: Request, *, name: str, **_scope: str) -> Response:
+    def update(self, request: Request, name: str) -> Response:
         """Change an endpoint or its versions: the whole request or nothing."""
         with self._rollouts.changing(name):
             document = self._require(name)
@@ -120,11 +120,10 @@ class Endpoints:
             self._documents.put(name, changed | {"updatedTime": moment()})
             return self._apply(request, name, versions, new, to_deploy)
 
-    def delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
+    def delete(self, name: str) -> None:
         """Delete an endpoint with all its versions."""
         with self._rollouts.changing(name):
             self._remove(name)
-        return json_response({})
 
     def logs(self, name: str) -> str:
         """Return the output of the containers of all versions, one after the other."""

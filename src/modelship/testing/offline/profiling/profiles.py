@@ -14,9 +14,9 @@ from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.deployment_failures import DeploymentFailure
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.operations import ENDED
 from modelship.testing.offline.profiling.measuring import measure
 from modelship.testing.offline.profiling.profile_rows import rows_of
@@ -43,7 +43,7 @@ _NEEDS_PROCESSES: Final = (
 )
 
 
-class Profiles:
+class Profiles(Part):
     """The profiles of a workspace.
 
     Parameters
@@ -55,26 +55,19 @@ class Profiles:
     """
 
     def __init__(self, context: Context, rollouts: Rollouts) -> None:
-        self._store = context.store
+        super().__init__(context)
         self._documents = context.store.documents("profiles")
         self._operations = context.operations
         self._compute = rollouts.compute
         self._front_key = context.front_key
         self._container = f"azureml-blobstore-{context.identity.workspace_id}"
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        return [
-            Call("profiles.create", "POST", _PLACE, self._create),
-            Call("profiles.list", "GET", _PLACE, self._list),
-        ]
-
-    def _create(self, request: Request, **_scope: str) -> Response:
-        wanted = json_object(request, {"name": str, "inputDatasetId": str})
+    @answers("profiles.create", "POST", _PLACE, shape={"name": str, "inputDatasetId": str})
+    def _create(self, request: Request, body: dict[str, Any]) -> Response:
         if not self._compute.can_be_measured:
             raise RefusalError(400, "NotInOfflineWorkspace", _NEEDS_PROCESSES)
-        resources = _LARGEST | (wanted.get("containerResourceRequirements") or {})
-        wanted = wanted | {"containerResourceRequirements": resources}
+        resources = _LARGEST | (body.get("containerResourceRequirements") or {})
+        wanted = body | {"containerResourceRequirements": resources}
         check_request(wanted)
         check_models(self._store, wanted)
         name = wanted["name"]
@@ -88,14 +81,15 @@ class Profiles:
         threading.Thread(target=run, args=arguments, name="profile", daemon=True).start()
         return self._operations.accepted(operation, request)
 
-    def _list(self, request: Request, **_scope: str) -> Response:
+    @answers("profiles.list", "GET", _PLACE)
+    def _list(self, request: Request) -> dict[str, Any]:
         name = request.args.get("name")
         named = [each for each in self._documents.all() if name in {None, each["name"]}]
         found = [self._shown(each, request) for each in named]
         if name and not found:
             raise RefusalError(404, "ProfileNotFound", f"There is no profile with the name {name}.")
         found.sort(key=lambda each: str(each["createdTime"]), reverse=True)
-        return json_response({"value": found[: request.args.get("count", len(found), int)]})
+        return {"value": found[: request.args.get("count", len(found), int)]}
 
     def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
         """Return what a client sees: the state of a profile is that of its operation."""

@@ -17,13 +17,8 @@ from werkzeug.wrappers import Response
 
 from modelship.testing.offline.computes import most_nodes
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import (
-    RefusalError,
-    check_shape,
-    json_object,
-    json_response,
-)
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.runs.jobs import Job
 from modelship.testing.offline.runs.submissions import Submission
@@ -43,8 +38,10 @@ __all__ = ["Executions"]
 _log = logging.getLogger(__name__)
 
 _EXECUTION: Final = f"/execution/v1.0{WS}/experiments/<experiment>"
+_ONE: Final = f"{_EXECUTION}/runs/<run_id>"
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _RUN_TYPE: Final = "azureml.scriptrun"
+_STARTED: Final = {"folder": str, "variables": dict}
 _DEFINITION: Final = {
     "Configuration": dict,
     "SnapshotId": optional(str),
@@ -68,7 +65,7 @@ if answer.status >= 300:
 """
 
 
-class Executions:
+class Executions(Part):
     """Accepts scripts, and runs them.
 
     Parameters
@@ -94,78 +91,66 @@ class Executions:
         snapshots: Snapshots,
         jobs: Jobs,
     ) -> None:
-        self._context = context
+        super().__init__(context)
         self._experiments = experiments
         self._records = records
         self._snapshots = snapshots
         self._jobs = jobs
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        one = f"{_EXECUTION}/runs/<run_id>"
-        return [
-            Call("executions.start", "POST", f"{_EXECUTION}/snapshotrun", self._start),
-            Call("executions.local", "POST", f"{_EXECUTION}/localrun", self._prepare_local),
-            Call("executions.begin", "PUT", f"{one}/begin", self._begin, Door.ADDRESS),
-            Call("executions.cancel", "POST", f"{one}/cancel", self._cancel),
-        ]
-
-    def _start(self, request: Request, *, experiment: str, **_scope: str) -> Response:
+    @answers("executions.start", "POST", f"{_EXECUTION}/snapshotrun", shape=_DEFINITION)
+    def _start(self, request: Request, body: dict[str, Any], experiment: str) -> dict[str, Any]:
         """Run a script on a compute target, from the SDK's snapshot."""
-        definition = json_object(request, _DEFINITION)
-        submission = Submission.of(definition["Configuration"])
+        submission = Submission.of(body["Configuration"])
         message = f"There is no compute target {submission.target} in this workspace."
-        computes = self._context.store.documents("computes")
+        computes = self._store.documents("computes")
         cluster = computes.require(submission.target, "ComputeNotFound", message)
         if cluster["properties"]["computeType"] != "AmlCompute":
             message = (
                 f"{submission.target} is not an AmlCompute: submit the run to one, or to 'local'."
             )
             raise RefusalError(400, "NotInOfflineWorkspace", message)
-        run = self._record(request, experiment, definition, submission)
-        snapshot = str(definition.get("SnapshotId") or "")
+        run = self._record(request, experiment, body, submission)
+        snapshot = str(body.get("SnapshotId") or "")
         where = f"The cluster {submission.target} is this machine: nothing is started in Azure."
         job = Job(
             run_id=run["runId"],
             submission=submission,
-            folder=self._context.store.folder / "runs" / run["runId"],
+            folder=self._store.folder / "runs" / run["runId"],
             variables=dict(os.environ),
             where=where,
             lay_out=lambda folder: self._snapshots.lay_out(snapshot, folder),
         )
         _log.info("%s: %s", run["runId"], where)
         self._jobs.start(job, at_once=most_nodes(cluster))
-        return json_response({"runId": run["runId"]})
+        return {"runId": run["runId"]}
 
-    def _prepare_local(self, request: Request, *, experiment: str, **_scope: str) -> Response:
+    @answers("executions.local", "POST", f"{_EXECUTION}/localrun")
+    def _prepare_local(self, request: Request, experiment: str) -> Response:
         """Answer with the archive that the SDK starts on its machine, which is this one."""
         definition = _definition_of(request)
         submission = Submission.of(definition["Configuration"])
         run = self._record(request, experiment, definition, submission)
         place = request.path.removesuffix("/localrun") + f"/runs/{run['runId']}/begin"
         address = f"{place}?{self._context.guard.signed(place, permissions='w')}"
-        return Response(
-            _handover(address, port=self._context.identity.ports["http"]),
-            mimetype="application/zip",
-        )
+        archive = _handover(address, port=self._identity.ports["http"])
+        return Response(archive, mimetype="application/zip")
 
-    def _begin(self, request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("executions.begin", "PUT", f"{_ONE}/begin", door=Door.ADDRESS, shape=_STARTED)
+    def _begin(self, body: dict[str, Any], run_id: str) -> None:
         """Run a script in the folder, and with the variables, of the process that started it."""
-        given = json_object(request, {"folder": str, "variables": dict})
         run = self._records.find(run_id)
         if run["status"] != "NotStarted":
             raise RefusalError(409, "RunHasBegun", f"The run {run_id} has begun already.")
         job = Job(
             run_id=run_id,
             submission=Submission.of(run["runDefinition"]),
-            folder=Path(given["folder"]),
-            variables={str(name): str(value) for name, value in given["variables"].items()},
+            folder=Path(body["folder"]),
+            variables={str(name): str(value) for name, value in body["variables"].items()},
             where="The target 'local' is this machine.",
             lay_out=lambda _folder: None,
         )
         self._records.reach(run_id, "Preparing")  # it begins once
         self._jobs.start(job)
-        return json_response({})
 
     def _record(
         self,
@@ -190,10 +175,10 @@ class Executions:
         }
         return self._records.put(self._experiments.named(experiment), run_id, given)
 
-    def _cancel(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("executions.cancel", "POST", f"{_ONE}/cancel")
+    def _cancel(self, run_id: str) -> None:
         self._records.reach(run_id, "CancelRequested")
         self._jobs.cancel(run_id)
-        return json_response({})
 
 
 def _handover(address: str, *, port: int) -> bytes:

@@ -7,16 +7,14 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.runs.queries import Query
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
-
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["EXPERIMENT", "HISTORY", "Experiments"]
 
@@ -26,6 +24,7 @@ HISTORY: Final = f"/history/v1.0{WS}"
 EXPERIMENT: Final = f"{HISTORY}/experiments/<experiment>"
 """One experiment, by name."""
 
+_BY_ID: Final = f"{HISTORY}/experimentids/<experiment_id>"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _CHANGES: Final = {
     "tags": optional(dict),
@@ -35,33 +34,16 @@ _CHANGES: Final = {
 _VIEWS: Final = {"ArchivedOnly": (True,), "All": (True, False)}
 
 
-class Experiments:
-    """The experiments of a workspace.
+class Experiments(Part):
+    """The experiments of a workspace, by id."""
 
-    Parameters
-    ----------
-    store : Store
-        Stores them, by id.
-    """
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("experiments")
+        self._runs = context.store.documents("runs")
 
-    def __init__(self, store: Store) -> None:
-        self._documents = store.documents("experiments")
-        self._runs = store.documents("runs")
-
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        by_id = f"{HISTORY}/experimentids/<experiment_id>"
-        return [
-            Call("experiments.get", "GET", EXPERIMENT, self._get),
-            Call("experiments.create", "POST", EXPERIMENT, self._create),
-            Call("experiments.query", "POST", f"{HISTORY}/experiments:query", self._query),
-            Call("experiments.get_by_id", "GET", by_id, self._get_by_id),
-            Call("experiments.update", "PATCH", by_id, self._update),
-            Call("experiments.delete", "DELETE", by_id, self._delete),
-            Call("experiments.delete_tags", "POST", f"{by_id}/tags:delete", self._delete_tags),
-        ]
-
-    def named(self, name: str) -> dict[str, Any]:
+    @answers("experiments.get", "GET", EXPERIMENT)
+    def named(self, experiment: str) -> dict[str, Any]:
         """Return the experiment of this name.
 
         Raises
@@ -69,11 +51,12 @@ class Experiments:
         RefusalError
             If it does not exist.
         """
-        found = self._find(name)
+        found = self._find(experiment)
         if found is None:
-            raise RefusalError(404, "ExperimentNotFound", f"There is no experiment {name!r}.")
+            raise RefusalError(404, "ExperimentNotFound", f"There is no experiment {experiment!r}.")
         return found
 
+    @answers("experiments.get_by_id", "GET", _BY_ID)
     def with_id(self, experiment_id: str) -> dict[str, Any]:
         """Return the experiment with this id; otherwise as :meth:`named`."""
         message = f"There is no experiment with the id {experiment_id!r}."
@@ -84,13 +67,8 @@ class Experiments:
         active = [each for each in named if each["archivedTime"] is None]
         return next(iter(active or named), None)
 
-    def _get(self, _request: Request, *, experiment: str, **_scope: str) -> Response:
-        return json_response(self.named(experiment))
-
-    def _get_by_id(self, _request: Request, *, experiment_id: str, **_scope: str) -> Response:
-        return json_response(self.with_id(experiment_id))
-
-    def _create(self, _request: Request, *, experiment: str, **_scope: str) -> Response:
+    @answers("experiments.create", "POST", EXPERIMENT)
+    def _create(self, experiment: str) -> dict[str, Any]:
         if not _NAME.fullmatch(experiment):
             message = (
                 f"{experiment!r} is not a valid name of an experiment: 1 to 255 letters, digits, "
@@ -102,43 +80,44 @@ class Experiments:
             if found is None:
                 found = _new(experiment)
                 self._documents.put(found["experimentId"], found)
-        return json_response(found)
+        return found
 
-    def _query(self, request: Request, **_scope: str) -> Response:
-        body = json_object(request)
+    @answers("experiments.query", "POST", f"{HISTORY}/experiments:query")
+    def _query(self, body: dict[str, Any]) -> dict[str, Any]:
         wanted = _VIEWS.get(str(body.get("viewType")), (False,))
         every = self._documents.all()
         found = [each for each in every if (each["archivedTime"] is not None) in wanted]
-        return json_response(Query.of(body).page(found))
+        return Query.of(body).page(found)
 
-    def _update(self, request: Request, *, experiment_id: str, **_scope: str) -> Response:
-        changes = json_object(request, _CHANGES)
+    @answers("experiments.update", "PATCH", _BY_ID, shape=_CHANGES)
+    def _update(self, body: dict[str, Any], experiment_id: str) -> dict[str, Any]:
         with self._documents.lock:
             found = self.with_id(experiment_id)
-            found["tags"] |= changes.get("tags") or {}
-            if changes.get("description") is not None:
-                found["description"] = changes["description"]
-            if changes.get("archive") is not None:
-                found["archivedTime"] = moment() if changes["archive"] else None
+            found["tags"] |= body.get("tags") or {}
+            if body.get("description") is not None:
+                found["description"] = body["description"]
+            if body.get("archive") is not None:
+                found["archivedTime"] = moment() if body["archive"] else None
             self._documents.put(experiment_id, found)
-        return json_response(found)
+        return found
 
-    def _delete_tags(self, request: Request, *, experiment_id: str, **_scope: str) -> Response:
-        unwanted = json_object(request, {"tags": [str]}).get("tags") or ()
+    @answers("experiments.delete_tags", "POST", f"{_BY_ID}/tags:delete", shape={"tags": [str]})
+    def _delete_tags(self, body: dict[str, Any], experiment_id: str) -> dict[str, Any]:
+        unwanted = body.get("tags") or ()
         with self._documents.lock:
             found = self.with_id(experiment_id)
             kept = {key: each for key, each in found["tags"].items() if key not in unwanted}
             self._documents.change(experiment_id, tags=kept)
-        return json_response({"errors": []})
+        return {"errors": []}
 
-    def _delete(self, _request: Request, *, experiment_id: str, **_scope: str) -> Response:
+    @answers("experiments.delete", "DELETE", _BY_ID)
+    def _delete(self, experiment_id: str) -> None:
         found = self.with_id(experiment_id)
         runs = [each for each in self._runs.all() if each["experimentId"] == experiment_id]
         if runs:
             message = f"The experiment {found['name']} cannot be deleted: it has {len(runs)} runs."
             raise RefusalError(409, "ExperimentNotEmpty", message)
         self._documents.delete(experiment_id)
-        return json_response({})
 
 
 def _new(name: str) -> dict[str, Any]:

@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.json_exchange import (
-    check_shape,
-    json_object,
-    json_response,
-    json_value,
-)
+from modelship.testing.offline.json_exchange import check_shape, json_value
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.runs.experiments import EXPERIMENT, HISTORY
 from modelship.testing.offline.runs.queries import Query
 from modelship.testing.offline.runs.run_records import RUN_ORIGIN
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.artifacts import Artifacts
     from modelship.testing.offline.runs.experiments import Experiments
@@ -27,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["History"]
 
+_ONE: Final = f"{EXPERIMENT}/runs/<run_id>"
+_BY_ID: Final = f"{HISTORY}/experimentids/<experiment_id>/runs/<run_id>"
+_EVENTS: Final = {"events": [{"name": str, "data": dict}]}
 _LOG_FOLDERS: Final = ("azureml-logs/", "user_logs/", "system_logs/", "logs/")
 _TOKEN_LIFETIME_S: Final = 3600
 _DETAILS: Final = (
@@ -36,7 +34,7 @@ _DETAILS: Final = (
 
 
 @dataclass(frozen=True)
-class History:
+class History(Part):
     """Answers the calls about the runs of a workspace.
 
     Parameters
@@ -56,61 +54,46 @@ class History:
     artifacts: Artifacts
     access: Access
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        one = f"{EXPERIMENT}/runs/<run_id>"
-        by_id = f"{HISTORY}/experimentids/<experiment_id>/runs/<run_id>"
-        computes = f"{HISTORY}/computes/<compute>/runs"
-        return [
-            Call("runs.get", "GET", one, self._get),
-            Call("runs.put", "PATCH", one, self._put),
-            Call("runs.get_by_id", "GET", by_id, self._get),
-            Call("runs.put_by_id", "PATCH", by_id, self._put),
-            Call("runs.find", "GET", f"{HISTORY}/runs/<run_id>", self._get),
-            Call("runs.query", "POST", f"{EXPERIMENT}/runs:query", self._query),
-            Call("runs.children", "GET", f"{one}/children", self._children),
-            Call("runs.details", "GET", f"{one}/details", self._details),
-            Call("runs.events", "POST", f"{one}/events", self._event),
-            Call("runs.delete_tags", "DELETE", f"{one}/tags", self._delete_tags),
-            Call("runs.token", "GET", f"{one}/token", self._token),
-            Call("runs.token_by_id", "GET", f"{by_id}/token", self._token),
-            Call("runs.put_batch", "PATCH", f"{EXPERIMENT}/batch/runs", self._put_batch),
-            Call("runs.events_batch", "POST", f"{EXPERIMENT}/batch/events", self._events),
-            Call("runs.of_compute", "GET", computes, self._of_compute),
-        ]
+    @answers("runs.get", "GET", _ONE)
+    @answers("runs.get_by_id", "GET", _BY_ID)
+    @answers("runs.find", "GET", f"{HISTORY}/runs/<run_id>")
+    def _get(self, run_id: str) -> dict[str, Any]:
+        return self.records.find(run_id)
 
-    def _get(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
-        return json_response(self.records.find(run_id))
+    @answers("runs.put", "PATCH", _ONE)
+    def _put(self, body: dict[str, Any], run_id: str, experiment: str) -> dict[str, Any]:
+        return self.records.put(self.experiments.named(experiment), run_id, body)
 
-    def _put(self, request: Request, run_id: str, scope: dict[str, str]) -> Response:
-        experiment = self._experiment(scope)
-        return json_response(self.records.put(experiment, run_id, json_object(request)))
+    @answers("runs.put_by_id", "PATCH", _BY_ID)
+    def _put_by_id(self, body: dict[str, Any], run_id: str, experiment_id: str) -> dict[str, Any]:
+        return self.records.put(self.experiments.with_id(experiment_id), run_id, body)
 
-    def _experiment(self, scope: dict[str, str]) -> dict[str, Any]:
-        if "experiment" in scope:
-            return self.experiments.named(scope["experiment"])
-        return self.experiments.with_id(scope["experiment_id"])
+    @answers(
+        "runs.put_batch", "PATCH", f"{EXPERIMENT}/batch/runs", shape={"runs": [{"runId": str}]}
+    )
+    def _put_batch(self, body: dict[str, Any], experiment: str) -> dict[str, Any]:
+        given = body.get("runs") or ()
+        runs = {each["runId"]: self._put(each, each["runId"], experiment) for each in given}
+        return {"runs": runs, "errors": {}}
 
-    def _put_batch(self, request: Request, *, experiment: str, **_scope: str) -> Response:
-        given = json_object(request, {"runs": [{"runId": str}]}).get("runs") or ()
-        found = self.experiments.named(experiment)
-        runs = {each["runId"]: self.records.put(found, each["runId"], each) for each in given}
-        return json_response({"runs": runs, "errors": {}})
-
-    def _query(self, request: Request, *, experiment: str, **_scope: str) -> Response:
+    @answers("runs.query", "POST", f"{EXPERIMENT}/runs:query")
+    def _query(self, body: dict[str, Any], experiment: str) -> dict[str, Any]:
         wanted = self.experiments.named(experiment)["experimentId"]
         runs = [each for each in self.records.all() if each["experimentId"] == wanted]
-        return json_response(Query.of(json_object(request)).page(runs))
+        return Query.of(body).page(runs)
 
-    def _children(self, request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("runs.children", "GET", f"{_ONE}/children")
+    def _children(self, request: Request, run_id: str) -> dict[str, Any]:
         children = [each for each in self.records.all() if each["parentRunId"] == run_id]
-        return json_response(Query.of(request.args).page(children))
+        return Query.of(request.args).page(children)
 
-    def _of_compute(self, request: Request, *, compute: str, **_scope: str) -> Response:
+    @answers("runs.of_compute", "GET", f"{HISTORY}/computes/<compute>/runs")
+    def _of_compute(self, request: Request, compute: str) -> dict[str, Any]:
         runs = [each for each in self.records.all() if each.get("target") == compute]
-        return json_response(Query.of(request.args).page(runs))
+        return Query.of(request.args).page(runs)
 
-    def _details(self, request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("runs.details", "GET", f"{_ONE}/details")
+    def _details(self, request: Request, run_id: str) -> dict[str, Any]:
         run = self.records.find(run_id)
         paths = self.artifacts.paths(RUN_ORIGIN, run["dataContainerId"])
         logs = [each for each in paths if each.startswith(_LOG_FOLDERS)]
@@ -120,26 +103,29 @@ class History:
         }
         lineage = {field: run.get(field) or [] for field in ("inputDatasets", "outputDatasets")}
         found = {field: run.get(field) for field in _DETAILS}
-        return json_response({**found, **lineage, "logFiles": addresses})
+        return {**found, **lineage, "logFiles": addresses}
 
-    def _event(self, request: Request, *, run_id: str, **_scope: str) -> Response:
-        self.records.happen(run_id, json_object(request))
-        return json_response({})
+    @answers("runs.events", "POST", f"{_ONE}/events")
+    def _event(self, body: dict[str, Any], run_id: str) -> None:
+        self.records.happen(run_id, body)
 
-    def _events(self, request: Request, **_scope: str) -> Response:
-        shape = {"events": [{"name": str, "data": dict}]}
-        for event in json_object(request, shape).get("events") or ():
+    @answers("runs.events_batch", "POST", f"{EXPERIMENT}/batch/events", shape=_EVENTS)
+    def _events(self, body: dict[str, Any]) -> dict[str, Any]:
+        for event in body.get("events") or ():
             data = event["data"]
             self.records.happen(str(data.get("RunId") or data.get("runId")), event)
-        return json_response({"errors": []})
+        return {"errors": []}
 
-    def _delete_tags(self, request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("runs.delete_tags", "DELETE", f"{_ONE}/tags")
+    def _delete_tags(self, request: Request, run_id: str) -> dict[str, Any]:
         names = json_value(request)
         check_shape({"tags": names}, {"tags": [str]})
-        return json_response(self.records.remove_tags(run_id, names or []))
+        return self.records.remove_tags(run_id, names or [])
 
-    def _token(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("runs.token", "GET", f"{_ONE}/token")
+    @answers("runs.token_by_id", "GET", f"{_BY_ID}/token")
+    def _token(self, run_id: str) -> dict[str, str]:
         self.records.find(run_id)
         token = self.access.token(lifetime_s=_TOKEN_LIFETIME_S)
         expiry = moment(in_s=_TOKEN_LIFETIME_S)
-        return json_response({"token": token, "expiryTimeUtc": expiry})
+        return {"token": token, "expiryTimeUtc": expiry}

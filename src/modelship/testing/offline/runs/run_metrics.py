@@ -12,11 +12,9 @@ from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_list,
-    json_object,
-    json_response,
     json_value,
 )
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.runs.experiments import EXPERIMENT
 from modelship.testing.offline.shapes import mismatch, optional
 
@@ -24,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.runs.run_records import Records
 
 __all__ = ["Metrics"]
 
+_ONE: Final = f"/metric/v2.0{WS}/runs/<run_id>"
 _METRIC: Final = {
     "name": str,
     "columns": dict,
@@ -39,34 +38,25 @@ _METRIC: Final = {
 }
 
 
-class Metrics:
+class Metrics(Part):
     """The metrics of the runs of a workspace.
 
     Parameters
     ----------
-    store : Store
-        Its folder contains the files.
+    context : Context
+        The state that the parts of the workspace share.
     records : Records
         The runs.
     """
 
-    def __init__(self, store: Store, *, records: Records) -> None:
-        self._folder = store.folder / "metrics"
+    def __init__(self, context: Context, records: Records) -> None:
+        super().__init__(context)
+        self._folder = context.store.folder / "metrics"
         self._records = records
         self._lock = threading.Lock()
 
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        one = f"/metric/v2.0{WS}/runs/<run_id>"
-        wait = f"{EXPERIMENT}/runs/<run_id>/metricsingest/wait"
-        return [
-            Call("metrics.post", "POST", f"{one}/batch", self._post),
-            Call("metrics.list", "POST", f"{one}/list", self._list),
-            Call("metrics.get", "POST", f"{one}/full", self._get),
-            Call("metrics.wait", "GET", wait, self._wait),
-        ]
-
-    def _post(self, request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("metrics.post", "POST", f"{_ONE}/batch")
+    def _post(self, request: Request, run_id: str) -> dict[str, Any]:
         self._records.find(run_id)
         body = json_value(request, constant=float)  # a loss may be NaN
         check_shape(body, {"values": [_METRIC]})
@@ -76,9 +66,10 @@ class Metrics:
             self._folder.mkdir(exist_ok=True)
             with self._file(run_id).open("a", encoding="utf-8") as file:
                 file.write(lines)
-        return json_response({"errors": []})
+        return {"errors": []}
 
-    def _list(self, _request: Request, *, run_id: str, **_scope: str) -> dict[str, Any]:
+    @answers("metrics.list", "POST", f"{_ONE}/list")
+    def _list(self, run_id: str) -> dict[str, Any]:
         self._records.find(run_id)
         columns = {each["name"]: each["columns"] for each in self._logged(run_id)}
         return json_list(
@@ -88,24 +79,22 @@ class Metrics:
             ]
         )
 
-    def _get(self, request: Request, *, run_id: str, **_scope: str) -> Response:
-        wanted = json_object(request, {"metricName": str})
+    @answers("metrics.get", "POST", f"{_ONE}/full", shape={"metricName": str})
+    def _get(self, body: dict[str, Any], run_id: str) -> dict[str, Any]:
         self._records.find(run_id)
-        name = wanted["metricName"]
+        name = body["metricName"]
         logged = [each for each in self._logged(run_id) if each["name"] == name]
         if not logged:
             message = f"The run {run_id} has logged no metric {name!r}."
             raise RefusalError(404, "MetricNotFound", message)
-        values = _distinct(logged, since=str(wanted.get("startTime") or ""))
+        values = _distinct(logged, since=str(body.get("startTime") or ""))
         columns = {key: each for metric in logged for key, each in metric["columns"].items()}
-        return json_response(
-            {**logged[0], "columns": columns, "value": values, "continuationToken": None}
-        )
+        return {**logged[0], "columns": columns, **json_list(values)}
 
-    def _wait(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
+    @answers("metrics.wait", "GET", f"{EXPERIMENT}/runs/<run_id>/metricsingest/wait")
+    def _wait(self, run_id: str) -> None:
         """Answer that everything has been stored: it has, once a post is answered."""
         self._records.find(run_id)
-        return json_response({})
 
     def _logged(self, run_id: str) -> Iterator[dict[str, Any]]:
         """Yield the logged metrics of a run, in order; a truncated line is skipped."""

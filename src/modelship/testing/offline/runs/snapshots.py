@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
-from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.artifacts import Artifacts
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Snapshots"]
 
+_EVERY: Final = f"/content/v2.0{WS}/snapshots"
+_LATEST: Final = f"/content/v1.0{WS}/snapshots/latest/metadata"
 _ORIGIN: Final = "Snapshots"
 _NOTHING: Final = "00000000-0000-0000-0000-000000000000"  # the snapshot before the first one
 _SHAPE: Final = {
@@ -34,33 +36,21 @@ _SHAPE: Final = {
 }
 
 
-class Snapshots:
+class Snapshots(Part):
     """The snapshots of a workspace.
 
     Parameters
     ----------
-    store : Store
-        Stores them, by id, and their files.
+    context : Context
+        The state that the parts of the workspace share.
     artifacts : Artifacts
         Returns the addresses to write files to and to read them from.
     """
 
-    def __init__(self, store: Store, *, artifacts: Artifacts) -> None:
-        self._store = store
-        self._documents = store.documents("snapshots")
+    def __init__(self, context: Context, artifacts: Artifacts) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("snapshots")
         self._artifacts = artifacts
-
-    def calls(self) -> list[Call]:
-        """Return the calls that it answers."""
-        every = f"/content/v2.0{WS}/snapshots"
-        one = f"{every}/<snapshot_id>"
-        latest = f"/content/v1.0{WS}/snapshots/latest/metadata"
-        return [
-            Call("snapshots.latest", "GET", latest, self._latest),
-            Call("snapshots.upload", "POST", f"{every}/getblob", self._upload),
-            Call("snapshots.create", "POST", one, self._create),
-            Call("snapshots.zip", "POST", f"{one}/zip", self._zip),
-        ]
 
     def lay_out(self, snapshot_id: str, folder: Path) -> None:
         """Write the files of a snapshot into a folder.
@@ -88,12 +78,14 @@ class Snapshots:
         return files
 
     @staticmethod
-    def _latest(_request: Request, **_scope: str) -> Response:
+    @answers("snapshots.latest", "GET", _LATEST)
+    def _latest() -> dict[str, Any]:
         """Answer a client without a previous snapshot: it sends all of its files."""
-        return json_response({"id": _NOTHING, "root": {}})
+        return {"id": _NOTHING, "root": {}}
 
-    def _upload(self, request: Request, **_scope: str) -> Response:
-        names = json_object(request, {"FileNames": [str]}).get("FileNames") or ()
+    @answers("snapshots.upload", "POST", f"{_EVERY}/getblob", shape={"FileNames": [str]})
+    def _upload(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        names = body.get("FileNames") or ()
         group = f"{_ORIGIN}/{uuid.uuid4()}"
         nodes = [
             {
@@ -102,10 +94,10 @@ class Snapshots:
             }
             for index, name in enumerate(names)
         ]
-        return json_response({"fileNodes": nodes})
+        return {"fileNodes": nodes}
 
-    def _create(self, request: Request, *, snapshot_id: str, **_scope: str) -> Response:
-        body = json_object(request, _SHAPE)
+    @answers("snapshots.create", "POST", f"{_EVERY}/<snapshot_id>", shape=_SHAPE)
+    def _create(self, body: dict[str, Any], snapshot_id: str) -> dict[str, Any]:
         parent = self._documents.get(body.get("ParentSnapshotId") or "") or {"files": {}}
         uploaded = {
             each["FullName"]: _key(each["BlobUri"])
@@ -118,9 +110,10 @@ class Snapshots:
             raise RefusalError(400, "FileNotUploaded", message)
         files = {path: known[path] for path in sorted(paths)}
         self._documents.put(snapshot_id, {"id": snapshot_id, "files": files})
-        return json_response({"id": snapshot_id})
+        return {"id": snapshot_id}
 
-    def _zip(self, request: Request, *, snapshot_id: str, **_scope: str) -> Response:
+    @answers("snapshots.zip", "POST", f"{_EVERY}/<snapshot_id>/zip")
+    def _zip(self, request: Request, snapshot_id: str) -> dict[str, str]:
         key = f"{_ORIGIN}/{snapshot_id}.zip"
         place = self._store.new_blob(key)
         draft = place.with_name(f"{place.name}.{uuid.uuid4()}")
@@ -128,7 +121,7 @@ class Snapshots:
             for path, file in self._files(snapshot_id).items():
                 archive.write(file, path)
         draft.replace(place)
-        return json_response({"zipSasUri": self._artifacts.read_address(request, key)})
+        return {"zipSasUri": self._artifacts.read_address(request, key)}
 
 
 def _key(address: str) -> str:

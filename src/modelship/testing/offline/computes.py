@@ -7,11 +7,10 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.json_exchange import RefusalError, filled, json_response, optional
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_requests import bad
-from modelship.testing.offline.shapes import filled, optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

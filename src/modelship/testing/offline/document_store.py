@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from modelship.testing.offline.json_exchange import RefusalError
-from modelship.testing.offline.shapes import NUMBER, mismatch, optional
+from modelship.testing.offline.json_exchange import NUMBER, RefusalError, mismatch, optional
 from modelship.workspace.private import write_private
 
 __all__ = ["BrokenRecordError", "Documents", "Store"]

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.shapes import mismatch
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from werkzeug.wrappers import Request
 
 __all__ = [
     "LARGEST_BODY_BYTES",
+    "NUMBER",
     "RefusalError",
     "as_reason",
     "check_shape",
+    "filled",
     "json_list",
     "json_object",
     "json_patch",
     "json_response",
     "json_value",
+    "mismatch",
+    "optional",
 ]
 
 LARGEST_BODY_BYTES = 1 << 24
 """The maximum size of a request's body, except for blobs."""
+
+NUMBER: Final = (int, float)
 
 _DEEPEST = 64
 _LONGEST_REASON = 500
@@ -135,6 +139,42 @@ def check_shape(value: object, shape: dict[str, Any]) -> None:
     """Refuse a value of another shape."""
     if place := mismatch(value, shape):
         raise RefusalError(400, "BadArgument", f"{place} is missing, or of another type.")
+
+
+def optional(*types: type) -> tuple[type, ...]:
+    """Return the shape of a value that has one of these types, is null, or is missing."""
+    return (*types, type(None))
+
+
+def filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given value of each field, or else its default."""
+    return {field: given.get(field) or default for field, default in defaults.items()}
+
+
+def mismatch(found: object, shape: Any, *, at: str = "the body") -> str:
+    """Return where a value first differs from a shape, or ``""``.
+
+    Parameters
+    ----------
+    found : JSON value
+        The parsed value.
+    shape : type, tuple, list or dict
+        A type, or several of them; a list with the shape of each element, which may be omitted; or
+        a dictionary with the checked fields and their shapes.
+    at : str
+        The name of the value in messages.
+    """
+    if isinstance(shape, dict):
+        if not isinstance(found, dict):
+            return at
+        places = (mismatch(found.get(name), inner, at=name) for name, inner in shape.items())
+    elif isinstance(shape, list):
+        if not isinstance(found, (list, type(None))):
+            return at
+        places = (mismatch(each, shape[0], at=at) for each in found or ())
+    else:
+        return "" if isinstance(found, shape) else at
+    return next(filter(None, places), "")
 
 
 def as_reason(message: str) -> str:

@@ -15,11 +15,11 @@ from modelship.testing.offline.json_exchange import (
     check_shape,
     json_patch,
     json_response,
+    optional,
 )
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_documents import OWN, has_all
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.aks.aks_services import AKS
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import NUMBER, RefusalError, check_shape, optional
 from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.service_places import ACI
 from modelship.testing.offline.service_requests import bad, check_models, resources
-from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

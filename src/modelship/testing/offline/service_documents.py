@@ -8,8 +8,8 @@ import string
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.state import State
+from modelship.testing.offline.json_exchange import filled
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.shapes import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidNameError
 from modelship.targets.instance import check_service_name
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.service_documents import model_ids
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import EnvironmentSpecError
 from modelship.testing.offline.environments.curated import notes
-from modelship.testing.offline.shapes import mismatch
+from modelship.testing.offline.json_exchange import mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

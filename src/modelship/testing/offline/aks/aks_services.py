@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.json_exchange import check_shape
+from modelship.testing.offline.json_exchange import NUMBER, check_shape, filled, optional
 from modelship.testing.offline.routes import Limits
 from modelship.testing.offline.service_places import Place
 from modelship.testing.offline.service_requests import bad, resources
-from modelship.testing.offline.shapes import NUMBER, filled, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,10 +11,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_list
+from modelship.testing.offline.json_exchange import RefusalError, json_list, optional
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.targets.logtail import last_lines
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.environments.environment_registry import ONE
-from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_response, optional
 from modelship.testing.offline.offline_app import Part, answers
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable

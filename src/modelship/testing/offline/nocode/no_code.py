@@ -15,8 +15,7 @@ from modelship.sources import Model
 from modelship.sources.formats import FORMATS
 from modelship.testing.offline.artifacts import artifact_files
 from modelship.testing.offline.images import link_or_copy
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
-from modelship.testing.offline.shapes import optional
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

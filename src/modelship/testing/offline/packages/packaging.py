@@ -20,11 +20,10 @@ from modelship.runtime.images.engine import connected
 from modelship.runtime.servers import Server
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.environments.building import ImageBuilds
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.offline_app import answers
 from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.service_requests import check_models
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

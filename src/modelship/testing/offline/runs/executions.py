@@ -17,12 +17,11 @@ from werkzeug.wrappers import Response
 
 from modelship.testing.offline.computes import most_nodes
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.runs.jobs import Job
 from modelship.testing.offline.runs.submissions import Submission
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

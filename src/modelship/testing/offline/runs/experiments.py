@@ -7,11 +7,10 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError, optional
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.runs.queries import Query
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from modelship.testing.offline.offline_context import Context

@@ -13,10 +13,11 @@ from modelship.testing.offline.json_exchange import (
     check_shape,
     json_list,
     json_value,
+    mismatch,
+    optional,
 )
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.runs.experiments import EXPERIMENT
-from modelship.testing.offline.shapes import mismatch, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

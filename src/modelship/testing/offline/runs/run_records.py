@@ -6,9 +6,8 @@ import getpass
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError, optional
 from modelship.testing.offline.offline_app import Part, answers
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.json_exchange import RefusalError, check_shape
-from modelship.testing.offline.shapes import optional
+from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -108,14 +108,7 @@ def _image_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     workers = Workers()
     stack.callback(workers.close)
     environments = Environments(context)
-    operations = context.operations
-    places = Places(
-        store,
-        default=context.compute,
-        base_image=context.base_image,
-        registry=registry,
-        operations=operations,
-    )
+    operations, places = context.operations, Places(context, registry)
     builds = EnvironmentBuilds(store, environments, operations, places, workers)
     packages = Packages(store, environments, operations, places, workers, NoCode(store))
     yield from (registry, environments, builds, packages)

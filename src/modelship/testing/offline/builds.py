@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from modelship.bundle.scoring_script import SourceFile
-    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
-    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 __all__ = ["Build", "Builder", "Place"]
@@ -31,35 +30,30 @@ _TIMEOUT_S = 1800.0
 _UNLIMITED = 1e6  # of cores and of GiB; this machine has fewer
 
 
-@dataclass(frozen=True)
+@dataclass
 class Build:
-    """One build.
+    """One build, which starts now.
 
     Parameters
     ----------
     document : dict
-        The key of the service.
+        The document of the service.
     operation : str
         The operation whose log the build writes to.
-    stage : str
-        The stage that is to fail, or ``""``.
     stack : ExitStack
         The image's files exist until it is unwound.
-    steps : Steps
-        The deadline for the whole build.
+    stage : str
+        The stage that is to fail, or ``""``.
     """
 
     document: dict[str, Any]
     operation: str
-    stage: str
     stack: ExitStack
-    steps: Steps
+    stage: str = ""
 
-    @classmethod
-    def of(cls, document: dict[str, Any], *, operation: str, stage: str, stack: ExitStack) -> Build:
-        """Return a build that starts now."""
-        steps = Steps(document["name"], timeout_s=_TIMEOUT_S)
-        return cls(document, operation, stage, stack, steps)
+    def __post_init__(self) -> None:
+        self.steps = Steps(self.document["name"], timeout_s=_TIMEOUT_S)
+        """The deadline for the whole build."""
 
 
 class Place(Protocol):
@@ -85,17 +79,15 @@ class Builder:
 
     Parameters
     ----------
-    store : Store
-        Stores uploads and locks.
-    operations : Operations
-        Store the logs.
+    context : Context
+        The state that the parts of the workspace share.
     compute : Place
         The place that the images are for.
     """
 
-    def __init__(self, store: Store, *, operations: Operations, compute: Place) -> None:
-        self._images = Images(store)
-        self._operations = operations
+    def __init__(self, context: Context, compute: Place) -> None:
+        self._images = Images(context.store)
+        self._operations = context.operations
         self._compute = compute
 
     def build(self, build: Build) -> Image | None:

@@ -68,7 +68,7 @@ class Rollouts:
         self._addresses = Addresses(store, fronts=fronts, tokens=context.tokens)
         self._containers = Containers(store, compute=self.compute, addresses=self._addresses)
         self._operations = context.operations
-        self._builder = Builder(store, operations=self._operations, compute=self.compute)
+        self._builder = Builder(context, self.compute)
         self._faults = context.faults
         self._insights = context.insights
         self._location = context.identity.location
@@ -187,7 +187,7 @@ class Rollouts:
             raise failures.timed_out()
         with ExitStack() as stack:
             document = self._require(name, operation)
-            build = Build.of(document, operation=operation, stage=stage, stack=stack)
+            build = Build(document, operation, stack, stage)
             image = self._builder.build(build)
             image = image and image.with_variables(self._insights.variables(document))
             self._operations.step(

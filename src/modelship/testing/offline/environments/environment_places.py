@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.runtime.environments import environment_python
 from modelship.runtime.images.engine import connected
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
     from modelship.bundle import Resources
     from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
-    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
-    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.packages.image_registry import Registry
 
 __all__ = ["Places"]
-
-Kind = Literal["process", "docker"]
 
 _NO_SERVER: Final = (
     "The environment does not list azureml-defaults, so it has no server for the script."
@@ -40,33 +37,18 @@ class Places:
 
     Parameters
     ----------
-    store : Store
-        Stores uploads and locks.
-    default : {"process", "docker"}
-        The place where the services of the workspace run.
-    base_image : str, optional
-        The base image.
+    context : Context
+        The state that the parts of the workspace share.
     registry : Registry
         The registry from which the Docker engine gets images by name.
-    operations : Operations
-        Store the logs of builds.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        default: Kind,
-        base_image: str | None,
-        registry: Registry,
-        operations: Operations,
-    ) -> None:
-        self._store = store
-        self._operations = operations
-        self.default = default
+    def __init__(self, context: Context, registry: Registry) -> None:
+        self._context = context
+        self.default = context.compute
+        """The place where the services of the workspace run."""
         self.registry = registry
-        self._base_image = base_image
-        self.pythons_of_images = PythonsOfImages(base_image)
+        self.pythons_of_images = PythonsOfImages(context.base_image)
         self.pythons_here = PythonsHere()
 
     def build(
@@ -95,11 +77,10 @@ class Places:
             "environmentImageRequest": request,
             "containerResourceRequirements": _RESOURCES,
         }
-        build = Build.of(document, operation=operation, stage="", stack=stack)
-        compute = _Installer(self, kind)
-        image = Builder(self._store, operations=self._operations, compute=compute).build(build)
+        build = Build(document, operation, stack)
+        image = Builder(self._context, _Installer(self, kind)).build(build)
         if image is None:
-            self._operations.write(operation, _NO_SERVER)
+            self._context.operations.write(operation, _NO_SERVER)
             raise never_started(_NO_SERVER)
         return image, build.steps
 
@@ -118,7 +99,9 @@ class Places:
         """Build the image of an environment, and return its name in the registry."""
         lock = image.bundle.lock
         with connected() as engine:
-            built = environment_image(engine, lock, base_image=self._base_image, steps=steps)
+            built = environment_image(
+                engine, lock, base_image=self._context.base_image, steps=steps
+            )
             return self.registry.add(engine, built, name="environment")
 
     def details(self, key: str, where: dict[str, Any] | None) -> dict[str, Any]:

@@ -125,9 +125,8 @@ class Profiles(Part):
         name, operation = document["name"], document["operation"]
         self._operations.step(operation, "BuildImage", "Building image.")
         with ExitStack() as stack:
-            build = Build.of(document, operation=operation, stage="", stack=stack)
-            builder = Builder(self._store, operations=self._operations, compute=self._compute)
-            image = builder.build(build)
+            build = Build(document, operation, stack)
+            image = Builder(self._context, self._compute).build(build)
             if image is None:
                 raise failures.never_started(
                     "The environment does not contain an inference server."

@@ -89,7 +89,7 @@ def test_a_datastore_that_cannot_be_reached_is_refused(ws):
     own = ws.get_default_datastore()
     access = {"account_name": own.account_name, "account_key": own.account_key}
     register = Datastore.register_azure_blob_container
-    with pytest.raises(Exception, match="elsewhere is another storage account than this"):
+    with pytest.raises(Exception, match="elsewhere is not the storage account of this"):
         register(ws, "x", "data", account_name="elsewhere", account_key="a2V5")
     with pytest.raises(Exception, match="pass create_if_not_exists=True"):
         register(ws, "x", "azureml-x", **access)

@@ -24,7 +24,7 @@ def test_a_sealed_workspace_refuses_another_account(offline, scheme):
     """With a sentence in the shape of the storage service, and a record of the host."""
     answer = ask(offline, f"{scheme}://elsewhere.blob.core.windows.net/azureml/a")
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "ForeignAccount")
-    assert "elsewhere.blob.core.windows.net is another storage account" in answer.text
+    assert "elsewhere.blob.core.windows.net is not the storage account" in answer.text
     assert offline.refused == ["elsewhere.blob.core.windows.net"]
 
 

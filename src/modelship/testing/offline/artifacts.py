@@ -74,7 +74,7 @@ class Artifacts(Part):
         artifacts, contents = {}, {}
         for path in _wanted(body):
             contents[path] = self._write(request, origin, container, path)
-            artifacts[path] = self._named(origin, container, path) | {"createdTime": moment()}
+            artifacts[path] = _named(origin, container, path) | {"createdTime": moment()}
         return {"artifacts": artifacts, "artifactContentInformation": contents, "errors": {}}
 
     @answers("artifacts.prefix", "GET", f"{ART}/prefix/{_ONE}")
@@ -95,21 +95,17 @@ class Artifacts(Part):
     @answers("artifacts.list", "GET", f"{ART}/{_GROUP}")
     def _list_all(self, origin: str, container: str) -> dict[str, Any]:
         paths = self.paths(origin, container)
-        return json_list([self._named(origin, container, path) for path in paths])
+        return json_list([_named(origin, container, path) for path in paths])
 
     @answers("artifacts.write", "GET", f"{ART}/write/{_GROUP}/<path:path>")
     def _write(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
         key = _checked(f"{origin}/{container}/{path}")
         address = self.upload_address(request, key)
-        return _described(origin, container, path) | {"contentUri": address}
+        return {"origin": origin, "container": container, "path": path, "contentUri": address}
 
     def _content(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
         address = self.read_address(request, f"{origin}/{container}/{path}")
-        return _described(origin, container, path) | {"contentUri": address}
-
-    @staticmethod
-    def _named(origin: str, container: str, path: str) -> dict[str, Any]:
-        return _described(origin, container, path) | {"artifactId": f"{origin}/{container}/{path}"}
+        return {"origin": origin, "container": container, "path": path, "contentUri": address}
 
     @property
     def _storage(self) -> str:
@@ -124,8 +120,9 @@ class Artifacts(Part):
         return f"https://{account}.blob.offline@127.0.0.1:{port}"
 
 
-def _described(origin: str, container: str, path: str) -> dict[str, Any]:
-    return {"origin": origin, "container": container, "path": path}
+def _named(origin: str, container: str, path: str) -> dict[str, Any]:
+    key = f"{origin}/{container}/{path}"
+    return {"origin": origin, "container": container, "path": path, "artifactId": key}
 
 
 def _wanted(body: dict[str, Any]) -> list[str]:

@@ -130,7 +130,7 @@ class Control(Part):
     def _group(self, subscription: str, group: str) -> dict[str, Any]:
         self._check(subscription)
         if not _same(group, self._identity.resource_group):
-            raise self._only_one()  # where a 404 would make the SDK ask whether to create it
+            self._refuse_another()  # where a 404 would make the SDK ask whether to create it
         ours = self._identity
         identifier = f"/subscriptions/{ours.subscription_id}/resourceGroups/{ours.resource_group}"
         group_document = {"id": identifier, "name": ours.resource_group, "location": ours.location}
@@ -139,12 +139,9 @@ class Control(Part):
     @answers("groups.create", "PUT", _LOWER_GROUP)
     @answers("deployments.list", "GET", _DEPLOYMENTS)
     def _refuse_another(self) -> None:
-        raise self._only_one()
-
-    def _only_one(self) -> RefusalError:
         ours = self._identity
         message = _ONE.format(name=ours.workspace_name, group=ours.resource_group)
-        return RefusalError(400, "NotInOfflineWorkspace", message)
+        raise RefusalError(400, "NotInOfflineWorkspace", message)
 
     @answers("workspaces.list", "GET", _WORKSPACES)
     def _list(self, request: Request, scope: dict[str, str]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Context:
     @property
     def operations(self) -> Operations:
         """The operations that clients follow."""
-        return Operations(self.store, guard=self.guard)
+        return Operations(self)
 
     @property
     def tokens(self) -> ServiceTokens:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.request_guard import Guard
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["ENDED", "Operations", "Step"]
 
@@ -37,20 +36,12 @@ ENDED = frozenset({"Succeeded", "Failed", "Cancelled", "TimedOut"})
 
 
 class Operations(Part):
-    """The operations of a workspace.
+    """The operations of a workspace."""
 
-    Parameters
-    ----------
-    store : Store
-        Keeps them.
-    guard : Guard
-        Signs the addresses of logs.
-    """
-
-    def __init__(self, store: Store, *, guard: Guard) -> None:
-        self._guard = guard
-        self._documents = store.documents("operations")
-        self._logs = store.folder / "logs"
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._documents = context.store.documents("operations")
+        self._logs = context.store.folder / "logs"
 
     def begin(self, service: str, *, kind: str = "Service") -> str:
         """Record a new operation, on a service or another resource; return its id."""
@@ -152,7 +143,7 @@ class Operations(Part):
         return json_response({}, status=202, Operation_Location=address)
 
     def _signed(self, path: str, request: Request) -> str:
-        query = self._guard.signed(path, permissions="r")
+        query = self._context.guard.signed(path, permissions="r")
         return f"{request.host_url.rstrip('/')}{path}?{query}"
 
     @answers("operations.get", "GET", _ONE)

@@ -17,18 +17,11 @@ _log = logging.getLogger(__name__)
 
 
 class Workers:
-    """Runs work in threads, and waits for them when it is closed.
-
-    Attributes
-    ----------
-    closed : bool
-        Whether nothing may be written any more: the results of work are discarded from now on.
-    """
-
-    closed: bool
+    """Runs work in threads, and waits for them when it is closed."""
 
     def __init__(self) -> None:
         self.closed = False
+        """Whether nothing may be written any more: results of work are discarded from now on."""
         self._threads: list[threading.Thread] = []
 
     def run(self, work: Callable[[], None], *, name: str, wait_s: float) -> None:

@@ -61,11 +61,6 @@ class Registry(Part):
         Its address, such as ``"127.0.0.1:41233"``. Engines use a registry on 127.0.0.1 without TLS.
     password : str
         The password for the user name ``offline``.
-
-    Attributes
-    ----------
-    label : str
-        The label of everything that is built on its images.
     """
 
     def __init__(self, address: str, *, password: str) -> None:
@@ -73,6 +68,7 @@ class Registry(Part):
         self._password = password
         self._given: set[str] = set()
         self.label = f"{labels.PACKAGE}={hashlib.sha256(password.encode()).hexdigest()[:16]}"
+        """The label of everything that is built on its images."""
 
     def __repr__(self) -> str:
         return f"<Registry {self.address}>"

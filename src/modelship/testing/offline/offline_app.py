@@ -85,9 +85,9 @@ class Call:
         if "body" in self._takes:
             given["body"] = json_object(request, self.shape)
         found = self.answer(**{name: given[name] for name in self._takes & given.keys()})
-        return (
-            found if isinstance(found, Response) else json_response({} if found is None else found)
-        )
+        if isinstance(found, Response):
+            return found
+        return json_response({} if found is None else found)
 
     @cached_property
     def _takes(self) -> set[str]:

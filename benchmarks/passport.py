@@ -84,7 +84,7 @@ def huge_array(path, *, size_bytes):
     with path.open("wb") as file:
         joblib.dump({"weights": np.zeros(1), "model": LogisticRegression()}, file)
     content = path.read_bytes()
-    # The shape of one number becomes that of all, and a hole takes the place of the rest.
+    # The shape of one number becomes that of all, and a hole replaces the rest.
     head, _, tail = content.partition(b"\x8c\x05shape\x94K\x01\x85")
     at = tail.index(np.zeros(1).tobytes())
     longer = head + b"\x8c\x05shape\x94\x8a\x05" + count.to_bytes(5, "little") + b"\x85"

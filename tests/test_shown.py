@@ -111,7 +111,7 @@ def test_a_check_returns_findings(tmp_path):
 
 
 def test_a_service_is_shown_as_its_record_says_and_without_secrets(berlin):
-    """Nothing is asked of the service; the times are those of this machine."""
+    """No request is sent to the service; the times are local."""
     text = Parsed(deployment()._repr_html_()).text
     assert "2026-07-01 12:00:00" in text
     assert "a hash" not in text

@@ -98,7 +98,7 @@ def test_a_module_that_loading_imports_is_a_reason(tmp_path):
 
 
 def test_trust_loads_it(hostile, marker):
-    """Whoever says that the file is trusted gets it loaded."""
+    """A file that is declared as trusted is loaded."""
     hostile.load(trust_model=True)
     assert marker.exists()
 

@@ -1,4 +1,4 @@
-"""Kill deployers at random moments, and see that each name goes on.
+"""Kill deployers at random moments, and check that each name keeps serving.
 
 Run from the repository: ``python benchmarks/rollout/kills.py --kills 100``. Each round updates a
 service to another release in a child of this process, kills the child (SIGKILL) after a random time
@@ -130,7 +130,7 @@ class Rounds:
             )
 
     def is_under_way(self):
-        """Return whether the history, before it is settled, says that the update goes on."""
+        """Return whether the history, before it is settled, says that the update is in progress."""
         changes = self.target._backend.journal(NAME).changes()  # noqa: SLF001 - as it is
         return changes[-1].outcome == "under way"
 

@@ -154,5 +154,5 @@ class Probe:
 
     @property
     def worst_s(self) -> float:
-        """The longest that an answer took, or was waited for in vain."""
+        """The longest time of an answer, or of waiting without an answer."""
         return max(self.times_s, default=0.0)

@@ -1,6 +1,6 @@
-"""Saved bundles that somebody changed, each named for what it tries.
+"""Tampered bundles, each named for its attack.
 
-Whoever changes a bundle can also write the digests anew, so most cases do: what refuses them is not
+An attacker can also recompute the digests, so most cases do: what refuses them is not
 a digest.
 """
 
@@ -78,7 +78,7 @@ def content(path, new):
 
 
 def link(path, target):
-    """Return a change that puts a link in the place of a file or a folder."""
+    """Return a change that puts a link in place of a file or a folder."""
 
     def change(folder):
         moved = folder.parent / "moved"
@@ -89,7 +89,7 @@ def link(path, target):
 
 
 def pipe(path):
-    """Return a change that puts a pipe, which nobody writes to, in the place of a file."""
+    """Return a change that puts a pipe, which nobody writes to, in place of a file."""
 
     def change(folder):
         (folder / path).unlink()
@@ -99,7 +99,7 @@ def pipe(path):
 
 
 def folder_at(path):
-    """Return a change that puts a folder in the place of a file."""
+    """Return a change that puts a folder in place of a file."""
 
     def change(folder):
         (folder / path).unlink()

@@ -200,7 +200,7 @@ def test_a_folder_with_files_of_others_is_not_replaced(model, tmp_path, others):
 
 
 def test_a_place_where_nothing_can_be_written_is_said(model, tmp_path):
-    """Where a file stands in the place of a folder, save() says so, and what to do."""
+    """If a file is in place of a folder, save() says so, and what to do."""
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="name another folder"):
         bundle_of(model).save(tmp_path / "file" / "bundle")

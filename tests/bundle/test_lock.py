@@ -180,7 +180,7 @@ def test_the_folder_that_a_process_runs_in_has_no_say(tmp_path, monkeypatch, sma
 
 
 def test_an_interrupt_ends_the_resolver_too():
-    """Nobody who types Ctrl-C leaves a process behind that goes on downloading."""
+    """Ctrl-C leaves no process behind that keeps downloading."""
     code = "from modelship.bundle.environment import Environment as E\n"
     code += f"from modelship.bundle.lock import lock\nlock(E({RUNNING!r}, ('six',)))"
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -27,12 +27,12 @@ def model(tmp_path_factory):
 
 
 def asked_for(environment, *names):
-    """Return what is asked of some packages."""
+    """Return the requirements of some packages."""
     return [each for each in environment.requirements if each.startswith(names)]
 
 
 def test_packages_are_added_to_what_a_model_needs(model):
-    """A new package comes along, and a bare name leaves the pin that the model gave."""
+    """A new package is added, and a bare name leaves the model's pin unchanged."""
     more = Environment.for_model(model).with_packages("pandas", "pyarrow>=15", "scikit-learn")
     assert asked_for(more, "p", "scikit") == [
         *("pandas", "pyarrow>=15", f"scikit-learn=={SKLEARN}"),

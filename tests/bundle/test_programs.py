@@ -1,4 +1,4 @@
-"""Programs that are started here: they end as they do, and with whoever started them."""
+"""Started programs: they return their exit codes, and end with their parent."""
 
 from __future__ import annotations
 

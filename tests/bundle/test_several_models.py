@@ -105,7 +105,7 @@ def test_a_list_of_one_model_is_that_model(read, bundle_of, tmp_path):
 
 
 def test_model_of_several_says_what_to_use(read, bundle_of):
-    """The one model is asked for in vain, and the message names the tuple."""
+    """The bundle has no single model, and the message names the tuple."""
     bundle = bundle_of(read("a"), read("b"))
     with pytest.raises(AttributeError, match=r"2 models \(a:1, b:1\); `models` is the tuple"):
         _ = bundle.model

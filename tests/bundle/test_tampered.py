@@ -1,4 +1,4 @@
-"""ScoringBundle.load takes no bundle that somebody changed, and says what is wrong with it."""
+"""ScoringBundle.load rejects tampered bundles, and says what is wrong with them."""
 
 import json
 from contextlib import suppress
@@ -46,7 +46,7 @@ def test_a_changed_bundle_is_refused(tmp_path, case):
 
 
 def test_what_no_list_names_is_ignored(tmp_path):
-    """Files beside those that the manifest lists neither count nor come along."""
+    """Files that the manifest does not list neither count nor are copied."""
     folder = saved(tmp_path / "made")
     (folder / "source" / "sitecustomize.py").write_text("raise SystemExit")
     (folder / MODEL).with_name("other.pkl").write_bytes(b"")

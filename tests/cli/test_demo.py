@@ -29,7 +29,7 @@ def test_the_demo_tells_the_whole_story(modelship, here):
 
 
 def test_the_demo_can_leave_its_service(modelship, here, tmp_path, monkeypatch):
-    """With --keep the service goes on, and the last line says how to delete it."""
+    """With --keep the service keeps running, and the last line says how to delete it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     done = modelship("demo", "-t", "memory", "--keep")
     assert done.exit_code == 0, done.output

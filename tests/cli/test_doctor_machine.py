@@ -73,7 +73,7 @@ def test_what_does_not_answer_keeps_the_others_from_nothing(monkeypatch):
 
 
 def test_missing_pythons_extras_and_a_taken_port_are_notes(monkeypatch):
-    """With what to type for whoever needs them."""
+    """With what to type to install them."""
     monkeypatch.setattr("modelship.runtime.install.installed_pythons", lambda: {"3.11": "3.11.7"})
     assert machine._pythons().remedy.endswith("python install 3.13")
     monkeypatch.setattr(metadata, "requires", lambda _: ['nowhere>=1; extra == "report"'])

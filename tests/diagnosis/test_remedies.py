@@ -152,7 +152,7 @@ def test_a_missing_file_is_one_of_several_kinds(path, line, bundle, begins):
     ],
 )  # fmt: skip
 def test_a_file_that_is_read_in_the_wrong_way_is_not_damaged(key, bundle, code, remedy):
-    """What is copied anew would be the same file."""
+    """Another copy would be the same file."""
     found = explain_exception(
         "UnpicklingError",
         f"invalid load key, '{key}'.",

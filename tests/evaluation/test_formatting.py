@@ -1,4 +1,4 @@
-"""Formats: numbers that can be compared, labels that can be told apart."""
+"""Formats: numbers that can be compared, labels that can be distinguished."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_metric_has_no_needless_exponent(value, text):
 
 
 def test_labels_that_cannot_be_seen_are_written_out():
-    """Empty, blank, broken and turned texts are told apart; letters stay letters."""
+    """Empty, blank, broken and reversed texts are distinguished; letters stay letters."""
     labels = ["", " ", "a\tb", "\u202eabc", "\ud800", "Größe", "日本"]
     texts = ['""', '" "', "a\\tb", "\\u202eabc", "\\ud800", "Größe", "日本"]
     assert [*map(label_text, labels)] == texts == [*map(label_text, texts)]

@@ -146,7 +146,7 @@ def test_undefined_metric_is_null_in_json():
 
 
 def test_path_that_cannot_be_written_is_named(report, tmp_path):
-    """A file in the place of the folder is an error with the path, and nothing is left behind."""
+    """A file in place of the folder is an error with the path, and nothing is left behind."""
     (tmp_path / "file").write_text("here before")
     with pytest.raises(InvalidOptionError, match=r"file/report\.json"):
         report.to_json(tmp_path / "file" / "report.json")

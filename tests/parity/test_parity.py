@@ -126,7 +126,7 @@ def test_floats_may_differ_within_the_tolerance(make_bundle):
 
 
 def test_a_request_that_takes_too_long_is_given_up_everywhere(make_bundle):
-    """Each place has so long for an answer, and the next request goes on."""
+    """Each place has this time for an answer, and the next request is sent."""
     waiting = "time.sleep(4 * (raw_data == '1'))\n    return"
     script = "import time" + ECHO.replace("return", waiting)
     report = compare(

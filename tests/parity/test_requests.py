@@ -94,7 +94,7 @@ def test_a_file_without_a_request_is_refused(tmp_path):
     ],
 )
 def test_what_could_not_go_everywhere_as_it_is_is_refused(part):
-    """HTTP would send it otherwise than it was given, or not at all."""
+    """HTTP would send it changed, or not at all."""
     with pytest.raises(InvalidOptionError):
         ScoringRequest("odd", **part)
     sample = '{"data": [{"zone": "n", "age": 3}]}'

@@ -153,7 +153,7 @@ def test_a_kept_connection_is_answered_while_it_drains(router, address):
 
 @pytest.mark.parametrize("sent", [b"", b"{}\n", b'{"weight": 5'])
 def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new, call, sent):
-    """Whoever lent the address learns that it is free again, and what is open is answered."""
+    """The lender of the address learns that it is free again, and open requests are answered."""
     ours, lent = socket.socketpair()
     with ours, lent:
         router = Router.start(address, old=old.origin, new=new.origin)
@@ -173,7 +173,7 @@ def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new,
 
 
 def test_what_it_holds_is_closed_with_a_killed_router(address, old, new):
-    """Nothing has to be done by whoever is killed."""
+    """Nothing depends on the killed process."""
     ours, lent = socket.socketpair()
     with ours, lent:
         router = Router.start(address, old=old.origin, new=new.origin)

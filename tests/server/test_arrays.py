@@ -266,7 +266,7 @@ def test_an_array_outlives_the_next_body():
 
 
 def test_reading_goes_on_after_a_bad_body_that_is_kept():
-    """An exception that somebody holds on to does not block the parser."""
+    """A reference to an exception does not block the parser."""
     plan = typed_plan(RUNS["float64"])
     with pytest.raises(FallBack) as wrong_type:
         plan.read_json(b'{"data": [[1, "2"]]}')

@@ -172,7 +172,7 @@ def test_it_is_off_unless_asked_for(started):
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(started, tmp_path):
-    """One line says that nothing is captured, and why; the service goes on."""
+    """One line says that nothing is captured, and why; the service keeps running."""
     (tmp_path / "file").write_text("")
     server = started(MODELSHIP_CAPTURE=str(tmp_path / "file" / "captured"))
     assert _ask(server, "{").status_code == 500

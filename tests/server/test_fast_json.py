@@ -144,7 +144,7 @@ def test_bytes_are_decoded_by_json(texts, encoding, kind):
 
 @pytest.mark.parametrize("given", [None, 1, memoryview(b"1"), ["1"], "1".__class__])
 def test_what_is_no_text_is_refused_alike(texts, given):
-    """So is everything else that somebody may pass."""
+    """So is everything else that a caller may pass."""
     assert _as_by_json(given)
 
 

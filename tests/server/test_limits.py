@@ -254,7 +254,7 @@ def test_no_more_than_the_memory_allows_is_taken(started, opened):
 
 
 def test_a_route_that_fails_is_answered(started, opened):
-    """What nobody can read is told as an error, and the connection goes on."""
+    """An unreadable sample is answered with an error, and the connection stays open."""
     server = started(MODELSHIP_SAMPLE_FILE="/proc/self/mem")
     head = b"GET /docs/sample.json HTTP/1.1\r\nHost: localhost\r\n"
     both = head + b"\r\n" + head + b"Connection: close\r\n\r\n"

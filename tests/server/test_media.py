@@ -44,5 +44,5 @@ def test_a_type_is_known_however_it_is_written(told):
     ],
 )
 def test_the_answer_is_what_the_client_wants_most(accept, expected):
-    """JSON is what is sent to whoever does not ask for something else."""
+    """JSON is sent to clients that accept nothing else."""
     assert preferred(accept, {_NPY, _ARROW}) == expected

@@ -1,4 +1,4 @@
-"""What whoever runs a service relies on: health, restarts, limits, keys, numbers, the end."""
+"""What operators of a service rely on: health, restarts, limits, keys, metrics, shutdown."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_as_many_as_are_wanted_are_kept(pool):
 
 
 def test_one_that_asks_is_retired_once_the_other_is_ready(pool):
-    """Meanwhile it goes on, so that somebody serves."""
+    """Meanwhile it keeps running, so that one worker serves."""
     _keep(pool, 1)
     [old] = pool.pids
     _keep(pool, 1, asking=[old])

@@ -105,7 +105,7 @@ def test_nothing_gets_to_run_without_a_key(locked, exchange):
 
 
 def test_the_reference_answers_the_same_but_where_it_is_told(serving):
-    """Each other first status is in the list, with its reason, and nothing is there in vain."""
+    """Each other first status is in the list, with its reason, and nothing in it is unused."""
     reference = serving.running("reference", script="operated", files={"score.py": _NOTES_BODIES})
     told, found = {}, {}
     for each in EXCHANGES:

@@ -155,7 +155,7 @@ def test_a_collector_that_is_not_there_is_one_line(started):
     ],
 )
 def test_settings_that_cannot_be_are_one_line(started, settings, told):
-    """The value is not in it, and the service goes on."""
+    """The value is not in it, and the service keeps running."""
     server = started(**settings)
     assert _score(server).status_code == 200
     log = server.stop().log

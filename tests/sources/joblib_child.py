@@ -21,7 +21,7 @@ REAL = {
 
 
 class Inert:
-    """It stands for whatever else a file names, and takes everything."""
+    """It replaces any other name of a file, and accepts everything."""
 
     def __new__(cls, *arguments, **keywords):
         return object.__new__(cls)

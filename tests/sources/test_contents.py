@@ -74,7 +74,7 @@ def written(held, path, *, by="joblib"):
 
 @pytest.mark.parametrize("writer", ["joblib", "packed", "cloudpickle", "pickle 2", "pickle 5"])
 def test_what_has_no_predict_is_named_in_words(tmp_path, writer):
-    """Containers, transformers, functions and data are told by whoever wrote them."""
+    """Containers, transformers, functions and data are recognized, whatever wrote them."""
     for number, (title, make) in enumerate(HELD.items()):
         contents = written(make(), tmp_path / f"{number}.pkl", by=writer).contents
         assert contents.title == title

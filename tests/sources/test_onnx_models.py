@@ -94,7 +94,7 @@ def test_a_graph_with_one_input_takes_an_array(estimator, y, labels, has_probabi
 
 
 def _network(path, inputs, outputs=(("y", 3),), kind=TensorProto.FLOAT):
-    """Write a graph that passes its first input on, whatever else it takes and answers."""
+    """Write a graph that returns its first input, with any other inputs and outputs."""
     floats = [
         helper.make_tensor_value_info(name, kind, ["n", *size])
         for name, *size in (*inputs, *outputs)

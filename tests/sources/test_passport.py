@@ -47,7 +47,7 @@ def test_joblib_files_tell_their_writer(tmp_path, estimators, kind, compression,
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("protocol", range(6))
 def test_plain_pickles_tell_their_writer(tmp_path, estimators, kind, protocol):
-    """Plain pickles of every protocol are told apart from joblib's, and name their class."""
+    """Plain pickles of every protocol are distinguished from joblib's, and name their class."""
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(estimators[kind], protocol))
     passport = read_passport(path)

@@ -94,7 +94,7 @@ def test_an_unknown_class_is_made_only_when_the_file_is_trusted(skops_io, tmp_pa
 
 
 def test_the_written_script_trusts_what_the_file_names(files, monkeypatch):
-    """It lists the names, so that whoever reads it sees what is made."""
+    """It lists the names, so that readers see what is created."""
     model = Model.read(files / "m.skops")
     written = generate_source([model], schema=model.schema)[1]
     text = next(file.content for file in written if file.path == "score.py").decode()
@@ -116,7 +116,7 @@ def test_the_written_script_trusts_what_the_file_names(files, monkeypatch):
     ],
 )
 def test_a_schema_of_another_shape_tells_nothing(change, files, tmp_path):
-    """Whoever wrote it, reading what it tells raises nothing."""
+    """Whatever wrote it, reading its contents raises nothing."""
     shutil.copy(files / "m.skops", tmp_path / "old.skops")
     with (
         zipfile.ZipFile(tmp_path / "old.skops") as old,

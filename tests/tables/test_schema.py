@@ -67,7 +67,7 @@ def test_names_with_spaces_are_those_of_the_sample():
 
 
 def test_columns_have_names_of_their_own():
-    """Two columns of one name cannot be told apart in a request."""
+    """Two columns of one name cannot be distinguished in a request."""
     with pytest.raises(SchemaError, match="two columns are named 'a'"):
         Schema("table", (Column("a"), Column("a")))
 

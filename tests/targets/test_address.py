@@ -97,7 +97,7 @@ def test_another_server_and_more_workers_take_over(deploy, scaling):
 
 
 def test_a_crashed_name_is_served_at_its_address_again(deploy, scaling, home):
-    """Nobody holds the address any more, so it is bound anew."""
+    """Nobody holds the address any more, so it is bound again."""
     deployment = deploy(scaling)
     crash(deployment, home)
     assert deployment.state is State.FAILED
@@ -118,7 +118,7 @@ def test_another_program_at_the_address_is_said(deploy, scaling, home):
 
 
 def test_a_child_that_a_script_leaves_does_not_keep_the_port(deploy, make_bundle, scaling, home):
-    """It holds all sockets of the service, and goes on when that is killed."""
+    """It holds all sockets of the service, and survives its kill."""
     deployment = deploy(make_bundle(LEAVING_A_CHILD), server="azmlinfsrv")
     crash(deployment, home)
     again = deploy(scaling)
@@ -156,7 +156,7 @@ def test_an_interrupted_update_leaves_the_address_to_the_old_release(
 def test_what_a_killed_deployer_left_open_ends_without_the_address(
     target, deploy, scaling, make_bundle, monkeypatch
 ):
-    """With both releases open, the one that is not healthy ends, and the other serves on."""
+    """With both releases open, the unhealthy one ends, and the other keeps serving."""
     deployment = deploy(scaling)
     backend, old, accept = target._backend, deployment.instance, ProcessBackend.accept
     with monkeypatch.context() as patch:  # as a deployer that is killed before it closes the old

@@ -59,7 +59,7 @@ def test_nobody_special_runs_the_script(inspector):
 
 @pytest.mark.parametrize("place", ["/var/azureml-app", "/opt/modelship", "/etc", "/", "/home"])
 def test_the_root_is_read_only(inspector, place):
-    """A script that writes outside of /tmp gets an error, and the service goes on."""
+    """A script that writes outside of /tmp gets an error, and the service keeps running."""
     with pytest.raises(ScoringError):
         inspector.run(f"answer = open('{place}/x', 'w').write('x')")
     assert "Read-only file system" in inspector.logs(tail=30)
@@ -92,7 +92,7 @@ def test_its_limits_are_the_bundle_s(inspector):
 
 
 def test_the_record_is_a_label_in_json(inspector):
-    """Whoever reads JSON can read the record; its own URI is not in it, since ports change."""
+    """The record is plain JSON; its own URI is not in it, since ports change."""
     labels = inspect(inspector.instance.instance_id)["Config"]["Labels"]
     record = json.loads(labels["io.modelship.record"])
     found, instance = Instance.from_json(json.dumps(record)), inspector.instance
@@ -197,7 +197,7 @@ def test_bundles_of_the_same_files_share_an_image(deployer):
 
 
 def test_an_image_that_loses_its_name_is_removed(deployer):
-    """Where a bundle's image is of another base, it is built anew, and no nameless one is left."""
+    """Where a bundle's image is of another base, it is rebuilt, and no nameless one is left."""
     bundle = deployer.bundle(INERT, model="moved")
     service = f"modelship/service:{bundle.digest[:16]}"
     first = deployer.deploy(bundle, name="docker-first")

@@ -1,4 +1,4 @@
-"""What is left when whoever builds an image is interrupted or killed."""
+"""What is left when the builder of an image is interrupted or killed."""
 
 from __future__ import annotations
 

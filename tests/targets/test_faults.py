@@ -174,7 +174,7 @@ def test_a_newer_instance_of_somebody_else_stays(folder, bundles):
 
 
 def test_a_deployer_that_is_interrupted_says_so(folder, bundles):
-    """After Ctrl-C the old release serves on, and the history says that it was interrupted."""
+    """After Ctrl-C the old release keeps serving, and the history says that it was interrupted."""
 
     class Interrupted(FileBackend):
         def start(self, draft, prepared, steps):

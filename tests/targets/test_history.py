@@ -171,7 +171,7 @@ def test_a_bounded_number_of_releases_is_kept(deploy, tmp_path):
 
 
 def test_deleting_is_told_and_forgets_the_releases(deploy, place, tmp_path):
-    """History outlives the service; a name that is deployed anew has nothing to go back to."""
+    """History outlives the service; a redeployed name has nothing to go back to."""
     deploy(1)
     deploy(2).delete()
     target = DeployTarget(place)
@@ -403,7 +403,7 @@ def test_a_release_that_has_ended_too_is_not_said_to_serve_on(memory_target, tmp
 def test_a_change_of_another_machine_with_no_good_time_is_settled(
     memory_target, tmp_path, began_at
 ):
-    """What somebody else has written does not keep the name from being used."""
+    """A change by another writer does not block the name."""
     bundle = make_bundle(tmp_path / "bundle")
     with memory_target.deploy(bundle, name="odd-svc", check="off", show_output=False) as deployed:
         change = Change.begun("update", deployed.instance.release).after(deployed.history())

@@ -1,4 +1,4 @@
-"""A service that asks for a key goes on to do so, with the same keys, whatever replaces it."""
+"""A service that requires a key still does, with the same keys, after every replacement."""
 
 from __future__ import annotations
 

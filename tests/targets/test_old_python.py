@@ -112,7 +112,7 @@ def test_a_failure_is_found_before_anything_starts(trained, tmp_path):
 
 
 def test_modelships_own_server_says_which_python_it_needs(trained):
-    """It goes on with Azure ML's server, or with a newer Python."""
+    """It works with Azure ML's server, or with a newer Python."""
     target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     with pytest.raises(EnvironmentBuildError, match=r"needs Python 3\.10 or newer.* has 3\.8"):
         target.deploy(trained[0], name="old-python", check="off", show_output=False)

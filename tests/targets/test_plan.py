@@ -136,7 +136,7 @@ def test_the_way_is_that_of_the_deployment(target, make):
 
 
 def test_a_service_that_has_failed_is_planned_to_be_replaced(target, make):
-    """The same release is started anew if it does not run, as a deployment would do."""
+    """The same release is restarted if it does not run, as by a deployment."""
     deployment = applied(target, make())
     Anything().crash(deployment.instance)
     plan = target.plan(make(), name="planned")

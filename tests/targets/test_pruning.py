@@ -110,7 +110,7 @@ def test_what_a_process_that_is_gone_has_left_is_removed():
 
 
 def test_nothing_behind_a_link_is_removed(release, tmp_path):
-    """What a link in the folders of modelship leads to is somebody else's."""
+    """The destination of a link in modelship's folders is not modelship's."""
     elsewhere = tmp_path / "elsewhere"
     for name in ("ab" * 32, ".modelship-a", ".draft-999999999-a", "a.json"):
         (elsewhere / name).mkdir(parents=True)

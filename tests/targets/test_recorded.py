@@ -51,7 +51,7 @@ def test_a_secret_is_known_again_and_not_told():
 
 @pytest.mark.parametrize("damaged", ["", "scrypt", "scrypt:", "scrypt::", 7, "a-secret"])
 def test_a_damaged_hash_is_another_value(damaged):
-    """Whatever stands in the place of the hash, the option differs, and nothing is raised."""
+    """Whatever is in place of the hash, the option differs, and nothing is raised."""
     assert differing({"key": Secret("a-secret")}, {"key": damaged}) == ["key"]
 
 

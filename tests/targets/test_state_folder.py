@@ -171,7 +171,7 @@ def test_deleting_ends_no_process_but_the_service(services, target, pid):
 
 @pytest.mark.parametrize("instance_id", ["../../../x", "", "..", "/elsewhere", "a/b"])
 def test_an_id_that_is_no_folder_of_its_own_is_refused(services, target, instance_id, tmp_path):
-    """Whoever hands in such an instance, nothing outside of the state folder is touched."""
+    """Whatever the source of the instance, nothing outside of the state folder is touched."""
     odd = replace(Instance.from_json(json.dumps(GOOD)), instance_id=instance_id)
     with pytest.raises(ModelshipError, match="instance_id"):
         target._backend.stop(odd)
@@ -236,7 +236,7 @@ def test_a_path_that_is_too_long_is_said(monkeypatch, tmp_path, bundle):
 
 
 def test_a_home_that_everybody_may_write_to_is_refused(home, bundle, target):
-    """What is in it is run, so nobody else may put anything there; the hint mends it."""
+    """What is in it is run, so nobody else may write there; the hint fixes it."""
     (home / "state").mkdir(parents=True)
     (home / "state").chmod(0o777)
     error = refused(DeployTarget.open("memory"), bundle)

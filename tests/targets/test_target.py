@@ -24,7 +24,7 @@ def test_a_folder_in_place_of_a_bundle_is_told_how(memory_target):
 
 
 def test_waiting_for_another_deployment_has_a_deadline(memory_target, tmp_path):
-    """Whoever waits for a name that another one deploys under is told so in time."""
+    """A deployment that waits for another one of the same name says so in time."""
     script = "def init(): ...\ndef run(raw_data): ..."
     bundle = offline_bundle(script_bundle(script, folder=tmp_path, environment=None))
     held, done = threading.Event(), threading.Event()

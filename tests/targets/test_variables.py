@@ -30,7 +30,7 @@ CANARY = "xyzzy-plugh-7361"
 )
 @pytest.mark.parametrize("option", ["variables", "secrets"])
 def test_a_name_that_the_service_needs_is_refused_with_the_reason(option, name, why):
-    """Whoever sets it learns what it is for, or which option to use in its place."""
+    """The error says what it is for, or which option to use instead."""
     given = {name: CANARY if option == "variables" else Secret(CANARY)}
     with pytest.raises(InvalidOptionError) as refused:
         Serving(**{option: given})

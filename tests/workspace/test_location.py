@@ -132,7 +132,7 @@ def test_a_damaged_way_in_is_told(tmp_path, content, problem):
 
 
 def test_a_link_in_place_of_a_secret_is_not_followed(tmp_path):
-    """What it leads to may be somebody else's."""
+    """Its destination may belong to another user."""
     ACCESS.write(tmp_path / "real.json")
     (tmp_path / "access.json").symlink_to("real.json")
     with pytest.raises(NotPrivateError, match="symbolic link"):

@@ -54,7 +54,7 @@ def test_the_same_content_is_registered_once(make_model, where):
 
 
 def test_a_fetched_model_is_known_again_without_our_property(offline, where, tmp_path):
-    """One that was registered by other means is not registered anew when it comes back."""
+    """One that was registered by other means is not registered again when it comes back."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "part").write_bytes(b"by other means")
@@ -132,7 +132,7 @@ def test_the_framework_is_told_from_the_file(where, tmp_path):
 
 @pytest.mark.parametrize("uri", ["azureml:", "azureml:a:b", "azureml:a:1:2", "azureml:a@prod"])
 def test_a_uri_that_names_no_model_is_refused(uri):
-    """The message says how one is written; nothing is asked of anybody."""
+    """The message says how one is written; no request is sent."""
     with pytest.raises(InvalidOptionError, match="azureml:NAME or azureml:NAME:VERSION"):
         ms.ModelSource.open(uri)
 

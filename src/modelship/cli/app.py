@@ -86,7 +86,7 @@ class _Commands(click.Group):
             ctx.exit(_INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click reports these itself, and exits quietly on a closed pipe
-        except Exception:  # noqa: BLE001 - the boundary: whatever else comes is a bug
+        except Exception:  # noqa: BLE001 - the boundary: any other exception is a bug
             _report_bug(ctx)
 
 

@@ -201,7 +201,7 @@ def _say_deprecated() -> None:
 _ID_HEADERS = frozenset(
     {b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"}
 )
-_random = random.Random()  # noqa: S311 - ids are no secrets; each process seeds it anew
+_random = random.Random()  # noqa: S311 - ids are no secrets; each process seeds it
 os.register_at_fork(after_in_child=_random.seed)
 
 

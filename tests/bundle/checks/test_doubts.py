@@ -188,7 +188,7 @@ def test_what_is_loaded_by_a_name_is_no_path(found, what):
 
 
 def test_what_nothing_imports_blocks_nothing(found):
-    """A script for training, and one of Python 2, lie beside the one that serves."""
+    """A script for training, and one of Python 2, are next to the one that serves."""
     train = LOADING + "joblib.load(WRONG)\nopen('data.csv')\n"
     beside = {"train.py": train, "old.py": "print 'x'\n", "explain.py": "import shap\n"}
     assert found(BOTH, beside=beside) == [("warning", "MS101")]

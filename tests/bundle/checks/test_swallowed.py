@@ -70,7 +70,7 @@ def answer_of(run, sample, caught):
 
 
 def script(body, init="pass", handler="Exception as e"):
-    """Return a script whose run() catches a KeyError, and goes on with `body`."""
+    """Return a script whose run() catches a KeyError, and continues with `body`."""
     return (
         f"import json, logging, traceback\ndef init():\n    {init}\n\n"
         f"def run(raw_data):\n    answer = {{}}\n    try:\n"
@@ -217,7 +217,7 @@ def test_what_init_catches_is_the_cause_of_what_fails_later(found, case):
 
 
 def test_an_empty_answer_for_want_of_a_model_is_a_warning(found):
-    """The script goes on without what init() could not load."""
+    """The script continues without what init() could not load."""
     [(code, severity, _, problem)] = found(loading("return [] if model is None else [1]"))
     assert (code, severity) == ("MS106", "warning")
     assert problem.endswith("and run() answers the sample request with nothing.")

@@ -235,7 +235,7 @@ def test_a_script_is_tried_with_the_variables_and_secrets_of_its_service(check, 
 
 
 def test_a_trial_does_not_tell_a_secret_on(check, monkeypatch):
-    """What the script raises is shown with three stars in the place of the value."""
+    """The script's exception is shown with three stars in place of the value."""
     monkeypatch.setenv("MINE", "hunter2-hunter2")
     shown = "import os\n    print(os.environ['TOKEN'])\n    "
     for end in ("raise OSError(os.environ['TOKEN'])", "os._exit(3)"):

@@ -180,7 +180,7 @@ def _framing(response: _Response) -> str:
 
 
 def _without_what_is_new(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with a word in place of what a server makes anew each time."""
+    """Return the headers with a word in place of what a server generates for each answer."""
     made: dict[str, str] = {}
 
     def kept(name: str, value: str) -> str:

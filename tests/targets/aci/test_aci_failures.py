@@ -123,7 +123,7 @@ def test_a_503_once_is_nobodys_business(target, bundle, faults):
 
 
 def test_a_lost_answer_is_found_again(target, bundle, faults):
-    """If the service was created and the answer lost, the deployment goes on with it."""
+    """If the service was created and the answer lost, the deployment continues with it."""
     faults.plant(Fault("services.create", drop=True, after=True))
     deployed = deploy(target, bundle)
     assert deployed.run({"data": [2]}) == [6]

@@ -113,7 +113,7 @@ def test_a_change_that_sends_nothing_puts_nothing_back(target, bundle, make, mon
 def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(
     target, bundle, make, offline, tmp_path
 ):
-    """The old release serves, and history says that the change was cut short."""
+    """The old release serves, and history says that the change was interrupted."""
     deploy(target, bundle)
     killed(offline, make(NEGATED), tmp_path / "saved", when="before")
     found = target.get(NAME)
@@ -124,7 +124,7 @@ def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(
 def test_a_deployer_that_is_killed_after_it_has_asked_is_not_needed(
     target, bundle, make, offline, tmp_path
 ):
-    """Azure ML goes on without it: the new release serves, and history says so."""
+    """Azure ML continues without it: the new release serves, and history says so."""
     deploy(target, bundle)
     new = make(NEGATED)
     killed(offline, new, tmp_path / "saved", when="after")

@@ -68,7 +68,7 @@ def test_keys_of_ones_own(deploy):
 
 
 def test_other_keys_of_ones_own_are_set_in_place(deploy):
-    """The service goes on at its address, and asks for the new ones."""
+    """The service keeps its address, and requires the new ones."""
     before = deploy(auth=True, primary_key="first-secret")
     after = deploy(auth=True, primary_key="other-secret", overwrite=True)
     assert after.scoring_uri == before.scoring_uri

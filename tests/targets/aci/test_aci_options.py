@@ -262,7 +262,7 @@ def test_a_path_does_not_change_with_the_folder(pem_files, monkeypatch):
 
 
 def test_a_key_is_in_no_repr():
-    """Whoever prints the options sees neither key."""
+    """The printed options show neither key."""
     options = AciOptions(auth_enabled=True, primary_key="hunter2", secondary_key="s3cret")
     assert "hunter2" not in repr(options)
     assert "s3cret" not in repr(options)

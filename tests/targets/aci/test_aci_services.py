@@ -1,4 +1,4 @@
-"""What is asked of a workspace about its services waits no longer than the deployment may."""
+"""Requests to a workspace about its services respect the deadline of the deployment."""
 
 import pytest
 
@@ -39,6 +39,6 @@ def test_a_limit_of_its_own_ends_with_the_deadline(ask, at_most_s):
 
 
 def test_no_answer_until_the_deadline_is_a_deadline_that_has_passed():
-    """Whoever set the deadline is told that it has passed, and not that nobody answers."""
+    """The error says that the deadline has passed, not that the workspace is unreachable."""
     with pytest.raises(DeadlineExceededError):
         Services(SilentWorkspace()).within(Deadline(0)).get("digits")

@@ -12,7 +12,7 @@ DATA = ("azureml-dataset-runtime[fuse]", "pandas")
 """What datasets need beside it: the engine that reads them, which takes some 400 MB."""
 FURTHER = {
     "3.8": (*DATA, "importlib_resources"),  # which azureml-core imports, and does not ask for
-    "3.10": (),  # somebody without datasets
+    "3.10": (),  # without datasets
     "3.11": DATA,
 }
 """Few environments are shared by all tests: each costs time to install, and to compile."""

@@ -1,4 +1,4 @@
-"""What somebody does with datasets, in the words of the SDK; a client's Python runs it."""
+"""A user's calls with datasets, in the SDK's API; a client's Python runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profile a model as somebody does who has only the SDK; what was found goes to a file."""
+"""Profile a model with only the SDK, and write the result to a file."""
 
 import json
 import sys

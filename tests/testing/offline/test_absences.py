@@ -98,7 +98,7 @@ def test_other_resources_of_azure_are_not_there(call, offline):
 
 
 def test_the_workspaces_own_terminal_says_it_once(call, caplog):
-    """Whoever looks there first need not look for the client."""
+    """The log of the workspace shows it, too."""
     with caplog.at_level(logging.WARNING, "modelship.testing.offline"):
         for _ in range(3):
             call("POST", "pipelines/v1.0", "/PipelineRuns")

@@ -121,7 +121,7 @@ def test_a_token_opens_in_place_of_a_key(place, service):
 
 
 def test_what_needs_no_new_container_is_updated_at_once(service):
-    """Each field says what was set, and the same process goes on answering."""
+    """Each field says what was set, and the same process keeps answering."""
     before = service.run("__import__('os').getppid()")
     service.update(
         description="changed",
@@ -151,7 +151,7 @@ def test_what_needs_no_new_container_is_updated_at_once(service):
 
 
 def test_what_runs_is_updated_with_a_new_container(place, service):
-    """The script, the replicas and the resources; scaling takes the place of a fixed number."""
+    """The script, the replicas and the resources; scaling replaces a fixed number."""
     script = INSPECTOR.replace("is ready", "is renewed")
     service.update(
         inference_config=place.inference_config(script),
@@ -184,7 +184,7 @@ def test_what_runs_is_updated_with_a_new_container(place, service):
 
 
 def test_a_service_outlives_an_update_that_fails(place, service):
-    """The failure has the shapes of Kubernetes, and the older container goes on answering."""
+    """The failure has the format of Kubernetes, and the older container keeps answering."""
     service.update(inference_config=place.inference_config(CRASHING))
     error = place.settle(service)["error"]
     assert (error["code"], service.state) == ("KubernetesDeploymentFailed", "Failed")

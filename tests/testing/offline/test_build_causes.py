@@ -1,4 +1,4 @@
-"""A build that fails says why, wherever somebody looks, and in which line of the conda file."""
+"""A failed build says why, in every place, and in which line of the conda file."""
 
 from __future__ import annotations
 

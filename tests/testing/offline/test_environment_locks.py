@@ -1,4 +1,4 @@
-"""When the packages of an environment are resolved anew."""
+"""When the packages of an environment are resolved again."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_a_service_whose_process_ended_has_failed(place):
 
 
 def test_stuck_on_request(place):
-    """A stuck operation goes on running, and the service is Transitioning until it is deleted."""
+    """A stuck operation keeps running, and the service is Transitioning until it is deleted."""
     plant(place, "stuck")
     service = place.deploy()
     with pytest.raises(WebserviceException, match="exceeded timeout"):

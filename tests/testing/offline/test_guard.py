@@ -71,7 +71,7 @@ def unsigned(claims, **header):
 
 
 def forged(access):
-    """Return tokens that somebody might try, and the code of the refusal."""
+    """Return tokens that an attacker might try, and the code of the refusal."""
     now = int(time.time())
     claims = jwt.decode(access.token(lifetime_s=60), options={"verify_signature": False})
     head, payload, signature = access.token(lifetime_s=60).split(".")
@@ -251,7 +251,7 @@ def test_a_folder_that_others_may_have_read_is_refused(tmp_path, place, mode):
 
 
 def test_an_empty_folder_is_closed_to_others(tmp_path):
-    """One that was made beforehand gets the permissions that it needs."""
+    """An existing one gets the permissions that it needs."""
     folder = tmp_path / "made"
     folder.mkdir(mode=0o755)
     with OfflineWorkspace(folder):

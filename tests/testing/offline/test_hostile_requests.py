@@ -226,7 +226,7 @@ def call(offline):
 
 @pytest.fixture(scope="module", autouse=True)
 def kept(call):
-    """Register a model that has to be listed whatever else is asked."""
+    """Register a model that must still be listed after each test."""
     assert call("POST", MMS, "/models", json={**MODEL, "name": "kept"}).status_code == 200
 
 
@@ -360,7 +360,7 @@ def test_a_stray_folder_and_a_link_are_broken_records(tmp_path):
 
 
 def test_a_lost_counter_gives_no_version_twice(call, offline):
-    """Where the count of a model's versions is broken, it goes on after those that there are."""
+    """Where the count of a model's versions is broken, it continues after the existing ones."""
     assert call("POST", MMS, "/models", json={**MODEL, "name": "counted"}).json()["version"] == 1
     (offline.folder / "documents" / "model-counters" / "counted.json").write_text("{")
     assert call("POST", MMS, "/models", json={**MODEL, "name": "counted"}).json()["version"] == 2

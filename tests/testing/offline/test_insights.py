@@ -66,7 +66,7 @@ def test_print_statements_requests_and_exceptions_arrive(place, talker):
 
 
 def test_it_is_turned_on_and_off_by_an_update(place):
-    """The container is started anew, and says nothing or everything."""
+    """The container is restarted, and sends nothing or everything."""
     service = place.up(TALKER)
     service.run("'before'")
     service.update(enable_app_insights=True)
@@ -78,7 +78,7 @@ def test_it_is_turned_on_and_off_by_an_update(place):
 
 
 def test_records_without_the_key_of_the_workspace_are_not_kept(place, talker):
-    """Whoever reaches the port cannot fill the file, with whatever body."""
+    """No client of the port can fill the file, with any body."""
     before = place.offline.app_insights()
     record = {"iKey": "00000000-0000-0000-0000-000000000000", "data": {"baseType": "MessageData"}}
     bodies = [json.dumps([record]), gzip.compress(b"[" * 10_000), b"\xff", "[]", "null\nnull"]

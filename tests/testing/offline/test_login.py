@@ -230,7 +230,7 @@ def test_a_browser_tells_the_program_that_waits_for_it(offline, mode, method):
 
 @pytest.mark.parametrize("place", ["https://localhost", "http://example.com", "javascript:1", ""])
 def test_a_browser_is_sent_nowhere_else(offline, place):
-    """The page is no way to somebody else's server."""
+    """The page leads to no other server."""
     page = page_for(offline, redirect_uri=place)
     assert "source environment.sh" in page
     assert "<form" not in page

@@ -80,7 +80,7 @@ def deploy(place, conda):
     ("made", "minor"), [(CondaDependencies, "3.8"), (CondaDependencies.create, "3.10")]
 )
 def test_the_pythons_that_the_sdk_writes_are_deployed(place, made, minor):
-    """A patch release that is not here gives way to that of the same minor version."""
+    """A missing patch release is replaced by another one of the same minor version."""
     conda = made()
     conda.add_pip_package("azureml-inference-server-http")
     conda.remove_pip_package("azureml-defaults")

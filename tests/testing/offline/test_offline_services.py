@@ -102,7 +102,7 @@ def test_one_model_or_none(place, plain):
 
 
 def test_only_the_keys_open(place, inspector):
-    """Both keys open a service, anything else is a 401; a new key takes the place of the old."""
+    """Both keys open a service, anything else is a 401; a new key replaces the old one."""
     primary, secondary = inspector.get_keys()
 
     def status(key):
@@ -137,7 +137,7 @@ def test_the_process_keeps_to_its_cores(inspector):
 
 
 def test_tags_and_properties_are_changed(place, inspector):
-    """An update of words alone succeeds at once, and the container goes on."""
+    """An update of only texts succeeds at once, and the container keeps running."""
     process = ask(inspector, "os.getpid()")
     inspector.add_properties({"checked": "yes"})
     inspector.update(tags={"kind": "inspector", "a": "b"}, description="Says what it sees")

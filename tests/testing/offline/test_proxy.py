@@ -41,7 +41,7 @@ class Mirror(BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def no_way_out(monkeypatch):
-    """Forget the proxies of whoever runs the tests."""
+    """Remove the proxies of the tester's environment."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

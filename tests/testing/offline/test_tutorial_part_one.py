@@ -34,7 +34,7 @@ def tutorial(request, client_python, tmp_path_factory):
 
 
 def run_in_terminal(words, folder, offline):
-    """Run a command as somebody does who has sourced the workspace's file."""
+    """Run a command in a shell that has sourced the workspace's file."""
     sourced = shlex.quote(str(offline.folder / "environment.sh"))
     command = f"source {sourced} && exec {shlex.join(map(str, words))}"
     done = subprocess.run(

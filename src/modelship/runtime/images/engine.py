@@ -149,7 +149,7 @@ class Engine(ContainerCalls):
         return [each for each in found if each is not None]
 
     def images_of_containers(self) -> list[Image]:
-        """Return the images of all containers, running or not, whoever created them."""
+        """Return the images of all containers, running or not."""
         used = {each["ImageID"] for each in self._api.containers(all=True)}
         found = (self.image(image_id) for image_id in sorted(used))
         return [each for each in found if each is not None]

@@ -205,7 +205,7 @@ class AciBackend(TargetBackend):
         self._earlier.pop(name, None)  # from an earlier change
         maker = self._maker(name, steps)
         payload = maker.settled()
-        if payload is None:  # somebody has deleted it meanwhile
+        if payload is None:  # it was deleted meanwhile
             self._earlier[name] = Earlier({})
             return self.start(draft, prepared, steps)
         self._earlier[name] = earlier = maker.earlier(payload)

@@ -100,7 +100,7 @@ class WorkspaceJournal(Journal):
     def _kept(self) -> Iterator[tuple[Change, RegisteredModel]]:
         """Yield each change with its model, newest first."""
         for model in self._services.workspace.models(name=self._model_name):
-            if _CHANGE in model.tags:  # somebody may have a model with this name
+            if _CHANGE in model.tags:  # a user may have a model with this name
                 yield _read(model), model
 
     def _forget(self, old: Sequence[tuple[Change, RegisteredModel]]) -> None:

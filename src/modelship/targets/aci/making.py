@@ -101,7 +101,7 @@ class Maker:
     def settled(self) -> Mapping[str, Any] | None:
         """Return the workspace's record of the service, once no deployment of it is in progress.
 
-        Waits for a deployment that somebody else began, since Azure ML refuses an update meanwhile;
+        Waits for a deployment of another process, since Azure ML refuses an update meanwhile;
         but for no more than half of the time, after which the service can only be recreated.
         """
         found = self._services.payload(self._name)

@@ -199,6 +199,6 @@ def _options(service: WorkspaceService) -> Mapping[str, Scalar] | None:
 def _scalar(text: str) -> Scalar:
     try:
         value = json.loads(text)
-    except ValueError:  # somebody changed the tag: it differs from every option
+    except ValueError:  # the tag was changed: it differs from every option
         return text
     return value if isinstance(value, (str, int, float, bool)) else text

@@ -103,7 +103,7 @@ class AddressedContainers(LocalBackend):
         return shared is not None
 
     def _folder(self, instance: Instance) -> Path:
-        """Return the folder of an instance's gate, whoever started it.
+        """Return the folder of an instance's gate.
 
         It is in a label, which never changes: a switch need not query the engine again.
         """

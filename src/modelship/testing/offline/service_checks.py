@@ -1,4 +1,4 @@
-"""Checks before a service is created, which the SDK also requests on their own beforehand."""
+"""Checks before a service is created, which the SDK also requests separately first."""
 
 from __future__ import annotations
 

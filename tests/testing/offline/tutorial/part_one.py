@@ -2,8 +2,8 @@
 
 The calls are those of Microsoft's notebook, in its order. What is printed there for people to look
 at is kept in findings.json as well. Where azureml-dataprep is installed, the data is a dataset that
-is mounted; elsewhere the script downloads it from the datastore. The packages are those of whoever
-submits the script; the notebook in examples/azureml-tutorial has an environment installed.
+is mounted; elsewhere the script downloads it from the datastore. The packages are the submitter's;
+the notebook in examples/azureml-tutorial has an environment installed.
 """
 
 # %% Imports

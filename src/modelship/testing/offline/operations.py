@@ -120,9 +120,10 @@ class Operations(Part):
         """Return the ids of operations that have not ended."""
         return [each["id"] for each in self._documents.all() if each["state"] not in ENDED]
 
-    def state(self, operation: str) -> str:
-        """Return the state of an operation, such as ``"Running"``."""
-        return str(self._require(operation)["state"])
+    def find(self, operation: str) -> dict[str, Any]:
+        """Return the document of an operation, or refuse the request that names it."""
+        message = f"There is no operation {operation}."
+        return self._documents.require(operation, "OperationNotFound", message)
 
     def log(self, operation: str) -> str:
         """Return the build log of an operation."""
@@ -148,7 +149,7 @@ class Operations(Part):
 
     @answers("operations.get", "GET", _ONE)
     def _get(self, request: Request, operation: str) -> dict[str, Any]:
-        document = self._require(operation)
+        document = self.find(operation)
         offset = request.args.get("offset", 0, type=int)
         document["streamingOperationLog"] = document["streamingOperationLog"][max(0, offset) :]
         location = str(document.get("resourceLocation") or "")
@@ -159,14 +160,10 @@ class Operations(Part):
     @answers("operations.log", "GET", f"{_ONE}/log", door=Door.ADDRESS)
     def _log(self, request: Request, operation: str) -> Response:
         """Answer with the log, or with the part that a client does not have yet."""
-        self._require(operation)
+        self.find(operation)
         content = self.log(operation).encode()
         answer = Response(content, mimetype="text/plain")
         return answer.make_conditional(request, accept_ranges=True, complete_length=len(content))
-
-    def _require(self, operation: str) -> dict[str, Any]:
-        message = f"There is no operation {operation}."
-        return self._documents.require(operation, "OperationNotFound", message)
 
     def _log_file(self, operation: str) -> Path:
         return self._logs / f"{operation}.build.txt"

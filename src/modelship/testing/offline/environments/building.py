@@ -115,7 +115,7 @@ class EnvironmentBuilds(ImageBuilds):
 
     @answers("environments.built", "GET", f"{_BUILDS}/builds/<operation>")
     def _status(self, request: Request, operation: str) -> dict[str, Any]:
-        state = self.operations.state(operation)
+        state = self.operations.find(operation)["state"]
         log = self.operations.log_address(operation, request)
         return {"status": _RUNNING.get(state, state), "logUrl": log}
 
@@ -137,7 +137,7 @@ class EnvironmentBuilds(ImageBuilds):
         install = partial(self._install, environment, kind, operation)
         self.operations.carry_out(operation, install)
         log = self.operations.log(operation)
-        if self.operations.state(operation) == "Failed":
+        if self.operations.find(operation)["state"] == "Failed":
             message = f"The environment cannot be built: {last_lines(log, 5)}"
             raise RefusalError(400, "EnvironmentBuildFailed", message)
         return _scripts(log, self._where(environment)[kind]["says"])

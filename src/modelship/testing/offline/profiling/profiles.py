@@ -36,7 +36,6 @@ __all__ = ["Profiles"]
 _LARGEST: Final = {"cpu": 3.5, "memoryInGB": 15.0}  # the defaults of a profile
 _PLACE: Final = f"{MMS}/profiles"
 _PAUSE_S: Final = 0.1
-_NO_OPERATION: Final = "The operation that measured the profile is gone."
 _NEEDS_PROCESSES: Final = (
     "An offline workspace whose services are containers cannot measure profiles: open it with "
     "compute='process'."
@@ -93,8 +92,7 @@ class Profiles(Part):
 
     def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
         """Return what a client sees: the state of a profile is that of its operation."""
-        operations = self._store.documents("operations")
-        operation = operations.require(document["operation"], "OperationNotFound", _NO_OPERATION)
+        operation = self._operations.find(document["operation"])
         state = operation["state"] if operation["state"] in ENDED else "Running"
         shown = document | {"state": state}
         if state == "Failed":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Interpreters"]
 
 _LISTING_S: Final = 60.0
+_INSTALLING_S: Final = 1800.0
 _NAMELESS: Final = frozenset({"python", "python3"})
 
 
@@ -46,7 +47,6 @@ class Interpreters:
         *,
         variables: Mapping[str, str],
         say: Callable[[str], None],
-        timeout_s: float,
     ) -> Path:
         """Return the path of a Python that can run the script.
 
@@ -58,8 +58,6 @@ class Interpreters:
             The environment variables to find it with: ``PATH``.
         say : Callable
             Receives lines for the log of the run.
-        timeout_s : float
-            The timeout for installing an environment.
 
         Raises
         ------
@@ -79,7 +77,7 @@ class Interpreters:
         )
         _, lock = self._images.lock(chosen)
         say(f"Python {lock.python}, with {len(lock.versions)} packages.")
-        return environment_python(lock, timeout_s=timeout_s)
+        return environment_python(lock, timeout_s=_INSTALLING_S)
 
 
 def _own(submission: Submission, variables: Mapping[str, str]) -> Path:

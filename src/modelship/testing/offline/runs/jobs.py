@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Jobs"]
 
 _LOOK_EVERY_S: Final = 0.1
-_BUILD_S: Final = 1800.0
 _TOKEN_LIFETIME_S: Final = 24 * 3600
 _NOT_FOR_SCRIPTS: Final = "AZUREML_SERVICE_PRINCIPAL_"  # a run has its own token
 _LOG: Final = "user_logs/std_log.txt"  # the SDK looks for it, and shows it while it grows
@@ -178,9 +177,7 @@ class Jobs:
             **job.submission.variables,
             **job.submission.input_variables,
         }
-        python = self._interpreters.find(
-            job.submission, variables=variables, say=log.say, timeout_s=_BUILD_S
-        )
+        python = self._interpreters.find(job.submission, variables=variables, say=log.say)
         self._check(job)
         self._lay_out(job)
         variables["PATH"] = f"{python.parent}:{variables.get('PATH', '/usr/bin:/bin')}"

@@ -35,6 +35,7 @@ def _explain_known(raised: Raised) -> Diagnosis | None:
                 "actor": raised.actor,
                 "brief": raised.brief.rstrip("."),
                 "or_correct": raised.or_correct,
+                "held": file_errors.model_folder(raised),
             }
             advice = row.get("advice", "").format(**names)
             return raised.diagnosis(row["code"], row["problem"].format(**names), advice)
@@ -64,7 +65,6 @@ _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     version_errors.explain_other_version,
     version_errors.explain_corrupt_model,
     name_errors.explain_attribute,
-    file_errors.explain_model_lookup,
     file_errors.explain_environment_variable,
     file_errors.explain_missing_file,
     _explain_known,

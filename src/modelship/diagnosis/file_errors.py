@@ -18,8 +18,8 @@ __all__ = [
     "MODEL_SUFFIXES",
     "explain_environment_variable",
     "explain_missing_file",
-    "explain_model_lookup",
     "explain_system_call",
+    "model_folder",
 ]
 
 _QUOTED = re.compile(r"'(?P<path>[^']+)'|\"(?P<other>[^\"]+)\"")
@@ -83,7 +83,7 @@ def _of_file(raised: Raised, path: str) -> Diagnosis:
     if not _is_of_model(raised, path):
         return _left_out(raised, path)
     cause = f"The script loads {_short(path)}, which is not in the service"
-    return raised.diagnosis("MS106", cause + _held(raised), _advice(raised, path))
+    return raised.diagnosis("MS106", cause + model_folder(raised), _advice(raised, path))
 
 
 def _left_out(raised: Raised, path: str) -> Diagnosis:
@@ -180,7 +180,7 @@ def _folder(raised: Raised, path: str) -> Diagnosis:
     )
 
 
-def _held(raised: Raised) -> str:
+def model_folder(raised: Raised) -> str:
     """Return the end of a sentence: the contents of the models' folder, if that was logged."""
     files = raised.files
     if files is None:
@@ -263,16 +263,6 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
         code,
         f"The script reads the environment variable {variable}, which the service does not have.",
         advice,
-    )
-
-
-def explain_model_lookup(raised: Raised) -> Diagnosis | None:
-    """Explain ``Model.get_model_path()``, which looks in a place without the model."""
-    if "ModelNotFound" not in raised.kind and "Model not found in cache" not in raised.message:
-        return None
-    return raised.diagnosis(
-        "MS106",
-        f"Model.get_model_path() does not find the model in the service{_held(raised)}",
     )
 
 

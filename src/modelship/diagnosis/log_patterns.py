@@ -56,23 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sign:
-    """A kind of line, and its meaning.
-
-    Parameters
-    ----------
-    code : str
-        The rule's code.
-    mark : str
-        The substring by which the line is found.
-    problem : str
-        The problem as a sentence; ``{name}`` stands for a group of `pattern`.
-    pattern : str
-        The regular expression that the line also has to match.
-    advice : str
-        The advice, with the same names; by default that of the rule.
-    weight : int
-        How specific it is: ``DECISIVE``, ``TELLING`` or one less.
-    """
+    """A kind of line, and its meaning: a row of ``signs.yaml``, which describes the fields."""
 
     code: str
     mark: str

@@ -135,9 +135,7 @@ def _environment(before: ScoringBundle, after: ScoringBundle) -> Iterator[str]:
 
 
 def _resources(before: ScoringBundle, after: ScoringBundle) -> Iterator[str]:
-    was, now = before.resources, after.resources
-    yield from _changes({"cpu_cores": was.cpu_cores}, {"cpu_cores": now.cpu_cores})
-    yield from _changes({"memory_gb": was.memory_gb}, {"memory_gb": now.memory_gb})
+    yield from _changes(vars(before.resources), vars(after.resources))
 
 
 def _sample(before: ScoringBundle, after: ScoringBundle) -> Iterator[str]:

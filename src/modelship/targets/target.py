@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import DeploymentNotFoundError
-from modelship.targets.backend_opening import checked, opened
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError
+from modelship.targets.backend import TargetBackend
 from modelship.targets.deleting import delete
 from modelship.targets.deployment import Deployment
 from modelship.targets.failures import failure_of
 from modelship.targets.health import serving_one, serving_ones
 from modelship.targets.instance import check_service_name
-from modelship.targets.known import TARGETS
+from modelship.targets.known import TARGETS, opened
 from modelship.targets.pictured import History
 from modelship.targets.release import Serving
 from modelship.targets.settling import history
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from modelship.bundle.profile import Profile
     from modelship.evaluation import Gate
     from modelship.routing import Canary, Shadow
-    from modelship.targets.backend import TargetBackend
     from modelship.targets.deploying import Check
     from modelship.targets.failures import Failure
     from modelship.targets.plan import Plan
@@ -41,7 +40,7 @@ class DeployTarget:
     """
 
     def __init__(self, backend: TargetBackend, *, serving: Serving | None = None) -> None:
-        self._backend = checked(backend)
+        self._backend = _checked(backend)
         self._serving = serving or Serving()
 
     @staticmethod
@@ -281,3 +280,15 @@ class DeployTarget:
 
     def __repr__(self) -> str:
         return f"DeployTarget.open({self.name!r})"
+
+
+def _checked(backend: object) -> TargetBackend:
+    """Return `backend`; raise InvalidOptionError if it is none."""
+    if isinstance(backend, TargetBackend):
+        return backend
+    name = backend if isinstance(backend, str) else "process"
+    raise InvalidOptionError(
+        option="DeployTarget(backend)",
+        found=backend,
+        expected=f"a TargetBackend; to open a target by its name, call DeployTarget.open({name!r})",
+    )

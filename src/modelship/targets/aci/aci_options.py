@@ -14,7 +14,6 @@ from modelship.targets.aci.option_rules import (
     check_certificate,
     checked_labels,
     refuse_bad_address,
-    refuse_bad_key,
     refuse_bad_switch,
     refuse_bad_word,
 )
@@ -109,7 +108,9 @@ class AciOptions:
         for option in WORDS:
             refuse_bad_word(option, getattr(self, option))
         refuse_bad_address("cmk_vault_base_url", self.cmk_vault_base_url)
-        self._check_keys()
+        if self.secondary_key and not self.primary_key:
+            expected = "a key, since secondary_key is given: Azure ML ignores it alone"
+            raise InvalidOptionError("primary_key", None, expected)
         self._check_group(_VNET)
         self._check_group(_CMK)
         self._check_ssl()
@@ -161,17 +162,6 @@ class AciOptions:
             for option, value in given.items()
             if value is not None
         }
-
-    def _check_keys(self) -> None:
-        keys = [option for option in _KEYS if getattr(self, option)]
-        for option in _KEYS:
-            refuse_bad_key(option, getattr(self, option))
-        if keys == ["secondary_key"]:
-            raise InvalidOptionError(
-                option="primary_key",
-                found=None,
-                expected="a key, since secondary_key is given: Azure ML ignores it alone",
-            )
 
     def _check_ssl(self) -> None:
         given = [option for option in _SSL if getattr(self, option) is not None]

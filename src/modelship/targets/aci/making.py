@@ -27,7 +27,6 @@ from modelship.targets.keys import ServiceKeys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modelship.bundle import ScoringBundle
     from modelship.progress import Steps
     from modelship.targets.aci.aci_options import AciOptions
     from modelship.targets.aci.azure_services import Services
@@ -238,19 +237,13 @@ def _image(prepared: AciPrepared, *, name: str) -> Iterator[Image]:
     serving = prepared.release.serving
     workers = {"WORKER_COUNT": str(serving.workers)} if serving.workers > 1 else {}
     with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
-        script, folder = _staged(bundle, Path(scratch) / APART)
+        folder = Path(scratch) / APART
+        stage_source(bundle, folder)
+        alone = len(bundle.source) == 1
         yield Image(
             name=f"{name}-env",
             conda=conda_specification(bundle),
-            entry_script=script,
-            source_directory=folder,
+            entry_script=str(folder / bundle.entry_script) if alone else bundle.entry_script,
+            source_directory=None if alone else str(folder),
             variables={**workers, **serving.variables},
         )
-
-
-def _staged(bundle: ScoringBundle, folder: Path) -> tuple[str, str | None]:
-    """Return the entry script and, if it is not the only file, the source folder."""
-    stage_source(bundle, folder)
-    if len(bundle.source) == 1:
-        return str(folder / bundle.entry_script), None
-    return bundle.entry_script, str(folder)

@@ -17,7 +17,6 @@ __all__ = [
     "check_certificate",
     "checked_labels",
     "refuse_bad_address",
-    "refuse_bad_key",
     "refuse_bad_switch",
     "refuse_bad_word",
 ]
@@ -28,7 +27,10 @@ _HOST_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # Key Vault keys, secrets and certificates overview". Label: the property dnsNameLabel of a
 # container group in the REST reference of Container Instances, the first part of the name
 # <label>.<region>.azurecontainer.io and therefore a label by RFC 1123 too.
+_KEY_OF_SERVICE: Final = (r"[!-~]+", "a str of visible ASCII characters without spaces")
 WORDS: Final = {
+    "primary_key": _KEY_OF_SERVICE,  # sent in an Authorization header
+    "secondary_key": _KEY_OF_SERVICE,
     "location": (r"[a-z][a-z0-9]*", "the short name of an Azure region, such as 'westeurope'"),
     "dns_name_label": (
         r"[a-z][a-z0-9-]{3,61}[a-z0-9]",
@@ -70,18 +72,12 @@ def refuse_bad_switch(option: str, found: object) -> None:
 
 
 def refuse_bad_word(option: str, found: object) -> None:
-    """Refuse a value that is not None and does not match its pattern in :data:`WORDS`."""
+    """Refuse a value that is not None and does not match its pattern; never show a key."""
     pattern, expected = WORDS[option]
     if found is None or (isinstance(found, str) and re.fullmatch(pattern, found)):
         return
-    raise InvalidOptionError(option=option, found=found, expected=expected)
-
-
-def refuse_bad_key(option: str, found: object) -> None:
-    """Refuse a key that is not valid in an Authorization header; never show it."""
-    if found is None or (isinstance(found, str) and re.fullmatch(r"[!-~]+", found)):
-        return
-    raise InvalidOptionError(option, _NOT_SHOWN, "a str of visible ASCII characters without spaces")
+    shown = _NOT_SHOWN if option in {"primary_key", "secondary_key"} else found
+    raise InvalidOptionError(option, shown, expected)
 
 
 def refuse_bad_address(option: str, found: object) -> None:

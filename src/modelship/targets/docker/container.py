@@ -58,18 +58,12 @@ def check_resources(resources: Resources, *, cores: int, memory_bytes: int) -> N
         If it requests more than there is, or less than the engine's minimum.
     """
     if not _FEWEST_CORES <= resources.cpu_cores <= cores:
-        raise InvalidOptionError(
-            option="cpu_cores",
-            found=resources.cpu_cores,
-            expected=f"{_FEWEST_CORES} to {cores}, the cores that the Docker engine has",
-        )
+        expected = f"{_FEWEST_CORES} to {cores}, the cores that the Docker engine has"
+        raise InvalidOptionError("cpu_cores", resources.cpu_cores, expected)
     if not _LEAST_MEMORY_BYTES <= resources.memory_bytes <= memory_bytes:
-        raise InvalidOptionError(
-            option="memory_gb",
-            found=resources.memory_gb,
-            expected=f"{_LEAST_MEMORY_BYTES / 2**30:.3f} to {memory_bytes / 2**30:.1f}, the memory "
-            "that the Docker engine has",
-        )
+        least, most = f"{_LEAST_MEMORY_BYTES / 2**30:.3f}", f"{memory_bytes / 2**30:.1f}"
+        expected = f"{least} to {most}, the memory that the Docker engine has"
+        raise InvalidOptionError("memory_gb", resources.memory_gb, expected)
 
 
 def confinement(

@@ -123,8 +123,7 @@ def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: 
     kept = {name: value for name, value in (record.options or {}).items() if name in options}
     for option in differing(options, kept):
         was = repr(kept.get(option)) if is_readable(kept.get(option)) else "the recorded value"
+        expected = f"{was}, as for the release {record.digest[:12]}{_CHANGING.get(doing, '')}"
         raise InvalidOptionError(
-            option=f"{option} of the target {backend.name!r}",
-            found=options.get(option),
-            expected=f"{was}, as for the release {record.digest[:12]}{_CHANGING.get(doing, '')}",
+            f"{option} of the target {backend.name!r}", options.get(option), expected
         )

@@ -287,8 +287,5 @@ def _checked(backend: object) -> TargetBackend:
     if isinstance(backend, TargetBackend):
         return backend
     name = backend if isinstance(backend, str) else "process"
-    raise InvalidOptionError(
-        option="DeployTarget(backend)",
-        found=backend,
-        expected=f"a TargetBackend; to open a target by its name, call DeployTarget.open({name!r})",
-    )
+    expected = f"a TargetBackend; to open a target by its name, call DeployTarget.open({name!r})"
+    raise InvalidOptionError("DeployTarget(backend)", backend, expected)

@@ -166,9 +166,8 @@ class AciOptions:
     def _check_ssl(self) -> None:
         given = [option for option in _SSL if getattr(self, option) is not None]
         if given and not self.ssl_enabled:
-            raise InvalidOptionError(
-                "ssl_enabled", self.ssl_enabled, f"True, since {given[0]} is given"
-            )
+            expected = f"True, since {given[0]} is given"
+            raise InvalidOptionError("ssl_enabled", self.ssl_enabled, expected)
         if not self.ssl_enabled:
             return
         self._check_group(_SSL, because="ssl_enabled is True")
@@ -205,12 +204,11 @@ def check_resources(resources: Resources) -> None:
     )
     for option, found, largest, unit in bounds:
         if found > largest:
-            raise InvalidOptionError(
-                option=option,
-                found=found,
-                expected=f"at most {largest:g} {unit}, the most that Azure Container Instances "
-                "gives to a container group in most regions",
+            expected = (
+                f"at most {largest:g} {unit}, the most that Azure Container Instances "
+                "gives to a container group in most regions"
             )
+            raise InvalidOptionError(option, found, expected)
 
 
 def check_script(entry_script: str) -> None:
@@ -238,12 +236,10 @@ def check_tags(tags: object) -> dict[str, str]:
     checked = dict(checked_labels("tags", tags))
     for key, value in checked.items():
         if key.startswith(PREFIX):
-            raise InvalidOptionError(
-                option="tags",
-                found={key: value},
-                expected=f"keys that do not begin with {PREFIX!r}: the target uses them for its "
-                "own record",
+            expected = (
+                f"keys that do not begin with {PREFIX!r}: the target uses them for its own record"
             )
+            raise InvalidOptionError("tags", {key: value}, expected)
     return checked
 
 

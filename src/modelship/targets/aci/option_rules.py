@@ -85,11 +85,8 @@ def refuse_bad_address(option: str, found: object) -> None:
     if found is None or (isinstance(found, str) and _is_bare_https(found)):
         return
     secret = isinstance(found, str) and any(mark in found for mark in "@?#")
-    raise InvalidOptionError(
-        option=option,
-        found=_NOT_SHOWN if secret else found,
-        expected="the https address of a key vault, such as 'https://NAME.vault.azure.net'",
-    )
+    expected = "the https address of a key vault, such as 'https://NAME.vault.azure.net'"
+    raise InvalidOptionError(option, _NOT_SHOWN if secret else found, expected)
 
 
 def _is_bare_https(address: str) -> bool:
@@ -144,11 +141,8 @@ def check_certificate(certificate: object, key: object) -> tuple[Path, Path]:
     except (ssl.SSLError, ValueError) as error:
         # The cause may quote the file; the reason is one of OpenSSL's own phrases.
         reason = getattr(error, "reason", None) or "it cannot be read"
-        raise InvalidOptionError(
-            option="ssl_key_pem_file",
-            found=str(key_path),
-            expected=f"the private key of the certificate in ssl_cert_pem_file ({reason})",
-        ) from None
+        expected = f"the private key of the certificate in ssl_cert_pem_file ({reason})"
+        raise InvalidOptionError("ssl_key_pem_file", str(key_path), expected) from None
     return certificate_path, key_path
 
 
@@ -163,9 +157,8 @@ def _pem(option: str, found: object, *, label: str) -> Path:
     except FileNotFoundError:
         raise InvalidOptionError(option, str(found), "a file that exists") from None
     except OSError as error:
-        raise InvalidOptionError(
-            option=option, found=str(found), expected=f"a file that can be read ({error.strerror})"
-        ) from None
+        expected = f"a file that can be read ({error.strerror})"
+        raise InvalidOptionError(option, str(found), expected) from None
     labels = re.findall(r"^-----BEGIN ([A-Z ]+)-----\s*$", text, re.MULTILINE)
     fits = any(re.fullmatch(label, each) for each in labels)
     if not fits or "Proc-Type: 4,ENCRYPTED" in text:

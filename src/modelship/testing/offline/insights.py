@@ -27,12 +27,10 @@ from modelship.testing.offline.service_documents import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.compute import Kind
-    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Insights", "InsightsRecord"]
 
@@ -86,23 +84,15 @@ class Insights(Part):
 
     The protocol is that of the ``/v2/track`` and ``/v2.1/track`` endpoints of its collector:
     https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of the workspace.
-    identity : Identity
-        The workspace.
-    compute : {"process", "docker"}
-        The kind of services. Containers cannot reach the workspace, which is on loopback.
     """
 
-    def __init__(self, folder: Path, identity: Identity, *, compute: Kind) -> None:
-        self._is_reached = compute == "process"
-        self.path = folder / _FILE
-        self._key = str(uuid.UUID(hex=identity.key_for("application insights")[:32]))
-        self._endpoint = f"http://127.0.0.1:{identity.ports['http']}/insights"
-        self._workspace_name = identity.workspace_name
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        # Containers cannot reach the workspace, which is on loopback.
+        self._is_reached = context.compute == "process"
+        self.path = context.store.folder / _FILE
+        self._key = str(uuid.UUID(hex=self._identity.key_for("application insights")[:32]))
+        self._endpoint = f"http://127.0.0.1:{self._identity.ports['http']}/insights"
         self._writing = threading.Lock()
 
     def remarks(self, document: Mapping[str, Any]) -> list[str]:
@@ -127,7 +117,7 @@ class Insights(Part):
             # Otherwise it sends usage statistics to Microsoft.
             "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
             "SERVICE_NAME": service,
-            "WORKSPACE_NAME": self._workspace_name,
+            "WORKSPACE_NAME": self._identity.workspace_name,
         }
 
     def take(self, service: str, envelopes: Iterable[Any]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from modelship.testing.offline.insights import Insights
 from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.service_credentials import ServiceTokens
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.insights import Insights
     from modelship.testing.offline.listeners import Listeners
     from modelship.testing.offline.request_guard import Guard
     from modelship.workspace.access import Access
@@ -39,8 +40,6 @@ class Context:
         How modelship connects to it.
     faults : Faults
         The injected faults.
-    insights : Insights
-        Receives what services send to Application Insights.
     listeners : Listeners
         Hold the sockets of the services' addresses.
     compute : {"process", "docker"}
@@ -60,7 +59,6 @@ class Context:
     guard: Guard
     access: Access
     faults: Faults
-    insights: Insights
     listeners: Listeners
     compute: Kind
     base_image: str | None
@@ -72,6 +70,11 @@ class Context:
     def front_key(self) -> str:
         """The key that the containers require from clients, in addition to the keys of services."""
         return self.identity.key_for("fronts")
+
+    @cached_property
+    def insights(self) -> Insights:
+        """Receives what services send to Application Insights."""
+        return Insights(self)
 
     @property
     def operations(self) -> Operations:

@@ -197,7 +197,7 @@ class OfflineWorkspace:
         These are their output, requests and exceptions. Services send them with a delay of some
         seconds.
         """
-        return self._insights.records()
+        return self._shared.insights.records()
 
     def _hold_folder(self, stack: ExitStack) -> Path:
         """Return the folder, locked for this process until the stack is unwound."""
@@ -238,36 +238,26 @@ class OfflineWorkspace:
         authority = Authority(self.folder)
         self._bundle_path = authority.bundle_path
         stack.enter_context(trusting(authority.bundle_path))
-        context = self._context(listeners)
+        self._shared = context = self._context(listeners)
         calls = open_parts(context, stack)
         listeners.settle()
         self._app = app = App(calls, self.faults, guard=context.guard)
         self._serve(app, sockets, stack, authority=authority)
 
     def _context(self, listeners: Listeners) -> Context:
-        from modelship.testing.offline.data.account import StorageAccount
         from modelship.testing.offline.document_store import Store
-        from modelship.testing.offline.insights import Insights
         from modelship.testing.offline.offline_context import Context
         from modelship.testing.offline.request_guard import Guard
 
         access = self.identity.write_access(
             self.folder, endpoint=self.endpoint, bundle=self._bundle_path
         )
-        guard = Guard(
-            access,
-            address_key=self.identity.key_for("addresses"),
-            registry_password=self.identity.key_for("registry"),
-            account=StorageAccount.of(self.identity),
-        )
-        self._insights = Insights(self.folder, self.identity, compute=self._compute)
         return Context(
             identity=self.identity,
             store=Store(self.folder),
-            guard=guard,
+            guard=Guard(access, self.identity),
             access=access,
             faults=self.faults,
-            insights=self._insights,
             listeners=listeners,
             compute=self._compute,
             base_image=self._base_image,

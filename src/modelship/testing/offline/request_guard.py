@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from modelship.testing.offline.data.account import foreign_account
+from modelship.testing.offline.data.account import StorageAccount, foreign_account
 from modelship.testing.offline.hosts import is_foreign_account, is_local, is_of_azure, sent_by_page
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import is_past, moment
@@ -23,7 +23,7 @@ from modelship.testing.offline.moments import is_past, moment
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.data.account import StorageAccount
+    from modelship.testing.offline.identity import Identity
     from modelship.workspace.access import Access
 
 __all__ = ["Door", "Guard"]
@@ -49,26 +49,15 @@ class Guard:
     ----------
     access : Access
         Checks bearer tokens.
-    address_key : str
-        The key to sign addresses with.
-    registry_password : str
-        The password of the container registry; if it is empty, there is no access.
-    account : StorageAccount
-        The workspace's storage account.
+    identity : Identity
+        The workspace, with its keys and its storage account.
     """
 
-    def __init__(
-        self,
-        access: Access,
-        *,
-        address_key: str,
-        account: StorageAccount,
-        registry_password: str = "",
-    ) -> None:
+    def __init__(self, access: Access, identity: Identity) -> None:
         self._access = access
-        self._account = account
-        self._address_key = address_key.encode()
-        self._registry_password = registry_password
+        self._account = StorageAccount.of(identity)
+        self._address_key = identity.key_for("addresses").encode()
+        self._registry_password = identity.key_for("registry")
 
     def check(self, request: Request, door: Door) -> None:
         """Check that a request is authorized.
@@ -129,8 +118,7 @@ class Guard:
 
     def _check_password(self, request: Request) -> None:
         given = (request.authorization and request.authorization.get("password")) or ""
-        right = self._registry_password
-        if not right or not hmac.compare_digest(given.encode(), right.encode()):
+        if not hmac.compare_digest(given.encode(), self._registry_password.encode()):
             raise RefusalError(
                 401, "UNAUTHORIZED", "The registry requires its user name and password."
             )

@@ -83,7 +83,10 @@ class Models(Part):
         name = body["name"]
         if not _NAME.fullmatch(name):
             raise RefusalError(400, "InvalidModelName", f"{name!r} is not a valid model name.")
-        self._check_url(str(body.get("url")))
+        url = str(body.get("url"))
+        if url.startswith(_ASSET) and self._assets.get(url.removeprefix(_ASSET)) is None:
+            message = f"The url of the model refers to an asset that does not exist: {url}"
+            raise RefusalError(400, "AssetNotFound", message)
         with self._models.lock:
             version = self._next_version(name)
             given = {"id": f"{name}:{version}", "version": version, "createdTime": moment()}
@@ -91,10 +94,6 @@ class Models(Part):
             model = body | full | given
             self._models.put(model["id"], model)
         return model
-
-    def _check_url(self, url: str) -> None:
-        if url.startswith(_ASSET) and self._assets.get(url.removeprefix(_ASSET)) is None:
-            raise RefusalError(400, "AssetNotFound", f"The model's url names no asset: {url}")
 
     def _next_version(self, name: str) -> int:
         """Increment the version, so that the version of a deleted model is never reused."""

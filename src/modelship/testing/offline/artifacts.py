@@ -46,7 +46,8 @@ def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
     """
     place = store.blob(prefix)
     files = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
-    return {_name(file, below=place.parent): file for file in files}
+    parts = {file: file.relative_to(place.parent).parts for file in files}
+    return {"/".join(map(unquote, parts[file])): file for file in files}
 
 
 class Artifacts(Part):
@@ -143,7 +144,3 @@ def _checked(path: str) -> str:
             message = f"An offline workspace cannot store an artifact with {part!r} in its path"
             raise RefusalError(400, "InvalidArtifactPath", message)
     return path
-
-
-def _name(file: Path, *, below: Path) -> str:
-    return "/".join(unquote(part) for part in file.relative_to(below).parts)

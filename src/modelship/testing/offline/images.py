@@ -124,7 +124,8 @@ class Images:
         for asset in request.get("assets") or ():
             for file in self._asset(asset):
                 files[file.path] = file
-        return _entry_script(request), tuple(files[path] for path in sorted(files))
+        script = _variables(request).get("AZUREML_ENTRY_SCRIPT") or request.get("driverProgram")
+        return str(script or "score.py"), tuple(files[path] for path in sorted(files))
 
     @contextmanager
     def assembled(
@@ -191,11 +192,6 @@ class Images:
 
 def _short_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _entry_script(request: Mapping[str, Any]) -> str:
-    script = _variables(request).get("AZUREML_ENTRY_SCRIPT")
-    return script or str(request.get("driverProgram") or "score.py")
 
 
 def _variables(request: Mapping[str, Any]) -> dict[str, str]:

@@ -170,17 +170,14 @@ def _page(models: list[dict[str, Any]], request: Request) -> dict[str, Any]:
     if not 1 <= size <= _MOST_OF_A_PAGE:
         raise RefusalError(400, "InvalidCount", f"count is {size}; expected 1 to {_MOST_OF_A_PAGE}")
     if token := request.args.get("$skipToken"):
-        last = _from_token(token)
-        models = [model for model in models if _age(model) < last]
+        age = _from_token(token)
+        models = [model for model in models if _age(model) < age]
     page: dict[str, Any] = {"value": models[:size], "nextLink": None}
     if len(models) > size:
-        query = request.args.to_dict() | {"$skipToken": _to_token(models[size - 1])}
+        last = base64.urlsafe_b64encode(" ".join(_age(models[size - 1])).encode()).decode()
+        query = request.args.to_dict() | {"$skipToken": last}
         page["nextLink"] = f"{request.base_url}?{urlencode(query)}"
     return page
-
-
-def _to_token(model: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(" ".join(_age(model)).encode()).decode()
 
 
 def _from_token(token: str) -> tuple[str, str]:

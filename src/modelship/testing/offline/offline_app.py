@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from modelship.testing.offline.faults import Fault, Faults
+    from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.request_guard import Guard
 
@@ -195,7 +195,8 @@ class App:
         if fault is None:
             return call.respond(request, values)
         time.sleep(fault.delay_s)
-        answer = call.respond(request, values) if fault.after or _harmless(fault) else None
+        harmless = not fault.drop and fault.status is None
+        answer = call.respond(request, values) if fault.after or harmless else None
         if fault.drop:
             request.environ[DROP]()
         if fault.status is not None:
@@ -211,10 +212,6 @@ def _map_of(calls: tuple[tuple[str, str, str], ...]) -> Map:
     """
     rules = [Rule(path, endpoint=name, methods=[method]) for name, method, path in calls]
     return Map(rules, strict_slashes=False, merge_slashes=False)
-
-
-def _harmless(fault: Fault) -> bool:
-    return not fault.drop and fault.status is None
 
 
 def _failure(request: Request, error: Exception) -> RefusalError:

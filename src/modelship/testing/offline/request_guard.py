@@ -70,12 +70,12 @@ class Guard:
         self.check_caller(request)
         if door is Door.TOKEN:
             self._check_token(request)
-        elif door is Door.ADDRESS:
-            self._check_address(request)
         elif door is Door.REGISTRY:
             self._check_password(request)
-        elif door is Door.STORAGE:
-            self._check_storage(request)
+        elif door is Door.ADDRESS or (
+            door is Door.STORAGE and not self._account.has_signed(request)
+        ):
+            self._check_address(request)
 
     def check_caller(self, request: Request) -> None:
         """Refuse a request that a web page causes a browser to send, whatever its path is.
@@ -122,10 +122,6 @@ class Guard:
             raise RefusalError(
                 401, "UNAUTHORIZED", "The registry requires its user name and password."
             )
-
-    def _check_storage(self, request: Request) -> None:
-        if not self._account.has_signed(request):
-            self._check_address(request)
 
     def _check_address(self, request: Request) -> None:
         given = request.args

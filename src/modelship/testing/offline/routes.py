@@ -139,8 +139,9 @@ class Route:
         """Return whether the head of a request has a valid key or token."""
         if not self.is_locked or holds(head, self.keys, field=b"authorization", kind=b"bearer"):
             return True
-        token = _bearer_of(head)
-        return token is not None and self.takes_token is not None and self.takes_token(token)
+        kind, _, token = (_field_of(head, b"authorization") or b"").partition(b" ")
+        checks = self.takes_token
+        return kind.lower() == b"bearer" and checks is not None and checks(token.strip())
 
     def choose(self, head: bytes) -> Target | None:
         """Return the target for a request.
@@ -187,12 +188,6 @@ def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -
     found, _, secret = given.partition(b" ")
     same = [hmac.compare_digest(secret.strip(), each) for each in secrets]
     return found.lower() == kind and any(same)
-
-
-def _bearer_of(head: bytes) -> bytes | None:
-    """Return the bearer token of a request, or None."""
-    kind, _, token = (_field_of(head, b"authorization") or b"").partition(b" ")
-    return token.strip() if kind.lower() == b"bearer" else None
 
 
 def _field_of(head: bytes, field: bytes) -> bytes | None:

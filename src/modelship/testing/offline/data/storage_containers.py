@@ -18,7 +18,6 @@ from modelship.testing.offline.data.account import StorageRefusalError
 from modelship.testing.offline.offline_app import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from werkzeug.wrappers import Request
@@ -81,18 +80,13 @@ class Containers(Part):
 def _entries(folder: Path, *, prefix: str, delimiter: str) -> dict[str, Path | None]:
     """Return the blobs by name; with a delimiter, also the prefixes that they share (None)."""
     found: dict[str, Path | None] = {}
-    for name, file in _blobs(folder):
-        if name.startswith(prefix):
+    for file in folder.rglob("*"):
+        name = "/".join(unquote(part) for part in file.relative_to(folder).parts)
+        if file.is_file() and name.startswith(prefix):
             rest = name[len(prefix) :]
             end = rest.find(delimiter) if delimiter else -1
             found[name if end < 0 else prefix + rest[: end + 1]] = file if end < 0 else None
     return found
-
-
-def _blobs(folder: Path) -> Iterator[tuple[str, Path]]:
-    for file in folder.rglob("*"):
-        if file.is_file():
-            yield "/".join(unquote(part) for part in file.relative_to(folder).parts), file
 
 
 def _described(name: str, file: Path | None) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.document_store import Documents, Store
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.environments.environment_places import Places
     from modelship.testing.offline.environments.environment_registry import Environments
     from modelship.testing.offline.operations import Operations
@@ -99,9 +99,10 @@ class EnvironmentBuilds(ImageBuilds):
             image, steps = self.places.build(kind, request, operation=operation, stack=stack)
             where = self.places.place(kind, image, steps)
         if not self.workers.closed:
-            with self._built.lock:
+            built = self.store.documents("built-environments")
+            with built.lock:
                 kinds = self._where(environment) | {kind: where}
-                self._built.put(_key(environment), {"kinds": kinds})
+                built.put(_key(environment), {"kinds": kinds})
 
     def _stub(self, environment: dict[str, Any]) -> dict[str, Any]:
         """Return the request for an image that has this environment and does nothing."""
@@ -142,13 +143,10 @@ class EnvironmentBuilds(ImageBuilds):
             raise RefusalError(400, "EnvironmentBuildFailed", message)
         return _scripts(log, self._where(environment)[kind]["says"])
 
-    @property
-    def _built(self) -> Documents:
-        return self.store.documents("built-environments")
-
     def _where(self, environment: dict[str, Any]) -> dict[str, Any]:
         """Return the location of an installed environment, by the kind of the place."""
-        found = self._built.get(_key(environment)) or {"kinds": {}}
+        built = self.store.documents("built-environments")
+        found = built.get(_key(environment)) or {"kinds": {}}
         return dict(found["kinds"])
 
 

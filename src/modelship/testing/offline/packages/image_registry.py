@@ -128,7 +128,10 @@ class Registry(Part):
             raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", str(error)) from error
         if image is None:
             raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", f"there is no {name}:{reference}")
-        content = json.dumps(_manifest_of(image.image_id)).encode()
+        # The digest of an image's configuration is its id.
+        config = {"mediaType": _CONFIG, "size": 0, "digest": image.image_id}
+        manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": []}
+        content = json.dumps(manifest).encode()
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         headers = _VERSION | {"Docker-Content-Digest": digest}
         return Response(content, mimetype=_MANIFEST, headers=headers)
@@ -141,9 +144,3 @@ class Registry(Part):
             f"{digest}: build without --pull there, or deploy with modelship's docker target."
         )
         raise RegistryRefusalError(404, "BLOB_UNKNOWN", message)
-
-
-def _manifest_of(image_id: str) -> dict[str, Any]:
-    """Return the manifest of an image: its configuration's digest is its id."""
-    config = {"mediaType": _CONFIG, "size": 0, "digest": image_id}
-    return {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": []}

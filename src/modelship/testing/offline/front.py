@@ -51,10 +51,6 @@ class _Front:
     listener: socket.socket
     route: Route | None = None
 
-    @property
-    def port(self) -> int:
-        return int(self.listener.getsockname()[1])
-
 
 class Fronts:
     """The fronts of all services, by name. Its methods may be called from any thread.
@@ -81,10 +77,9 @@ class Fronts:
         A front that is already open keeps its port. Clients wait until :meth:`point` is called.
         """
         with self._lock:
-            if name in self._fronts:
-                return self._fronts[name].port
-            self._fronts[name] = _Front(self._listeners.open(_kept_as(name), port))
-            return self._fronts[name].port
+            if name not in self._fronts:
+                self._fronts[name] = _Front(self._listeners.open(_kept_as(name), port))
+            return int(self._fronts[name].listener.getsockname()[1])
 
     def is_open(self, name: str) -> bool:
         """Return whether there is a front of this name."""

@@ -140,10 +140,11 @@ class Images:
     ) -> Iterator[Image]:
         """Assemble an image; the files of its models exist until the body ends."""
         folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.drafts))
+        models = enumerate(sorted(set(request.get("modelIds") or ())))  # a repeated id counts once
         try:
             bundle = ScoringBundle.from_parts(
                 lock=lock,
-                models=self._models(request.get("modelIds") or (), folder),
+                models=tuple(self._model(each, folder / str(number)) for number, each in models),
                 entry_script=entry_script,
                 source=tuple(source),
                 environment=environment,
@@ -166,13 +167,6 @@ class Images:
             yield from _unpacked(content, name=name)
         else:
             yield SourceFile(_inside(name, archive="the request"), content)
-
-    def _models(self, model_ids: Iterable[str], folder: Path) -> tuple[Model, ...]:
-        """Return the models of a bundle; a repeated id counts once."""
-        once = sorted(set(model_ids))
-        return tuple(
-            self._model(model_id, folder / str(number)) for number, model_id in enumerate(once)
-        )
 
     def _model(self, model_id: str, folder: Path) -> Model:
         model = self._store.documents("models").get(model_id)

@@ -77,11 +77,6 @@ class Upstream:
 
     proxies: Mapping[str, str] = field(repr=False)
 
-    @classmethod
-    def of_this_process(cls) -> Upstream:
-        """Read the current ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``."""
-        return cls(getproxies_environment())
-
     def before(self, host: str, is_tunnel: bool) -> NextProxy | None:  # noqa: FBT001 - as the request says
         """Return the proxy that a request to `host` has to go through, or None.
 
@@ -185,7 +180,7 @@ class Proxy:
         self._workspace_ports = {False: http_port, True: https_port}
         self._account = account
         self._sealed = sealed
-        self._upstream = Upstream.of_this_process()
+        self._upstream = Upstream(getproxies_environment())
         self._connections = Connections("offline-proxy")
         self._connections.begin(listener, self._serve)
 
@@ -213,7 +208,8 @@ class Proxy:
         """Return why there is no connection to a host, or ``""``."""
         if host == _INSTANCE_METADATA:
             return _NO_IDENTITY
-        if not self._is_out_of_reach(host):
+        foreign = is_foreign_account(host, account=self._account)
+        if not self._sealed or is_loopback(host) or (is_azure(host) and not foreign):
             return ""
         words = f"This offline workspace is sealed: it does not connect to {host}"
         if host not in self.refused:
@@ -238,10 +234,6 @@ class Proxy:
             first = request.for_proxy(*proxy.fields) if proxy else request.for_server()
             await loop.sock_sendall(server, first)
             await _join(client, server)
-
-    def _is_out_of_reach(self, host: str) -> bool:
-        foreign = is_foreign_account(host, account=self._account)
-        return self._sealed and (foreign or not (is_azure(host) or is_loopback(host)))
 
     def _is_ours(self, host: str) -> bool:
         """Return whether the workspace answers for a host, even if only with a refusal."""

@@ -139,8 +139,8 @@ class Images:
         resources: Resources,
     ) -> Iterator[Image]:
         """Assemble an image; the files of its models exist until the body ends."""
-        folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.drafts))
         models = enumerate(sorted(set(request.get("modelIds") or ())))  # a repeated id counts once
+        folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.drafts))
         try:
             bundle = ScoringBundle.from_parts(
                 lock=lock,

@@ -238,7 +238,7 @@ def test_what_a_resolver_writes_is_a_lock(line):
 )
 def test_what_else_an_installer_would_take_is_no_lock(line):
     """Options, folders, repositories and other files lead elsewhere."""
-    assert "names no package" in lock_problem(f"six==1.17.0 {HASH}\n{line}\n")
+    assert "does not name a package" in lock_problem(f"six==1.17.0 {HASH}\n{line}\n")
 
 
 @pytest.mark.parametrize("after", ["\n", "\r", "\r\n", "\x0c", "\x85", "\u2028"])

@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
         ("requirements.txt", "a requirements file", "MODEL --environment requirements.txt"),
         ("request.json", "a JSON file", "--sample-input request.json"),
         ("test.csv", "a data file", "modelship evaluate MODEL --data test.csv"),
-        ("notes.md", "no format of models", "modelship bundle MODEL -o bundle"),
+        ("notes.md", "not of a known model format", "modelship bundle MODEL -o bundle"),
         ("empty", "an empty folder", "modelship bundle MODEL -o empty"),
         ("project", "a folder with modelship.yaml", "--config project/modelship.yaml"),
         ("project/modelship.yaml", "a file of settings", "--config project/modelship.yaml"),

@@ -352,7 +352,7 @@ def test_integers_out_of_a_dtypes_range_are_read_as_wider_ones(dtype, values, wi
             '[["n", 1], ["n", Infinity]]',
             "Row 1, column 'age': .* infinite",
         ),
-        ("Found array with 0 sample(s)", "[]", "holds no rows"),
+        ("Found array with 0 sample(s)", "[]", "has no rows"),
         (
             "Found unknown categories ['n'] in column 0 during transform",
             '[["n", 3]]',

@@ -30,7 +30,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 def pytest_itemcollected(item):
     """Mark as long the clauses that a class of a contract lists in ``long_clauses``.
 
-    What is the same for all places is asked of the target process in the gate.
+    What is the same for all places is checked with the target process in the gate.
     """
     if item.name[5:8] in getattr(item.cls, "long_clauses", ()):
         item.add_marker("long")

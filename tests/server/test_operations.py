@@ -75,7 +75,7 @@ def test_health_is_answered_while_nothing_else_can_run(started):
         _post(server, {})
     with pytest.raises(requests.Timeout):
         requests.post(
-            f"http://127.0.0.1:{server.port}/score", json={"spin": True}, timeout=(5, 0.5)
+            f"http://127.0.0.1:{server.port}/score", json={"block": True}, timeout=(5, 0.5)
         )
     assert _get(server, "/").text == "Healthy"
     assert _get(server, "/ready").status_code == 200
@@ -106,7 +106,7 @@ def test_a_worker_that_says_nothing_is_ended(started):
     """After WORKER_TIMEOUT the worker is killed, and another one answers."""
     server = started(WORKER_TIMEOUT="1")
     with pytest.raises(requests.ConnectionError):
-        _post(server, {"spin": True})
+        _post(server, {"block": True})
     assert _post(server, {}).status_code == 200
     assert "WORKER TIMEOUT" in server.log
 
@@ -471,6 +471,6 @@ def test_a_busy_server_with_tls_answers_nothing_in_plain_text(over_tls):
     server, options = over_tls
     uri = f"https://127.0.0.1:{server.port}/score"
     with pytest.raises(requests.Timeout):
-        requests.post(uri, json={"spin": True}, **options | {"timeout": (5, 0.5)})
+        requests.post(uri, json={"block": True}, **options | {"timeout": (5, 0.5)})
     with pytest.raises(requests.Timeout):
         requests.get(f"http://127.0.0.1:{server.port}/", timeout=(5, 0.5))

@@ -27,9 +27,16 @@ _ASKED = [
     *SETUPS,
 ]
 
+# Where an origin may be set is asked with "a configuration file", too.
+_LONG = {"origins in the file alone"}
+_SETUPS = [
+    pytest.param(each, id=each.label, marks=[pytest.mark.long] if each.label in _LONG else [])
+    for each in _ASKED
+]
+
 
 @pytest.mark.parametrize("mode", ["default", "strict"] if THOROUGH else ["default"])
-@pytest.mark.parametrize("setup", _ASKED, ids=[each.label for each in _ASKED])
+@pytest.mark.parametrize("setup", _SETUPS)
 def test_it_answers_as_the_reference(serving, setup, mode):
     """Whatever differs in status, body or any header is in the table, or is a bug."""
     told = {"script": setup.script, "settings": setup.settings, "files": setup.files}

@@ -9,6 +9,7 @@ from differential.cases_wire import WIRE
 from differential.comparing import compared
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "cases",
     [ANSWERS, BODIES, HEADERS, QUERIES, ROUTES, WIRE, EXITS[:1]],

@@ -3,7 +3,6 @@
 import ctypes
 import json
 import os
-import re
 import signal
 import time
 
@@ -19,8 +18,10 @@ def run(raw_data):
     asked = json.loads(raw_data)
     if "sleep_s" in asked:
         time.sleep(asked["sleep_s"])
-    if asked.get("spin"):  # in C, holding the interpreter's lock, for longer than any test
-        re.match(r"(a+)+$", "a" * 40 + "b")
+    if asked.get("block"):  # in C, holding the interpreter's lock, for ever and without cpu
+        mutex = ctypes.create_string_buffer(64)
+        for _ in range(2):
+            ctypes.PyDLL(None).pthread_mutex_lock(mutex)
     if asked.get("die"):
         os.kill(os.getpid(), signal.SIGKILL)
     if asked.get("leak_mb"):

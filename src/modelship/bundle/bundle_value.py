@@ -27,19 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BundleValue"]
 
-_FIELDS = (
-    "models",
-    "entry_script",
-    "source",
-    "environment",
-    "schema",
-    "sample_json",
-    "resources",
-    "tags",
-    "description",
-    "left_beside",
-)
-
 
 class BundleValue:
     """The parts of a :class:`ScoringBundle`, which do not change, and the digest of them."""
@@ -70,7 +57,8 @@ class BundleValue:
 
     def with_lock(self, lock: Lock) -> Self:
         """Return this bundle with `lock` instead of the one that it would resolve."""
-        return self.from_parts(lock=lock, **{name: getattr(self, name) for name in _FIELDS})
+        fields = {name: getattr(self, name) for name in BundleValue.__annotations__}
+        return self.from_parts(lock=lock, **fields)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         self.__delattr__(name)

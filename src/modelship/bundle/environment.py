@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from modelship.bundle.conda import read_conda
-from modelship.bundle.inferred import requirements_of, requirements_of_all
+from modelship.bundle.inferred import require_agreement, requirements_of
 from modelship.bundle.packages import combined, names_of, settled_by
 from modelship.bundle.python_choice import RUNNING, checked_python, pick_python
 from modelship.bundle.requirements import parse_requirement, read_environment, read_requirements
@@ -236,15 +236,16 @@ def _inferred(
     packages: Sequence[str] | None = None,
     makes_tables: bool = False,
 ) -> Environment:
+    origin = f"the environment of {len(models)} models"
     named = None if packages is None else names_of(packages)
-    if len(models) == 1:
-        requirements, origin = requirements_of(
-            models[0], own_modules=own_modules, named=named, makes_tables=makes_tables
+    require_agreement(models, settled=settled_by(packages or ()), origin=origin)
+    requirements: set[str] = set()
+    for model in models:
+        found, of_model = requirements_of(
+            model, own_modules=own_modules, named=named, makes_tables=makes_tables
         )
-    else:
-        requirements, origin = requirements_of_all(
-            models, own_modules=own_modules, named=named, settled=settled_by(packages or ())
-        )
+        requirements |= found
+        origin = of_model if len(models) == 1 else origin
     return Environment(RUNNING, tuple(requirements), origin=origin, inferred=True)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from modelship.sources import Model, Passport
 
-__all__ = ["requirements_of", "requirements_of_all"]
+__all__ = ["require_agreement", "requirements_of"]
 
 _COMPANIONS: Final = frozenset(("joblib", "numpy", "scipy"))
 """They are installed with the library that wrote the model, and stay compatible."""
@@ -73,40 +73,6 @@ def requirements_of(
     return requirements, origin
 
 
-def requirements_of_all(
-    models: Sequence[Model],
-    *,
-    own_modules: Collection[str],
-    named: Collection[str] | None = None,
-    settled: Collection[str] = (),
-) -> tuple[set[str], str]:
-    """Return the requirements of several models in one environment, and their origin.
-
-    Parameters
-    ----------
-    models : Sequence[Model]
-        The models to load.
-    own_modules, named : Collection[str]
-        As for :func:`requirements_of`.
-    settled : Collection[str]
-        Libraries with a version that the user chose.
-
-    Raises
-    ------
-    EnvironmentSpecError
-        If two models were written by different versions of a library that is not settled, or a
-        model needs a package whose PyPI name is unknown.
-    """
-    origin = f"the environment of {len(models)} models"
-    if problem := _disagreement(models, settled=settled):
-        raise EnvironmentSpecError(origin, problem, _NAME_ONE)
-    return {
-        text
-        for model in models
-        for text in requirements_of(model, own_modules=own_modules, named=named)[0]
-    }, origin
-
-
 def _of_format(model: Model) -> Iterator[str]:
     """Yield the requirements of a format; the library that loads it is pinned as installed here."""
     written_by = dict(model.passport.libraries)
@@ -120,18 +86,21 @@ def _of_format(model: Model) -> Iterator[str]:
             yield f"{provider}=={installed}" if installed else provider
 
 
-def _disagreement(models: Sequence[Model], *, settled: Collection[str]) -> str:
-    """Return which two models were written by different versions of a library, or ``""``."""
+def require_agreement(models: Sequence[Model], *, settled: Collection[str], origin: str) -> None:
+    """Raise EnvironmentSpecError if two models were written by different versions of a library.
+
+    Libraries in `settled` are those with a version that the user chose.
+    """
     first: dict[str, tuple[str, Model]] = {}
     for model in models:
         for library, version in model.passport.libraries:
             known, other = first.setdefault(library, (version, model))
             if known != version and library not in settled:
-                return (
+                problem = (
                     f"{library} {known} wrote {other.name}:{other.version}, and {version} wrote "
                     f"{model.name}:{model.version}, and one environment has one of them."
                 )
-    return ""
+                raise EnvironmentSpecError(origin, problem, _NAME_ONE)
 
 
 def _packages(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelship.bundle.bundle_models import as_models
 from modelship.bundle.environment import as_environment
@@ -197,23 +197,12 @@ class _Reading:
         *,
         schema: Schema | str | Path | None,
         sample: object,
-        output: Output,
-        validate: bool,
-        source_directory: str | Path | None,
+        **how: Any,
     ) -> tuple[Schema, _Script]:
-        """Return the models' schema, and the script generated from it."""
+        """Return the models' schema, and the script generated from it; see `generate_source`."""
         known = self.part(lambda: schema_of(models, given=schema, sample=sample, strict=True))
         known = known or Schema()
-        made = self.part(
-            lambda: generate_source(
-                models,
-                schema=known,
-                key=key_of(sample),
-                output=output,
-                validate=validate,
-                source_directory=source_directory,
-            )
-        )
+        made = self.part(lambda: generate_source(models, schema=known, key=key_of(sample), **how))
         return known, _Script(*made) if made else _Script()
 
     def _model(self, given: Model | str | Path) -> Model | None:

@@ -10,7 +10,7 @@ from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle
 from modelship.cli.output import answer, say_facts
-from modelship.cli.shared_options import PATH, command, config_option, pairs_option
+from modelship.cli.shared_options import PATH, command, config_option, file_option, pairs_option
 from modelship.progress import showing
 
 if TYPE_CHECKING:
@@ -29,21 +29,9 @@ __all__ = ["bundle"]
 )
 @click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=files)
 @click.option("-o", "--output", type=PATH, required=True, help="The folder.")
-@click.option(
-    "--entry-script",
-    metavar="FILE",
-    shell_complete=files,
-    help="The script with init() and run(raw_data).",
-)
-@click.option(
-    "--source-directory",
-    metavar="FOLDER",
-    shell_complete=files,
-    help="A folder of files to include with it.",
-)
-@click.option(
-    "--environment", metavar="FILE", shell_complete=files, help="A conda YAML or requirements file."
-)
+@file_option("--entry-script", "The script with init() and run(raw_data).")
+@file_option("--source-directory", "A folder of files to include with it.", metavar="FOLDER")
+@file_option("--environment", "A conda YAML or requirements file.")
 @click.option(
     "--package",
     "packages",
@@ -56,13 +44,10 @@ __all__ = ["bundle"]
     is_flag=True,
     help="Resolve the newest versions now instead of reusing today's lock.",
 )
-@click.option(
-    "--sample-input",
-    metavar="FILE",
-    shell_complete=files,
-    help="A sample request: a JSON file, or a table in a .parquet or .csv file.",
+@file_option(
+    "--sample-input", "A sample request: a JSON file, or a table in a .parquet or .csv file."
 )
-@click.option("--schema", metavar="FILE", help="A schema.json that describes the model's columns.")
+@file_option("--schema", "A schema.json that describes the model's columns.")
 @click.option("--proba", is_flag=True, help="Also answer with the probability of each class.")
 @click.option(
     "--no-validate", is_flag=True, help="Do not refuse requests that do not fit the schema."

@@ -11,7 +11,13 @@ import click
 from modelship.cli.completing import files
 from modelship.cli.opening import Place, explaining, open_named, place_options
 from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
-from modelship.cli.shared_options import command, name_option, require_option, trust_option
+from modelship.cli.shared_options import (
+    command,
+    file_option,
+    name_option,
+    require_option,
+    trust_option,
+)
 from modelship.cli.testset import evaluator_from, testset_options
 from modelship.errors import GateError
 
@@ -31,12 +37,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     example="evaluate model.pkl --data test.npz --require accuracy=0.9",
 )
 @click.argument("model", required=False, shell_complete=files)
-@click.option(
-    "--data",
-    metavar="FILE",
-    shell_complete=files,
-    help="The test set: .csv, .parquet, .json, .jsonl, or .npz with X, y.",
-)
+@file_option("--data", "The test set: .csv, .parquet, .json, .jsonl, or .npz with X, y.")
 @testset_options
 @name_option
 @place_options

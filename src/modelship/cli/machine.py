@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import socket
 import sys
@@ -242,13 +241,14 @@ def _extras() -> Seen:
 
 def _is_installed(extra: str) -> bool:
     """Return whether all packages of an extra are installed, by its metadata."""
-    for line in metadata.requires(_DISTRIBUTION) or ():
-        name, _, marker = line.partition(";")
-        if f"extra == '{extra}'" in marker.replace('"', "'"):
-            [package] = re.findall(r"^[\w.-]+", name.strip())
-            if not _has(package):
-                return False
-    return True
+    from packaging.requirements import Requirement
+
+    required = map(Requirement, metadata.requires(_DISTRIBUTION) or ())
+    return all(
+        _has(each.name)
+        for each in required
+        if each.marker and each.marker.evaluate({"extra": extra})
+    )
 
 
 def _has(package: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from modelship.cli.completing import (
+    files,
     server_options,
     service_names,
     target_names,
@@ -26,6 +27,7 @@ __all__ = [
     "check_option",
     "command",
     "config_option",
+    "file_option",
     "gathered",
     "name_argument",
     "name_option",
@@ -250,6 +252,11 @@ request_timeout_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds for each answer [default: 60].",
 )
+
+
+def file_option(flag: str, about: str, *, metavar: str = "FILE") -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option for a path, which shells complete."""
+    return click.option(flag, metavar=metavar, shell_complete=files, help=about)
 
 
 def require_option(about: str) -> Callable[[_Command], _Command]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from modelship.errors import InvalidOptionError, PredictionError
 from modelship.evaluation.bar import progress_bar
 from modelship.evaluation.columns import stacked
-from modelship.evaluation.examples import check_labels, check_task, examples_of, task_of
+from modelship.evaluation.examples import check_labels, check_task, task_of
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.files import DataFile
-from modelship.evaluation.given import InFile, InMemory
+from modelship.evaluation.given import Given, InFile
 from modelship.evaluation.predictions import align, join, outputs_of
 from modelship.evaluation.report import Report
 from modelship.evaluation.subjects import subject_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from modelship.evaluation.examples import Examples
-    from modelship.evaluation.given import Given
     from modelship.evaluation.predictions import Predictions
     from modelship.evaluation.subjects import Subject
 
@@ -88,7 +87,7 @@ class Evaluator:
         with needs_extra("sklearn", purpose="Evaluating"):
             import numpy as np  # noqa: F401 - asked for here, so that all below may import it
         _check_options(task=task, batch_size=batch_size, encode=encode, decode=decode)
-        self._given: Given = X if isinstance(X, InFile) else InMemory(examples_of(X, y))
+        self._given = X if isinstance(X, InFile) else Given(X, y)
         if task is not None:
             check_task(task, self._given.examples, because=f"task is {task!r}")
         self.task = task

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from modelship.errors import InvalidTestSetError
 from modelship.evaluation.examples import Examples, examples_of
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from modelship.evaluation.files import DataFile
     from modelship.tables.schema import Schema
 
-__all__ = ["Given", "InFile", "InMemory"]
+__all__ = ["Given", "InFile"]
 
 
-class Given(Protocol):
-    """A test set.
+class Given:
+    """A test set: values of this process.
 
     Attributes
     ----------
@@ -33,13 +34,18 @@ class Given(Protocol):
         Whether the types of its columns depend on the model.
     """
 
-    needs_types: bool
+    needs_types = False
 
-    @property
+    def __init__(self, X: Any, y: Any) -> None:
+        self._parts = X, y
+        _ = self.examples  # which is valid
+
+    @cached_property
     def examples(self) -> Examples:
         """The rows and their true values, as given."""
+        return examples_of(*self._parts)
 
-    def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
+    def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:  # noqa: ARG002 - of a file
         """Return them converted for the evaluated subject.
 
         Parameters
@@ -54,30 +60,17 @@ class Given(Protocol):
         InvalidTestSetError
             If a column is missing or unknown.
         """
+        return _matched(self.examples, schema)
 
-    def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
+    def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:  # noqa: ARG002 - of a file
         """Return `examples` with texts that are dates converted; None if there are none.
 
         In a text file dates are texts, and a model that takes dates does not always declare it.
         """
-
-
-class InMemory:
-    """Values of this process."""
-
-    needs_types = False
-
-    def __init__(self, examples: Examples) -> None:
-        self.examples = examples
-
-    def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:  # noqa: ARG002 - as declared
-        return _matched(self.examples, schema)
-
-    def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:  # noqa: ARG002 - as declared
         return None
 
 
-class InFile:
+class InFile(Given):
     """A file; read once to validate it, and again if a model determines its types.
 
     Raises
@@ -92,15 +85,7 @@ class InFile:
         self._file = file
         self._parts = file.read()
         if file.labels:  # else a model may determine which columns hold y
-            self._examples: Examples | None = examples_of(*self._parts)
-        else:
-            self._examples = None
-
-    @property
-    def examples(self) -> Examples:
-        if self._examples is None:
-            self._examples = examples_of(*self._parts)
-        return self._examples
+            super().__init__(*self._parts)
 
     def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
         if schema.groups:

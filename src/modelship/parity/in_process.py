@@ -6,13 +6,13 @@ import base64
 import json
 import time
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.checks.bundle_facts import surroundings_of
 from modelship.checks.subject import Subject
 from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, PlaceAnswer
 from modelship.diagnosis import Facts, diagnose, is_known
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
 from modelship.runtime.workbench import workbench
 from modelship.targets.logtail import relevant_part
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.comparison.scoring_request import ScoringRequest
     from modelship.runtime.workbench import Program
+    from modelship.targets import Serving
 
 __all__ = ["answer_in_process"]
 
@@ -40,7 +41,7 @@ def answer_in_process(
     *,
     timeout_s: float,
     request_timeout_s: float,
-    environment: Mapping[str, str] = MappingProxyType({}),
+    serving: Serving,
 ) -> list[PlaceAnswer]:
     """Answer requests with the script of `bundle`, in its own environment.
 
@@ -55,9 +56,8 @@ def answer_in_process(
     request_timeout_s : float
         The time limit for one answer. A request that takes longer, or ends the process, has an
         answer with a failure, and the next one runs in a new process.
-
-    environment : Mapping[str, str]
-        The service's variables and secrets.
+    serving : Serving
+        The variables and secrets of the script; the secrets are in no error.
 
     Raises
     ------
@@ -67,12 +67,14 @@ def answer_in_process(
         If the script does not start, or not in time.
     """
     answers: list[PlaceAnswer] = []
-    with workbench(bundle, timeout_s=timeout_s) as bench:
+    secrets = serving.secret_environment
+    with hiding(secrets.values()), workbench(bundle, timeout_s=timeout_s) as bench:
         asked = bench.folder / "requests"
         asked.write_text("".join(_line(each) for each in requests))
         while len(answers) < len(requests):
             arguments = (asked, len(answers), MOST_BYTES)
-            variables = {**environment, "AZUREML_ENTRY_SCRIPT": bundle.entry_script}
+            script_variable = {"AZUREML_ENTRY_SCRIPT": bundle.entry_script}
+            variables = {**serving.variables, **secrets, **script_variable}
             with bench.run(_CHILD, *arguments, **variables) as program:
                 script = _Script(program, start_timeout_s=timeout_s)
                 failure = script.answer(answers, count=len(requests), timeout_s=request_timeout_s)

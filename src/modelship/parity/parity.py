@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.checks import require_loadable
 from modelship.comparison.differences import differences
-from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError, ParityError
 from modelship.parity.compared_services import service_on
 from modelship.parity.generation import generate_requests
@@ -155,17 +154,15 @@ def compare(
         raise InvalidOptionError("tolerance", tolerance, "a number from 0 on")
     require_loadable(bundle, trust_model=trust_model)
     sent = _numbered(_sample_requests(bundle) if requests is None else requests)
-    own = serving or Serving()
-    with hiding(own.secret_environment.values()):
-        answers: dict[str, list[PlaceAnswer]] = {
-            _SCRIPT: answer_in_process(
-                bundle,
-                sent,
-                timeout_s=timeout_s,
-                request_timeout_s=request_timeout_s,
-                environment={**own.variables, **own.secret_environment},
-            )
-        }
+    answers = {
+        _SCRIPT: answer_in_process(
+            bundle,
+            sent,
+            timeout_s=timeout_s,
+            request_timeout_s=request_timeout_s,
+            serving=serving or Serving(),
+        )
+    }
     for each in on:
         with service_on(
             each,

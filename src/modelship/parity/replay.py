@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
 from modelship.comparison.excerpts import excerpt, printable
-from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
 from modelship.parity.compared_services import ComparedService
 from modelship.parity.in_process import answer_in_process
@@ -170,15 +169,13 @@ def replay(
     sent = [_with_id(each) for each in whole]
     given: Sequence[PlaceAnswer]
     if isinstance(to, ScoringBundle):
-        serving = Serving(variables=variables or {}, secrets=secrets or {})
-        with hiding(serving.secret_environment.values()):
-            given = answer_in_process(
-                to,
-                sent,
-                timeout_s=timeout_s,
-                request_timeout_s=request_timeout_s,
-                environment={**serving.variables, **serving.secret_environment},
-            )
+        given = answer_in_process(
+            to,
+            sent,
+            timeout_s=timeout_s,
+            request_timeout_s=request_timeout_s,
+            serving=Serving(variables=variables or {}, secrets=secrets or {}),
+        )
     else:
         _require_life(to)
         given = answer_over_http(ComparedService(to), sent, request_timeout_s=request_timeout_s)

@@ -5,8 +5,9 @@ The names below are resolved on first use: only an open workspace needs the extr
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from modelship.on_first_use import names_from
 
 if TYPE_CHECKING:
     from modelship.testing.offline.faults import Fault, StageFault
@@ -14,14 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "OfflineWorkspace", "StageFault"]
 
-_HOME = {"Fault": "faults", "OfflineWorkspace": "offline_workspace", "StageFault": "faults"}
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"modelship.testing.offline.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'modelship.testing.offline' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__ = names_from(
+    __name__,
+    {"faults": ["Fault", "StageFault"], "offline_workspace": ["OfflineWorkspace"]},
+)

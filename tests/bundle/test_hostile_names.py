@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from modelship.bundle.expected import holds_no_more
-from modelship.bundle.generated import generate_source, is_generated
+from modelship.bundle.generated import generate_source, holds_no_more, is_generated
 from modelship.sources import Model
 from modelship.tables import Column, Outputs, Schema
 

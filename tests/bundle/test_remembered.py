@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from modelship.bundle import Environment, Lock
-from modelship.bundle._index_identity import index_identity
-from modelship.bundle.remembered import todays_lock, upgraded_lock
+from modelship.bundle.remembered import index_identity, todays_lock, upgraded_lock
 from modelship.runtime._installed import installed_digest
 from modelship.runtime.environments import installed_modules
 

@@ -5,6 +5,7 @@ The script uses a copy of :mod:`modelship.tables` and the schema, which are next
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from keyword import iskeyword
@@ -12,7 +13,6 @@ from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Final, Literal
 
-from modelship.bundle.expected import holds_no_more
 from modelship.bundle.generated_loading import lines_of, loading_of
 from modelship.bundle.openapi import descriptions
 from modelship.bundle.source_folder import SourceFile, read_folder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from modelship.sources.formats import ScriptLines
     from modelship.tables import Outputs, Schema
 
-__all__ = ["TABLES", "Output", "generate_source", "is_generated", "is_ours"]
+__all__ = ["TABLES", "Output", "generate_source", "holds_no_more", "is_generated", "is_ours"]
 
 Output = Literal["labels", "proba"]
 """The outputs of a generated script: predictions, or also the probability of each class."""
@@ -91,6 +91,8 @@ _ANSWERS: Final = {
     "        table.ask(model.predict, {rows}), model.predict_proba({rows}), model.classes_\n"
     "    )",
 }
+_FUNCTIONS: Final = frozenset({"init", "run", "run_array", "run_table"})
+_VALUES: Final = frozenset({"table", "run_array"})
 
 
 def generate_source(
@@ -253,3 +255,28 @@ def _script(text: str) -> SourceFile:
 def _file(path: str, text: str) -> SourceFile:
     # An unpaired surrogate, as in a name that is not UTF-8, is written as a JSON escape.
     return SourceFile(path, text.encode(errors="backslashreplace"))
+
+
+def holds_no_more(text: str) -> bool:
+    """Return whether a script contains only a docstring, imports, and a generated script's names.
+
+    Parameters
+    ----------
+    text : str
+        The script.
+    """
+    try:
+        docstring, *rest = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    is_text = isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant)
+    return is_text and all(map(_is_expected, rest))
+
+
+def _is_expected(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name in _FUNCTIONS and not statement.decorator_list
+    if isinstance(statement, ast.Assign):
+        [target, *more] = statement.targets
+        return isinstance(target, ast.Name) and target.id in _VALUES and not more
+    return isinstance(statement, (ast.Import, ast.ImportFrom))

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.layout import MODELS, model_dir, model_files
 from modelship.checks.doubts import doubted_if
-from modelship.checks.expected_files import Expected
+from modelship.checks.expected_files import Expected, may_be_a_name, read_by, reads_by_name
 from modelship.checks.parsing import argument, called
-from modelship.checks.reading_calls import may_be_a_name, read_by, reads_by_name
 from modelship.checks.script_paths import Places
 from modelship.findings import Severity
 from modelship.shown import listed

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.bundle.lock import Lock
-    from modelship.checks.import_statements import Import
     from modelship.checks.parsing import Script
-    from modelship.checks.reach import Reach
+    from modelship.checks.reach import Import, Reach
     from modelship.checks.tricks import Tricks
     from modelship.diagnosis import Surroundings
     from modelship.findings import Finding

@@ -16,9 +16,8 @@ from modelship.checks.loading_rules import shown_path
 from modelship.checks.model_rules import holds_several, model_findings, size_findings
 from modelship.checks.script_rules import script_findings
 from modelship.checks.search_path import SearchPath
-from modelship.checks.subject import Subject
+from modelship.checks.subject import Subject, finding_of
 from modelship.checks.target_rules import target_findings
-from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
 from modelship.checks.trial_findings import trial_findings
 from modelship.checks.tricks import Tricks

@@ -1,7 +1,8 @@
-"""Define the subject of a check: the readable parts of a bundle."""
+"""Define the subject of a check: the readable parts of a bundle, and why others are not."""
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,19 @@ from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
 from modelship.bundle.scoring_script import left_beside, read_files
-from modelship.checks.translation import finding_of
-from modelship.errors import EnvironmentSpecError, ModelshipError
+from modelship.errors import (
+    CorruptModelError,
+    EntryScriptError,
+    EnvironmentSpecError,
+    InvalidOptionError,
+    ModelError,
+    ModelshipError,
+    PythonNotFoundError,
+    ResolutionError,
+    SampleInputError,
+    StorageError,
+)
+from modelship.findings import RULES
 from modelship.sources import Model
 from modelship.tables import Schema
 
@@ -30,9 +42,21 @@ if TYPE_CHECKING:
     from modelship.bundle.scoring_script import SourceFile
     from modelship.findings import Finding
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "finding_of"]
 
 _Part = TypeVar("_Part")
+# From the narrower class to the wider one.
+_CODES = (
+    (EntryScriptError, "MS112"),
+    (CorruptModelError, "MS305"),
+    (ModelError, "MS306"),
+    (ResolutionError, "MS204"),
+    (PythonNotFoundError, "MS207"),
+    (EnvironmentSpecError, "MS209"),
+    (SampleInputError, "MS510"),
+    (StorageError, "MS608"),
+)
+_RESOURCES = {"cpu_cores": "MS402", "memory_gb": "MS403"}
 
 
 @dataclass(frozen=True)
@@ -214,3 +238,25 @@ class _Reading:
         except ModelshipError as error:
             self.unread.append(finding_of(error))
             return None
+
+
+def finding_of(error: ModelshipError) -> Finding:
+    """Return the finding with the message of `error`."""
+    told = str(getattr(error, "path", ""))
+    numbered = re.fullmatch(r"(.*):(\d+)", told)
+    path, line = (numbered[1], int(numbered[2])) if numbered else (told, None)
+    return RULES[_code_of(error)].finding(
+        error.message.removeprefix(f"{told}: "),
+        path=path,
+        line=getattr(error, "line", line),
+        advice=error.hint,
+        evidence=error.evidence,
+    )
+
+
+def _code_of(error: ModelshipError) -> str:
+    if isinstance(error, InvalidOptionError):
+        return _RESOURCES.get(error.option, "MS306")
+    if isinstance(error, EnvironmentSpecError) and "wheel" in error.problem:
+        return "MS205"
+    return next((code for kind, code in _CODES if isinstance(error, kind)), "MS306")

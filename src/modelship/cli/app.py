@@ -24,7 +24,7 @@ _COMMANDS = {
     "check": "modelship.cli.check:check",
     "parity": "modelship.cli.parity_command:parity",
     "serve": "modelship.cli.serve:serve",
-    "deploy": "modelship.cli.deploy:deploy",
+    "deploy": "modelship.cli.changes:deploy",
     "update": "modelship.cli.changes:update",
     "rollback": "modelship.cli.changes:rollback",
     "history": "modelship.cli.changes:history",

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from modelship.errors import InvalidOptionError
+from modelship.evaluation.formatting import document_of, line_of, text_of
 from modelship.evaluation.metrics import check_bounds
 from modelship.evaluation.outcome import Outcome
-from modelship.evaluation.report_text import document_of, line_of, text_of
 from modelship.staging import write_atomic
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from modelship.bundle.scoring_script import SourceFile
 from modelship.checks.leaks import variable_findings
 from modelship.checks.script_rules import script_findings
 from modelship.checks.subject import Subject
-from modelship.cli.deploy import deploy
+from modelship.cli.changes import deploy
 from modelship.findings import RULES
 
 PACKAGES = ("azureml-inference-server-http", "scikit-learn", "numpy", "joblib", "pandas")

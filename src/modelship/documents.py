@@ -260,11 +260,8 @@ def _unfit(value: Any, where: str, expected: str) -> DocumentError:
     found = _shown(value)
     if isinstance(value, (dict, list)):
         found = "an object" if isinstance(value, dict) else "a list"
-    return DocumentError(f"{_shown_name(where)} is {found}, and must be {expected}")
-
-
-def _shown_name(where: str) -> str:
-    return ascii(where[:_SHOWN])[1:-1] if where else "it"
+    name = ascii(where[:_SHOWN])[1:-1] if where else "it"
+    return DocumentError(f"{name} is {found}, and must be {expected}")
 
 
 def _shown(value: object) -> str:

@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from modelship.sources._content import NO_KERAS, UNKNOWN, read_content
 from modelship.sources._inert import read_pickle
 from modelship.sources._pickled import FOLLOWS
-from modelship.sources._stream import (
-    ByteStream,
-    EndedEarlyError,
-    MalformedError,
-    UndescribedError,
-)
+from modelship.sources._stream import ByteStream, MalformedError, ReadingError, UndescribedError
 from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
@@ -138,7 +133,7 @@ def _keras_config(open_: Callable[[], ByteStream]) -> Findings:
     findings = Findings()
     try:
         document = json.loads(open_().peek(_MAX_CONFIG_BYTES))
-    except (EndedEarlyError, MalformedError, UndescribedError, ValueError, RecursionError):
+    except (ReadingError, ValueError, RecursionError):
         return findings.leave("its description cannot be read")
     for node in json_objects(document):
         if node.get("class_name") in ("Lambda", "__lambda__"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._budget import Budget
 from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
-from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+from modelship.sources._stream import ReadingError
 from modelship.sources._tree import Entries, Head, Items, Thing, class_of, is_label
 from modelship.sources._ubjson import read_ubjson_at
 from modelship.sources._xgboost import KEPT_OF_CATS, KINDS, categories_of
@@ -181,5 +181,5 @@ def _value_after(data: bytes, key: bytes, *, begins: bytes, keep: tuple[str, ...
         return None
     try:
         return read_ubjson_at(data, at + len(key), Budget(len(data)), keep=keep)
-    except (EndedEarlyError, MalformedError, UndescribedError):
+    except ReadingError:
         return None

@@ -34,26 +34,25 @@ _UNKNOWN: Final = Column()
 _NUMBER: Final = Column(kind="number")
 # Attributes with a fitted estimator that takes the same columns as the outer one.
 _INNER: Final[Mapping[str, tuple[str, ...]]] = {
-    "GridSearchCV": ("best_estimator_",),
-    "RandomizedSearchCV": ("best_estimator_",),
-    "HalvingGridSearchCV": ("best_estimator_",),
-    "HalvingRandomSearchCV": ("best_estimator_",),
+    **dict.fromkeys(
+        ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"),
+        ("best_estimator_",),
+    ),
+    **dict.fromkeys(
+        (
+            *("AdaBoostClassifier", "AdaBoostRegressor", "MultiOutputClassifier"),
+            *("MultiOutputRegressor", "OneVsRestClassifier", "StackingClassifier"),
+            *("StackingRegressor", "VotingClassifier", "VotingRegressor"),
+        ),
+        ("estimators_",),
+    ),
     "FrozenEstimator": ("estimator",),
     "TransformedTargetRegressor": ("regressor_",),
     "TunedThresholdClassifierCV": ("estimator_",),
     "FixedThresholdClassifier": ("estimator_", "estimator"),
     "SelfTrainingClassifier": ("estimator_", "base_estimator_"),
-    "MultiOutputClassifier": ("estimators_",),
-    "MultiOutputRegressor": ("estimators_",),
-    "OneVsRestClassifier": ("estimators_",),
-    "VotingClassifier": ("estimators_",),
-    "VotingRegressor": ("estimators_",),
-    "StackingClassifier": ("estimators_",),
-    "StackingRegressor": ("estimators_",),
     "CalibratedClassifierCV": ("calibrated_classifiers_",),
     "_CalibratedClassifier": ("estimator", "base_estimator"),
-    "AdaBoostClassifier": ("estimators_",),
-    "AdaBoostRegressor": ("estimators_",),
 }
 _ENCODERS: Final = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _OF_TEXT: Final = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from modelship.sources._protobuf import MessageReader, Slice
     from modelship.sources._values import Findings
@@ -87,8 +87,7 @@ class GraphWalk:
                     waiting.append((inner[number], value))
                 elif number in names and isinstance(value, tuple):
                     texts[names[number]].append(self._text(value))
-            if kind in _NOTES:
-                _NOTES[kind](self, texts)
+            self._note(kind, texts)
         self._judge()
 
     def _run(self, at: int, end: int) -> re.Match[bytes] | None:
@@ -112,19 +111,14 @@ class GraphWalk:
         is_long = end - begin > _MAX_TEXT_BYTES
         return "\0" if is_long else self._message.text(value, most=_MAX_TEXT_BYTES)
 
-    def note_node(self, texts: Mapping[str, list[str]]) -> None:
-        """Record the operator of a node; the last one of repeated texts counts."""
-        self._operators.add((_last(texts["domain"]), _last(texts["operator"])))
-
-    def note_function(self, texts: Mapping[str, list[str]]) -> None:
-        """Record a function in the model, which nodes may use as an operator."""
-        domain, name = _last(texts["domain"]), _last(texts["name"])
-        if domain not in _OF_LIBRARIES:
-            self._functions.add((domain, name))
-
-    def note_entry(self, texts: Mapping[str, list[str]]) -> None:
-        """Record the file of a tensor."""
-        if "location" in texts["key"]:  # if there are several, any of them may count
+    def _note(self, kind: str, texts: Mapping[str, list[str]]) -> None:
+        """Record what a message needs; the last one of repeated texts counts."""
+        last = {name: found[-1] if found else "" for name, found in texts.items()}
+        if kind == "node":
+            self._operators.add((last["domain"], last["operator"]))
+        elif kind == "function" and last["domain"] not in _OF_LIBRARIES:
+            self._functions.add((last["domain"], last["name"]))  # nodes may use it as an operator
+        elif kind == "entry" and "location" in texts["key"]:  # of several, any may count
             for value in texts["value"]:
                 self._note_location(value)
 
@@ -136,14 +130,3 @@ class GraphWalk:
             )
         else:
             self._findings.files.add(text)
-
-
-def _last(texts: list[str]) -> str:
-    return texts[-1] if texts else ""
-
-
-_NOTES: Final[Mapping[str, Callable[[GraphWalk, Mapping[str, list[str]]], None]]] = {
-    "node": GraphWalk.note_node,
-    "function": GraphWalk.note_function,
-    "entry": GraphWalk.note_entry,
-}

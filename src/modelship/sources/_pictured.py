@@ -25,7 +25,10 @@ _UNIT: Final = 1024
 
 def model_html(model: Model) -> str:
     """Render a model as HTML: its library, whether it is safe to load, and its columns."""
-    told: dict[str, object] = {"file": model.path, "sha256": _digest(model.digest)}
+    told: dict[str, object] = {
+        "file": model.path,
+        "sha256": code(f"{model.digest[:_DIGITS]}…", whole=model.digest),
+    }
     parts = []
     try:
         told |= _of_passport(model.passport)
@@ -65,13 +68,12 @@ def _loading(obstacles: Sequence[str]) -> Html:
 def _columns(schema: Schema) -> list[Html]:
     if not schema.columns:
         return []
-    rows = [(_named(each), each.dtype or each.kind, _values(each)) for each in schema.columns]
+    rows = [
+        (code(each.name) if each.name else "", each.dtype or each.kind, _values(each))
+        for each in schema.columns
+    ]
     title = f"{len(rows)} {'column' if len(rows) == 1 else 'columns'}"
     return [folded(title, table(("column", "type", "values"), rows[:_MOST_NAMES]))]
-
-
-def _named(column: Column) -> Html:
-    return code(column.name) if column.name else Html("")
 
 
 def _values(column: Column) -> str:
@@ -81,10 +83,6 @@ def _values(column: Column) -> str:
         shown.append(f"{column.low:g} to {column.high:g}")
     shown += ["or missing"] if column.missing else []
     return ", ".join(shown)
-
-
-def _digest(digest: str) -> Html:
-    return code(f"{digest[:_DIGITS]}…", whole=digest)
 
 
 def _size(size_bytes: int) -> str:

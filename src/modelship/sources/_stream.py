@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import os
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from modelship.sources._unpacking import Zlib, compression_of, decompressor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from _typeshed import WriteableBuffer
 
@@ -23,6 +24,7 @@ __all__ = [
     "ByteStream",
     "EndedEarlyError",
     "MalformedError",
+    "ReadingError",
     "UndescribedError",
     "compression_of",
 ]
@@ -32,46 +34,62 @@ CHUNK_BYTES: Final = 64 * 1024
 LONGEST_SHORT_BYTES: Final = 272
 
 
-class EndedEarlyError(Exception):
+class ReadingError(Exception):
+    """A file was not read as a whole model."""
+
+
+class EndedEarlyError(ReadingError):
     """The data is truncated; the argument is what was being read."""
 
 
-class MalformedError(Exception):
+class MalformedError(ReadingError):
     """The data is not in the declared format; the argument is the problem."""
 
 
-class UndescribedError(Exception):
+class UndescribedError(ReadingError):
     """Reading stopped without a known problem in the file; the argument is the reason."""
 
 
-class _Unpacked(io.RawIOBase):
-    """The unpacked content of a compressed file."""
+class _Bounded(io.RawIOBase):
+    """Unpacked content within a budget; `read` returns the next bytes, at most so many."""
 
-    def __init__(self, file: BinaryIO, compression: str, budget: Budget) -> None:
-        self._file = file
-        self._compression = compression
+    def __init__(self, read: Callable[[int], bytes], budget: Budget) -> None:
+        self._read = read
         self._budget = budget
-        try:
-            self._inner = decompressor_of(compression)
-        except ImportError as error:
-            raise UndescribedError(str(error)) from None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
-        data = b""
-        while not data:
-            if self._inner.eof and not self._next_member():
-                return 0
-            packed = self._file.read(CHUNK_BYTES) if self._inner.needs_input else b""
-            data = self._unpack(packed, len(view))
-            if not data and not packed and not self._inner.eof:
-                raise EndedEarlyError(f"{self._compression} data")
+        data = self._read(len(view))
         self._budget.take_bytes(len(data))
         view[: len(data)] = data
         return len(data)
+
+
+class _Unpacked:
+    """The unpacked content of a compressed file."""
+
+    def __init__(self, file: BinaryIO, compression: str) -> None:
+        self._file = file
+        self._compression = compression
+        try:
+            self._inner = decompressor_of(compression)
+        except ImportError as error:
+            raise UndescribedError(str(error)) from None
+
+    def read(self, most: int) -> bytes:
+        """Return the next bytes, at most `most`; none at the end."""
+        data = b""
+        while not data:
+            if self._inner.eof and not self._next_member():
+                break
+            packed = self._file.read(CHUNK_BYTES) if self._inner.needs_input else b""
+            data = self._unpack(packed, most)
+            if not data and not packed and not self._inner.eof:
+                raise EndedEarlyError(f"{self._compression} data")
+        return data
 
     def _unpack(self, packed: bytes, max_length: int) -> bytes:
         try:
@@ -95,27 +113,14 @@ class _Unpacked(io.RawIOBase):
         return True
 
 
-class _Member(io.RawIOBase):
-    """The unpacked content of one entry of a zip archive."""
-
-    def __init__(self, file: BinaryIO, budget: Budget) -> None:
-        self._file = file
-        self._budget = budget
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        try:
-            data = self._file.read(min(len(view), CHUNK_BYTES))
-        except EOFError:
-            raise EndedEarlyError("an entry of an archive") from None
-        except Exception as error:  # of zlib, of bz2, or of a checksum
-            raise MalformedError("an entry of the archive is damaged") from error
-        self._budget.take_bytes(len(data))
-        view[: len(data)] = data
-        return len(data)
+def _read_entry(file: BinaryIO, most: int) -> bytes:
+    """Return the next bytes of an entry of a zip archive."""
+    try:
+        return file.read(min(most, CHUNK_BYTES))
+    except EOFError:
+        raise EndedEarlyError("an entry of an archive") from None
+    except Exception as error:  # of zlib, of bz2, or of a checksum
+        raise MalformedError("an entry of the archive is damaged") from error
 
 
 class ByteStream:
@@ -147,9 +152,9 @@ class ByteStream:
             self._file = file
             self._size_bytes = os.fstat(file.fileno()).st_size
         else:
-            packed = compression != "zip"
-            raw = _Unpacked(file, compression, budget) if packed else _Member(file, budget)
-            self._file = cast("BinaryIO", io.BufferedReader(raw, CHUNK_BYTES))
+            is_entry = compression == "zip"
+            read = partial(_read_entry, file) if is_entry else _Unpacked(file, compression).read
+            self._file = cast("BinaryIO", io.BufferedReader(_Bounded(read, budget), CHUNK_BYTES))
         self._hold(b"")
 
     def _hold(self, data: bytes) -> None:

@@ -19,7 +19,6 @@ from modelship.tables import Column, Outputs, Schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import TypeGuard
 
     from modelship.tables.schema import Label
 
@@ -126,15 +125,11 @@ def _names(estimator: Thing) -> tuple[str, ...]:
     for each in _within(estimator):
         names = values_of(each.get("feature_names_in_")) or booster_names(each)
         if names:
-            return tuple(names) if _are_names(names) else ()
+            texts = [name for name in names if isinstance(name, str) and is_label(name)]
+            return tuple(texts) if len(texts) == len(names) == len(set(texts)) else ()
         if each.has("n_features_in_"):
             return ()
     return ()
-
-
-def _are_names(names: list[object] | list[str]) -> TypeGuard[list[str]]:
-    texts = [name for name in names if isinstance(name, str) and is_label(name)]
-    return len(texts) == len(names) == len(set(texts))
 
 
 def _width(estimator: Thing) -> int | None:

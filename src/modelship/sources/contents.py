@@ -28,7 +28,6 @@ _METHODS: Final = ("builtins.getattr", "__main__.MethodType", "types.MethodType"
 _MAPPINGS: Final = ("builtins.dict", "collections.OrderedDict", "collections.defaultdict")
 _BUNCHES: Final = ("sklearn.utils._bunch.Bunch", "sklearn.utils.Bunch")
 _DMATRIX_ONLY: Final = "xgboost.core.Booster"
-_ENDS: Final = ("Pipeline",)
 _INNER: Final = {"GridSearchCV": "best_estimator_", "RandomizedSearchCV": "best_estimator_"}
 
 
@@ -113,7 +112,7 @@ def _thing_predicts(thing: Thing) -> bool | None:
     last = name.rpartition(".")[2]
     if isinstance(thing.state, Array) or name.endswith(_FUNCTIONS) or name in _METHODS + _BUNCHES:
         return False
-    if last in _ENDS and (steps := _steps(thing)):
+    if last == "Pipeline" and (steps := _steps(thing)):
         return _predicts(steps[-1])
     if last in _INNER and name.startswith("sklearn."):
         inner = thing.get(_INNER[last]) or thing.get("estimator")
@@ -156,7 +155,7 @@ def _thing(thing: Thing) -> str:
         return "a method" if name in _METHODS else "a function"
     if name in _MAPPINGS + _BUNCHES:
         return _mapping(last, thing.entries or Entries())
-    if last in _ENDS and (steps := _steps(thing)) and _predicts(steps[-1]) is False:
+    if last == "Pipeline" and (steps := _steps(thing)) and _predicts(steps[-1]) is False:
         return f"a {last} that ends with {with_article(_last(class_of(steps[-1])))}"
     if last.lstrip("_")[:1].islower():  # created by a function, which does not describe it
         return f"what {name} makes"

@@ -130,8 +130,9 @@ def _schema(signature: object) -> Schema:
     if not isinstance(signature, dict):
         return Schema()
     inputs, outputs = (_parsed(signature.get(key)) for key in ("inputs", "outputs"))
+    names = tuple(each["name"] for each in outputs if isinstance(each.get("name"), str))
     try:
-        return _of_inputs(inputs, _outputs(outputs))
+        return _of_inputs(inputs, Outputs(names=names if len(names) == len(outputs) > 1 else ()))
     except SchemaError:  # two columns with the same name
         return Schema()
 
@@ -178,8 +179,3 @@ def _width(spec: Mapping[str, Any]) -> int | None:
     is_rows = isinstance(shape, list) and len(shape) == 2  # noqa: PLR2004 - rows and columns
     width = shape[1] if is_rows and shape else None
     return width if type(width) is int and width > 0 else None
-
-
-def _outputs(outputs: list[Mapping[str, Any]]) -> Outputs:
-    names = tuple(each["name"] for each in outputs if isinstance(each.get("name"), str))
-    return Outputs(names=names if len(names) == len(outputs) > 1 else ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -130,11 +129,7 @@ class Passport:
 
     def verb_of(self, name: str) -> str:
         """Return ``"call"`` if loading calls one of :attr:`dangerous`, else ``"import"``."""
-        return "call" if Use.CALL in self._use_by_name.get(name, Use.HOLD) else "import"
-
-    @cached_property
-    def _use_by_name(self) -> dict[str, Use]:
-        return dict(self.uses)
+        return "call" if Use.CALL in dict(self.uses).get(name, Use.HOLD) else "import"
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def test_an_encoding_can_be_declared():
         (CP1252, r"line 2 holds the byte 0xFC, which is not UTF-8 \('ü' in Windows-1252\)"),
         ("ab".encode("utf-16-le"), "it holds NUL bytes, as UTF-16 without a byte order mark"),
         (b"# coding: klingon\n\xfc", "it declares the encoding 'klingon', which is not known"),
-        (codecs.BOM_UTF16_LE + b"abc", "it begins as a text in UTF-16-LE, and does not go on"),
+        (codecs.BOM_UTF16_LE + b"abc", "it begins as a text in UTF-16-LE, and cannot be decoded"),
     ],
 )
 def test_an_undeclared_encoding_is_not_guessed(content, problem):

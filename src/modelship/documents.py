@@ -131,7 +131,7 @@ def _integer(digits: str, *, most: int) -> int:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise DocumentError(f"it holds {name}, which is no JSON number")
+    raise DocumentError(f"it holds {name}, which is not a JSON number")
 
 
 def _refuse_depth(value: Any) -> None:
@@ -246,7 +246,7 @@ def record(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None
                 raise DocumentError(f"it lacks {_below(where, key)!r}")
         for key in value:
             if key not in known:
-                raise DocumentError(f"it has {_shown(_below(where, key))}, which nothing reads")
+                raise DocumentError(f"it has {_shown(_below(where, key))}, which is not known")
         return {key: known[key](each, _below(where, key)) for key, each in value.items()}
 
     return check

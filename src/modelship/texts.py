@@ -110,7 +110,7 @@ def _declared(content: bytes) -> str:
 
 def _undecodable(content: bytes, at: int, encoding: str) -> str:
     if not encoding.startswith("utf-8"):
-        return f"it begins as a text in {encoding.upper()}, and does not go on so"
+        return f"it begins as a text in {encoding.upper()}, and cannot be decoded as that"
     line = content.count(b"\n", 0, at) + 1
     letter = content[at : at + 1].decode("cp1252", errors="replace")
     hint = f" ({letter!r} in Windows-1252)" if letter.isprintable() and letter != "\ufffd" else ""

@@ -135,6 +135,6 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 def test_a_generator_that_is_not_installed_is_named(tmp_path, monkeypatch):
     """The message says what brings it."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClientGenerationError, match="there is no program npx") as caught:
+    with pytest.raises(ClientGenerationError, match="the program npx is not installed") as caught:
         generate_client({}, language="typescript", folder=tmp_path / "made")
     assert "Node.js" in caught.value.hint

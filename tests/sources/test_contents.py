@@ -97,7 +97,7 @@ def test_a_booster_of_xgboost_is_told_by_what_it_takes(tmp_path):
     booster = XGBClassifier(n_estimators=1).fit(X, Y).get_booster()
     contents = written(booster, tmp_path / "model.pkl").contents
     assert contents.predicts is False
-    assert contents.told == "a Booster of XGBoost, whose predict() takes no rows but a DMatrix"
+    assert contents.told == "a Booster of XGBoost, whose predict() takes a DMatrix, not rows"
 
 
 def test_of_a_class_of_ones_own_nothing_is_claimed(tmp_path):

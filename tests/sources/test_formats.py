@@ -76,7 +76,7 @@ def test_an_entry_decides_how_files_are_recognized_and_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"TOYx", "not a whole toy: it has no factor"), (b"", "empty"), (b"<html>", "HTML page")],
+    [(b"TOYx", "not a complete toy: it has no factor"), (b"", "empty"), (b"<html>", "HTML page")],
 )
 def test_a_broken_file_is_told_in_the_words_of_its_entry(tmp_path, content, said):
     """Readers only say what is wrong: the error and its advice are written once."""

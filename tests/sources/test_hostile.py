@@ -209,7 +209,7 @@ def test_a_huge_array_is_passed_over(tmp_path):
 
 def test_a_huge_model_that_is_no_model_is_not_hashed(tmp_path):
     """What is corrupt is told before five gigabytes are read for their digest."""
-    with pytest.raises(CorruptModelError, match="not a whole pickle"):
+    with pytest.raises(CorruptModelError, match="not a complete pickle"):
         Model.read(_sparse(tmp_path / "model.pkl", b""))
 
 

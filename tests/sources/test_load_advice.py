@@ -27,7 +27,7 @@ def advice(text, **wrote):
         ("No module named 'src.features'", "If src is yours, put the folder that holds it on"),
         ("No module named '__builtin__'", "Python 2 wrote it, or dill"),
         ("No module named 'hdbscan'", "Install it: pip install hdbscan"),
-        ("invalid load key", "See whether it loads where it was saved"),
+        ("invalid load key", "Check whether it loads where it was saved"),
     ],
 )
 def test_no_package_is_installed_for_a_class_of_ones_own(text, begins):
@@ -42,7 +42,7 @@ def test_no_package_is_installed_for_a_class_of_ones_own(text, begins):
         ((3, 8), "0.22.1", "Install what wrote it: pip install 'scikit-learn==0.22.1'"),
         ((3, 11), "0.22.1", "Load it in Python 3.8 with what wrote it: pip install 'scikit-learn="),
         ((3, 11), "0.21.3", "Train the model again with what is installed here"),
-        ((3, 11), sklearn.__version__, "See whether it loads where it was saved"),
+        ((3, 11), sklearn.__version__, "Check whether it loads where it was saved"),
     ],
 )
 def test_what_wrote_a_model_is_installed_where_it_can_be(monkeypatch, python, wrote, begins):

@@ -120,7 +120,7 @@ def test_a_network_answers_its_scores(tmp_path):
         ([(f"i{n}", 8) for n in range(8)], [("y", 3)], TensorProto.FLOAT, "i5 and 2 more)"),
         ([("a", 1), ("b", 1)], [("y", 1)], TensorProto.COMPLEX64, "takes several tensors (a, b)"),
         ([("x", 3)], [("y", 3), ("z", 3)], TensorProto.FLOAT, "answers several tensors (y, z)"),
-        ([("x", 3)], [("y", 3)], TensorProto.COMPLEX64, "no tensor of numbers or texts (x)"),
+        ([("x", 3)], [("y", 3)], TensorProto.COMPLEX64, "not a tensor of numbers or texts (x)"),
         ([], [("y", 3)], TensorProto.FLOAT, "takes no input"),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_makes_joblib_hang_is_refused(tmp_path, linear, module, more):
     """One byte after gzip or zlib data makes joblib.load take all memory, so it is corrupt."""
     path = tmp_path / "model.joblib"
     path.write_bytes(module.compress(pickle.dumps(linear)) + more)
-    with pytest.raises(CorruptModelError, match="something follows"):
+    with pytest.raises(CorruptModelError, match="extra data follows"):
         read_passport(path)
 
 
@@ -172,7 +172,7 @@ def test_flipped_bytes_are_described_or_corrupt(tmp_path_factory, linear, data):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
         (b'<?xml version="1.0"?><Error>', "XML document"),
         (b"PK\x03\x04rest", "zip archive"),
-        (b"hello", "not a whole pickle"),
+        (b"hello", "not a complete pickle"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".pkl", ".pickle", ".joblib", ".pkl.gz", ".PKL"])

@@ -124,7 +124,7 @@ def test_a_skops_file_names_what_is_dangerous(tmp_path):
 def test_a_broken_schema_is_corrupt(tmp_path, schema):
     """A schema that is nested endlessly, or no JSON object, is refused in plain words."""
     _skops(tmp_path / "model.skops", schema)
-    with pytest.raises(CorruptModelError, match="not a whole skops file"):
+    with pytest.raises(CorruptModelError, match="not a complete skops file"):
         read_passport(tmp_path / "model.skops")
 
 

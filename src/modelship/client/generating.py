@@ -97,8 +97,8 @@ def _generate_typescript(document: Mapping[str, Any], folder: Path, uri: str) ->
     if npx is None:
         raise ClientGenerationError(
             language="typescript",
-            problem="there is no program npx",
-            advice="Install Node.js, which brings it.",
+            problem="the program npx is not installed",
+            advice="Install Node.js, which includes it.",
         )
     packages = [argument for package in _TYPESCRIPT for argument in ("--package", package)]
     source = folder.with_name("openapi.json")

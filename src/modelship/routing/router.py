@@ -203,7 +203,7 @@ class Router:
         except OSError as error:
             raise RouterLostError(self._said() or str(error)) from error
         if not line.endswith(b"\n"):
-            raise RouterLostError(self._said() or "it ended without a word")
+            raise RouterLostError(self._said() or "it ended without any output")
         told = json.loads(line)
         return Traffic(
             old=of_document(told["old"]),

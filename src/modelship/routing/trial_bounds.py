@@ -94,7 +94,7 @@ class Bounds:
 
     def _rates(self, new: Figures, old: Figures, *, of: tuple[int, int], least: int) -> str:
         if new.unreachable:
-            return "the new release is gone: nothing answers at its address any more"
+            return "the new release has ended: nothing answers at its address"
         requests, compared = of
         allowed = _allowed(self.error_rate, old.error_rate, requests)
         if self.error_rate is not None and new.errors >= least and new.errors > allowed:

@@ -172,6 +172,6 @@ def check_directory(path: Path) -> None:
     if before.startswith(_END64) and before[_END64_BYTES:].startswith(_LOCATOR64):
         (directory_bytes,) = struct.unpack_from("<Q", before, 40)
     elif directory_bytes == _IN_END64:
-        raise zipfile.BadZipFile("its end is not whole")
+        raise zipfile.BadZipFile("its end is incomplete")
     if directory_bytes > _MAX_DIRECTORY_BYTES:
         raise UndescribedError("it has too many entries for a model")

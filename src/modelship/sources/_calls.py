@@ -114,7 +114,7 @@ class Calls(States):
         if is_dynamic(text):
             self.hazard(f"it calls {text} as its library does not")
         if not isinstance(args, tuple):
-            self.hazard(f"it passes {text} no tuple of arguments")
+            self.hazard(f"it calls {text} with arguments that are not a tuple")
         maker.called = True
         self.give_away(args)
         if reason := passed_on(text, args, holds_own=self.holds_own(args)):
@@ -123,7 +123,7 @@ class Calls(States):
             return Dtype(args)
         first = args[0] if isinstance(args, tuple) and args else None
         if text in _SCALARS and isinstance(first, Dtype) and not first.has_plain_code:
-            self.hazard("it hands a value through a scalar of NumPy's, which has no objects")
+            self.hazard("it passes an object through a NumPy scalar, which cannot contain one")
         return self.instance_of(text, usable=False, args=args)
 
     def instance_of(self, text: str, *, usable: bool, args: object = ()) -> object:
@@ -136,7 +136,7 @@ class Calls(States):
         if evaluates(text):
             return kinds.EVALUATING
         if text.endswith(_WRAPPERS):
-            self.hazard("it names joblib's arrays as joblib does not")
+            self.hazard("it names joblib's array classes as joblib does not")
         computes = text.startswith(_COMPUTE) or not (usable or text.endswith("._reconstruct"))
         made = Made(args if isinstance(args, tuple) else (), computes=computes)
         computed = not made.parts and text.startswith(_BUILTINS) and text.islower()

@@ -83,7 +83,7 @@ def dynamic(text: str, args: tuple[object, ...], findings: Findings) -> object:
 def code_made_of(args: tuple[object, ...], findings: Findings, consts: int = _CONSTS) -> object:
     """Check the arguments of a code object."""
     if holds_made_here(args):
-        findings.hazard("it makes a function of what it defines itself")
+        findings.hazard("it creates a function from its own definitions")
     for leads, part in zip((_LEADS, _LEADS_AS_NAMES), args[consts:], strict=False):
         for text in sorted(_texts(part) & leads):
             findings.hazard(f"it holds a function that uses {text}")

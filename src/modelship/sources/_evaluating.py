@@ -146,13 +146,14 @@ def _unusual(text: str, given: tuple[object, ...]) -> str:
     """Return what is wrong with arguments that no pickler writes, or ``""``."""
     first = given[0] if given else None
     if text == "_operator.getitem" and not isinstance(first, Name):
-        return "it takes an item out of what it makes itself"
+        return "it takes an item from an object that it creates itself"
     if text == "numpy.dtype" and not isinstance(first, (str, Name)):
         return "it computes the type of an array"
     if text in _CONTAINERS and any(each is kinds.COMPUTED for each in given):
-        return f"it fills a {text.rpartition('.')[2]} with what it computes, which may be endless"
+        container = text.rpartition(".")[2]
+        return f"it fills a {container} with a value that it computes, which may be endless"
     if text in _BUFFERS and any(isinstance(each, int) and each > _MAX_BYTES for each in given):
-        return "it asks for more memory than a model takes"
+        return "it requests more memory than a model needs"
     return ""
 
 

@@ -186,17 +186,17 @@ class Machine(Arrays):
     def persistent_id(self) -> None:
         if not self.persistent:
             self.stop_otherwise()
-            self.hazard("it takes persistent ids, which only torch's files have")
+            self.hazard("it uses persistent ids, which only torch files have")
         self.stack[-1] = OPAQUE
 
     def stop_otherwise(self) -> None:
         """Stop a reading that differs from joblib's here, as ``pickle.load`` would."""
         if self.findings.went_astray:
-            raise MalformedError("an instruction in it needs what nobody has registered")
+            raise MalformedError("an instruction in it needs a class that is not registered")
 
     def extension(self, size_bytes: int) -> None:
         self.stop_otherwise()
-        self.hazard("it takes a class from the registry of extensions")
+        self.hazard("it uses a class from the registry of extensions")
         self.skip(size_bytes)
 
     def index_line(self) -> int:
@@ -260,25 +260,25 @@ def _decode(data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError:
-        raise MalformedError("a text in it is not text") from None
+        raise MalformedError("a text in it cannot be decoded") from None
 
 
 def _unquote(line: bytes) -> str:
     # The same as pickle._Unpickler.load_string, including escapes; otherwise a name could be
     # hidden.
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in b"'\"":  # noqa: PLR2004 - two quotes
-        raise MalformedError("a text in it is not text")
+        raise MalformedError("a text in it cannot be decoded")
     try:
         return codecs.escape_decode(line[1:-1])[0].decode("latin-1")
     except ValueError:
-        raise MalformedError("a text in it is not text") from None
+        raise MalformedError("a text in it cannot be decoded") from None
 
 
 def _integer(line: bytes, base: int = 10) -> int:
     try:
         return int(line, base)
     except ValueError:
-        raise MalformedError("a number in it is not a number") from None
+        raise MalformedError("a number in it cannot be parsed") from None
 
 
 def _literal(line: bytes) -> int:

@@ -115,12 +115,12 @@ def _read_header(file: BinaryIO) -> _Header:
     content = file.read(_MAX_HEADER_BYTES)
     if b"\r\n" in content[:16]:
         raise MalformedError(
-            "its lines end as on Windows, and LightGBM counts the bytes of each: a transfer as "
-            "text changed it"
+            "its lines end as on Windows, and LightGBM counts their bytes: a transfer in "
+            "text mode changed it"
         )
     begin = content.find(b"\nTree=")
     if begin < 0 and len(content) == _MAX_HEADER_BYTES:
-        raise UndescribedError("its header is larger than any model's")
+        raise UndescribedError("its header is larger than the limit for a model")
     if begin < 0:
         raise EndedEarlyError("its header")
     text = content[:begin].decode("utf-8", "replace")
@@ -128,14 +128,14 @@ def _read_header(file: BinaryIO) -> _Header:
     header = _Header(lines, trees_at=begin + 1)
     width = _number(lines, "max_feature_idx") + 1
     if len(header.names) != width:
-        raise MalformedError(f"it names {len(header.names)} features, and says that it has {width}")
+        raise MalformedError(f"it names {len(header.names)} features, but declares {width}")
     return header
 
 
 def _number(lines: Mapping[str, str], key: str) -> int:
     text = lines.get(key, "")
     if not (text.isascii() and text.isdigit() and len(text) <= 9):  # noqa: PLR2004 - an int32
-        raise MalformedError(f"its {key} is no number")
+        raise MalformedError(f"its {key} is not a number")
     return int(text)
 
 
@@ -165,7 +165,7 @@ def _check_trees(file: BinaryIO, header: _Header, budget: Budget, findings: Find
 def _check_count(header: _Header, trees: int) -> None:
     sizes = header.lines.get("tree_sizes")
     if sizes is not None and len(sizes.split()) != trees:
-        raise MalformedError(f"it says that it has {len(sizes.split())} trees, and has {trees}")
+        raise MalformedError(f"it declares {len(sizes.split())} trees, but has {trees}")
 
 
 def _read_tail(file: BinaryIO, header: _Header, *, begin: int) -> None:

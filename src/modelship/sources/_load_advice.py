@@ -50,7 +50,7 @@ def advice_on_loading(error: Exception, *, wrote: Mapping[str, str], saved_with:
         return f"Install it: pip install {package}"
     if others:
         return _install(others, saved_with)
-    return f"See whether it loads where it was saved, and save it again there with {saved_with}."
+    return f"Check whether it loads where it was saved, and save it again there with {saved_with}."
 
 
 def _for_class(name: str, module: str) -> str:
@@ -71,7 +71,7 @@ def _for_module(name: str) -> str:
         return f"Load it in Python {since[0]}.{since[1] - 1}: newer ones have no {top}."
     return (
         f"If {top} is yours, put the folder that holds it on Python's path (PYTHONPATH); else "
-        "install the package that brings it."
+        "install the package that provides it."
     )
 
 

@@ -141,11 +141,11 @@ class Loop:
                 self.check_limits()
             self.stack.pop()
         except KeyError:
-            raise MalformedError("a byte in it is no pickle instruction") from None
+            raise MalformedError("a byte in it is not a pickle instruction") from None
         except IndexError:
-            raise MalformedError("an instruction takes more than there is") from None
+            raise MalformedError("an instruction in it takes more values than there are") from None
         except UnicodeDecodeError:
-            raise MalformedError("a text in it is not text") from None
+            raise MalformedError("a text in it cannot be decoded") from None
 
     def run_some(self) -> bool:  # noqa: C901, PLR0912, PLR0915 - see below
         """Execute some thousand instructions; return True after the last one of the pickle.

@@ -44,7 +44,7 @@ def _read_one(stream: ByteStream, findings: Findings) -> None:
     major, _ = stream.read(2)
     header_bytes = stream.unsigned(2 if major == 1 else 4)
     if header_bytes > _MAX_HEADER_BYTES or major not in (1, 2, 3):
-        raise UndescribedError("it has a longer header than NumPy reads")
+        raise UndescribedError("it has a header that is longer than NumPy's limit")
     try:
         header = ast.literal_eval(stream.read(header_bytes).decode("utf-8").strip())
         item_bytes, shape = _item_bytes(header["descr"]), header["shape"]

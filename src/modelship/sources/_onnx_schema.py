@@ -103,7 +103,9 @@ class OnnxGraph:
         if not self.inputs:
             return "takes no input"
         if len(self.inputs) == 1 and self.inputs[0].kind not in _KINDS:
-            return f"takes what is no tensor of numbers or texts ({_names(self.inputs)})"
+            return (
+                f"takes an input that is not a tensor of numbers or texts ({_names(self.inputs)})"
+            )
         if len(self.inputs) > 1 and not self._takes_columns():
             return f"takes several tensors ({_names(self.inputs)})"
         if len(self.outputs) > 1 and not self._is_classifier():

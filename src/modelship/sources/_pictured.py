@@ -36,7 +36,7 @@ def model_html(model: Model) -> str:
         told |= {"takes": takes(model.schema), "answers": answers(model.schema)}
         parts = _columns(model.schema)
     except (ModelshipError, OSError):  # moved or changed since
-        told["now"] = mark("it cannot be read any more", "bad")
+        told["now"] = mark("it can no longer be read", "bad")
     return card(f"{model.name}:{model.version}", facts(told), *parts, note=model.format)
 
 
@@ -61,7 +61,7 @@ def _of_passport(passport: Passport) -> dict[str, object]:
 
 def _loading(obstacles: Sequence[str]) -> Html:
     if not obstacles:
-        return mark("runs nothing but what rebuilds the model", "good")
+        return mark("runs only the code that rebuilds the model", "good")
     return lines(mark(bold("is not known to be safe"), "bad"), *obstacles[:_MOST_VALUES])
 
 

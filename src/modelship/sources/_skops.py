@@ -73,7 +73,7 @@ def read_skops(part: Part) -> Described:
         If the archive or the schema is far larger than that of a model.
     """
     if not is_skops(part.path):
-        raise MalformedError(f"it is no zip archive with a {_SCHEMA}")
+        raise MalformedError(f"it is not a zip archive with a {_SCHEMA}")
     document = read_document(part.path)
     findings = _described(document)
     versions = (
@@ -114,7 +114,7 @@ def read_document(path: Path) -> Any:
     except (zlib.error, ValueError):
         raise MalformedError("its schema cannot be unpacked") from None
     if len(content) > most or sum(map(content.count, _MARKS)) > _MAX_MARKS:
-        raise UndescribedError("its schema is larger than any model's")
+        raise UndescribedError("its schema is larger than the limit for a model")
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -146,7 +146,7 @@ def _note(node: dict[str, Any], findings: Findings) -> None:
         content = node.get("content")
         method = content.get("func") if isinstance(content, dict) else None
         if not isinstance(method, str) or not method.isidentifier() or method.startswith("_"):
-            findings.hazard("it looks up an attribute that is no method")
+            findings.hazard("it looks up an attribute that is not a method")
             return
         findings.named(text).held = True
         text = f"{text}.{method}"

@@ -44,7 +44,7 @@ class States(Loop):
         if isinstance(target, Name):
             self.hazard(f"it sets attributes of {target.text}")
         elif target is kinds.MODULE or target is kinds.SHARED or isinstance(target, DynamicClass):
-            self.hazard("it sets attributes of what all of the program shares")
+            self.hazard("it sets attributes of an object that the whole program shares")
         elif target is kinds.NEW_BLOCK:
             self.give_state_to_block(state)
         elif isinstance(target, (Dtype, Made)):
@@ -76,7 +76,7 @@ class States(Loop):
             return
         target.build(state)
         if target.is_forged:
-            self.hazard("it describes a type of arrays as NumPy does not")
+            self.hazard("it describes an array type as NumPy does not")
 
     def look_into(self, state: object, *, strict: bool) -> None:
         """Record the effects of a state, for any target."""
@@ -103,13 +103,13 @@ class States(Loop):
             return
         self.give_items(target, items)
         if target is not kinds.OPAQUE and not (isinstance(target, Made) and not target.built):
-            self.hazard("it appends to what is no list")
+            self.hazard("it appends to a value that is not a list")
 
     def use_as_keys(self, keys: list[object]) -> None:
         """Record keys that may be compared, which calls their methods."""
         own = (key for key in keys if type(key) is not str and key is not kinds.MEMBER)
         if any(map(self.holds_own, own)):
-            self.hazard("it uses what it defines itself as a key")
+            self.hazard("it uses its own definitions as a key")
 
     def give_items(self, target: object, items: list[object]) -> None:
         """Record items appended to, or set on, a target that is not a plain container."""

@@ -104,7 +104,7 @@ class _Unpacked:
             # joblib's reader of zlib and gzip then doubles its memory until it is exhausted
             # (BinaryZlibFile._fill_buffer, joblib 1.6), so such a file must not be served.
             raise MalformedError(
-                f"something follows its {self._compression} data, on which joblib.load hangs"
+                f"extra data follows its {self._compression} data, on which joblib.load hangs"
             )
         if compression_of(rest[:8]) != self._compression:
             return False

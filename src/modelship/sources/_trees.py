@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEADS_ASTRAY", "SPLITS_OUTSIDE", "TreeCheck", "integers", "is_tree", "splits_within"]
 
-LEADS_ASTRAY: Final = "a tree in it leads out of itself, or round in a circle"
+LEADS_ASTRAY: Final = "a tree in it has a child outside of it, or a cycle"
 SPLITS_OUTSIDE: Final = "a tree in it splits on a feature that it does not have"
 _NO_NUMBER: Final = -(2**40)
 

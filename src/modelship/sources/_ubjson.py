@@ -67,7 +67,7 @@ def read_ubjson(
     reader = _Reader(content, budget, keep=frozenset(keep), visit=visit)
     value = reader.value("", depth=0)
     if reader.at != len(content):
-        raise MalformedError("something follows its end")
+        raise MalformedError("there is extra data after its end")
     return value
 
 
@@ -116,7 +116,7 @@ class _Reader:
             return self._object(depth)
         if kind == _OPEN_LIST:
             return self._list(key, depth)
-        raise MalformedError("a value in it is of no kind that there is")
+        raise MalformedError("a value in it has an unknown type")
 
     def _object(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -148,7 +148,7 @@ class _Reader:
         """Read an array of numbers with a common type."""
         kind = self._take(2)[1]
         if kind not in _NUMBERS or self._byte() != _COUNT:
-            raise MalformedError("an array in it is of no kind that there is")
+            raise MalformedError("an array in it has an unknown type")
         count = self._length()
         size_bytes = count * _NUMBERS[kind].size
         self._require(size_bytes)
@@ -166,7 +166,7 @@ class _Reader:
     def _length(self) -> int:
         kind = self._byte()
         if kind not in _NUMBERS or not isinstance(length := self._number(kind), int) or length < 0:
-            raise MalformedError("a length in it is no number")
+            raise MalformedError("a length in it is not a number")
         return length
 
     def _number(self, kind: int) -> int | float:

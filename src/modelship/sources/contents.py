@@ -60,7 +60,7 @@ class Contents:
         if self.predicts is not False:
             return self.title
         if self.kind == _DMATRIX_ONLY:
-            return f"{self.title} of XGBoost, whose predict() takes no rows but a DMatrix"
+            return f"{self.title} of XGBoost, whose predict() takes a DMatrix, not rows"
         return f"{self.title}, which has no predict()"
 
 

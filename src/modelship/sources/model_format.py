@@ -183,7 +183,7 @@ class ModelFormat:
             end = f"its {part.path.stat().st_size} bytes end in the middle of {error}"
             raise self._corrupt(part, f"{end}, so it was not copied in full") from None
         except MalformedError as error:
-            raise self._corrupt(part, f"it is not a whole {self.title}: {error}") from None
+            raise self._corrupt(part, f"it is not a complete {self.title}: {error}") from None
         except UndescribedError as error:
             found = self if self.is_named(part.path) else OTHER
             return part.described(found.name, Findings().leave(str(error)))

@@ -59,7 +59,7 @@ _NO_SUBSCRIPTION = re.compile(r"(?i)don't have access\s+to \S+ subscription")
 _ADVICE = (
     (
         re.compile(r"(?i)quota|exceed|cores"),
-        "Ask for fewer cpu_cores or less memory_gb, or delete services that nobody needs.",
+        "Request fewer cpu_cores or less memory_gb, or delete services that are not needed.",
     ),
     (re.compile(r"(?i)429|throttl|too many"), "Wait a minute, and try again."),
 )

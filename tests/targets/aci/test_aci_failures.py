@@ -137,7 +137,7 @@ def test_a_quota_that_is_used_up(target, bundle, faults):
     assert refused(lambda: deploy(target, bundle), WorkspaceRequestError) == (
         f"The workspace 'offline' refused to create the service '{NAME}' (409): QuotaReached: "
         f"{message}.\n"
-        "  -> Ask for fewer cpu_cores or less memory_gb, or delete services that nobody needs."
+        "  -> Request fewer cpu_cores or less memory_gb, or delete services that are not needed."
     )
 
 

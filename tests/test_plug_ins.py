@@ -30,7 +30,7 @@ def test_all_that_plugin_holds_is_promised():
 
 def test_the_document_says_what_each_name_is_for():
     """The table in the document has the names of modelship.plugin and no other."""
-    table = PAGE.read_text().partition("## What `modelship.plugin` has")[2].partition("\n## ")[0]
+    table = PAGE.read_text().partition("## Contents of `modelship.plugin`")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == plugin.__all__
 

@@ -125,8 +125,9 @@ def _names(estimator: Thing) -> tuple[str, ...]:
     for each in _within(estimator):
         names = values_of(each.get("feature_names_in_")) or booster_names(each)
         if names:
-            texts = [name for name in names if isinstance(name, str) and is_label(name)]
-            return tuple(texts) if len(texts) == len(names) == len(set(texts)) else ()
+            texts = [name for name in names if isinstance(name, str)]
+            are_unique = len(texts) == len(names) == len(set(texts))
+            return tuple(texts) if are_unique and all(map(is_label, texts)) else ()
         if each.has("n_features_in_"):
             return ()
     return ()

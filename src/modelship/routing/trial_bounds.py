@@ -152,12 +152,9 @@ def _check(
 ) -> None:
     if value is None:
         return
-    if not _is_number(value) or not least <= value <= most:  # type: ignore[operator]  # it is one
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not least <= value <= most:
         raise InvalidOptionError(name, value, expected)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_seconds(name: str, value: object, *, least: float = 0.0) -> None:

@@ -155,15 +155,15 @@ class Dtype:
         return any(isinstance(each, Dtype) and each.has_object for each in inner)
 
 
+@dataclass(eq=False, kw_only=True)
 class Wrapper:
     """A joblib wrapper without its state; ``in_file`` is True if its array is in a separate file.
 
     It is ``usable`` if it was created without a constructor, until it gets its state.
     """
 
-    def __init__(self, *, in_file: bool, usable: bool) -> None:
-        self.in_file = in_file
-        self.usable = usable
+    in_file: bool
+    usable: bool
 
 
 def checked_state(state: object) -> tuple[Dtype, object, bool]:

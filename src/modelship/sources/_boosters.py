@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._budget import Budget
 from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
+from modelship.sources._outlines import read_ubjson_at
 from modelship.sources._stream import ReadingError
 from modelship.sources._tree import Entries, Head, Items, Thing, class_of, is_label
-from modelship.sources._ubjson import read_ubjson_at
 from modelship.sources._xgboost import KEPT_OF_CATS, KINDS, categories_of
 from modelship.tables import Column
 

@@ -10,11 +10,10 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.sources._json_outline import read_outline
+from modelship.sources._outlines import read_outline, read_ubjson
 from modelship.sources._pickled import note_pickles
 from modelship.sources._stream import MalformedError
 from modelship.sources._trees import TreeCheck
-from modelship.sources._ubjson import read_ubjson
 from modelship.sources._values import Findings
 from modelship.tables import Column, Outputs, Schema
 

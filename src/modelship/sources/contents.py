@@ -13,7 +13,7 @@ from modelship.sources._values import Name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["UNKNOWN_CONTENTS", "Contents", "contents_of", "estimator_in", "with_article"]
+__all__ = ["Contents", "contents_of", "estimator_in", "with_article"]
 
 _SHOWN: Final = 6
 _MAX_KEY: Final = 40
@@ -64,13 +64,10 @@ class Contents:
         return f"{self.title}, which has no predict()"
 
 
-UNKNOWN_CONTENTS: Final = Contents()
-
-
 def contents_of(root: object) -> Contents:
     """Return the content of a file with the tree `root`."""
     if root is OPAQUE:
-        return UNKNOWN_CONTENTS
+        return Contents()
     found, key = estimator_in(root)
     return Contents(class_of(root), _title(root), _predicts(found), key)
 

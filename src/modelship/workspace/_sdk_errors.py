@@ -141,7 +141,8 @@ def _answer(error: Exception, text: str) -> tuple[int | None, str]:
     Both are read from the HTTP response if the error or one of its causes has it; the SDK's text of
     it often omits the cause.
     """
-    status = _status(text)
+    found = _STATUS.search(text)
+    status = int(found[1] or found[2]) if found else None
     for each in _chain(error):
         response: Any = getattr(each, "response", None)
         code = getattr(response, "status_code", None)
@@ -151,11 +152,6 @@ def _answer(error: Exception, text: str) -> tuple[int | None, str]:
                 return status, cause
     content = _CONTENT.search(text)
     return status, (_quoted(content[1]) if content else "") or _cause(text) or _shown(text)
-
-
-def _status(text: str) -> int | None:
-    found = _STATUS.search(text)
-    return int(next(group for group in found.groups() if group)) if found else None
 
 
 def _quoted(literal: str) -> str:

@@ -152,8 +152,9 @@ def _check(
 ) -> None:
     if value is None:
         return
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not least <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidOptionError(name, value, expected)
+    if not least <= value <= most or math.isinf(value):
         raise InvalidOptionError(name, value, expected)
 
 

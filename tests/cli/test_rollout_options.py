@@ -42,7 +42,7 @@ def test_advice_on_the_test_set_of_a_gate_has_its_options(modelship, files, here
         (("--canary-option", "weight=10"), "did you mean 'weights'"),
         (("--canary-option", "weights=50,10"), "rising"),
         (("--canary-option", "error_rate=2"), "a share from 0 to 1"),
-        (("--shadow-option", "requests=0"), "a whole number from 1 on"),
+        (("--shadow-option", "requests=0"), "a whole number of at least 1"),
     ],
 )
 def test_an_option_that_cannot_be_meant_is_refused_first(modelship, files, arguments, said):

@@ -151,7 +151,7 @@ def compare(
         If a place does not run the bundle.
     """
     if not tolerance >= 0:
-        raise InvalidOptionError("tolerance", tolerance, "a number from 0 on")
+        raise InvalidOptionError("tolerance", tolerance, "a number of at least 0")
     require_loadable(bundle, trust_model=trust_model)
     sent = _numbered(_sample_requests(bundle) if requests is None else requests)
     answers = {

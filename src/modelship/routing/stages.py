@@ -117,15 +117,13 @@ _MOST_COPIES = 64
 
 
 def _checked_weights(given: object) -> tuple[int, ...]:
-    expected = "whole percents from 1 to 100, rising, such as (10, 50, 100)"
-    if not isinstance(given, (tuple, list)) or not given:
+    weights = tuple(given) if isinstance(given, (tuple, list)) else ()
+    are_whole = all(isinstance(each, int) and not isinstance(each, bool) for each in weights)
+    are_percents = are_whole and all(1 <= each <= _ALL for each in weights)
+    if not weights or not are_percents or list(weights) != sorted(set(weights)):
+        expected = "whole percentages from 1 to 100, rising, such as (10, 50, 100)"
         raise InvalidOptionError("weights", given, expected)
-    for each in given:
-        if not isinstance(each, int) or isinstance(each, bool) or not 1 <= each <= _ALL:
-            raise InvalidOptionError("weights", given, expected)
-    if list(given) != sorted(set(given)):
-        raise InvalidOptionError("weights", given, expected)
-    return tuple(given)
+    return weights
 
 
 def _check_length(stage: Canary | Shadow, *, steps: int) -> None:

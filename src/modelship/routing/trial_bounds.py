@@ -19,6 +19,13 @@ _SEVERAL: Final = 3
 """The number of failures or refusals that is significant if the total is unknown."""
 _NOISE_S: Final = 0.005
 """A difference of latencies that is not significant."""
+_RATES: Final = ("error_rate", "refused_rate", "disagreement")
+# The bounds that may be None: the least and the most value of each.
+_OPTIONAL: Final = (
+    *((name, 0.0, 1.0, "a share from 0 to 1, or None") for name in _RATES),
+    ("p95_ratio", 1.0, math.inf, "a number of at least 1, or None"),
+    ("p95_s", 0.001, math.inf, "at least 0.001 seconds, or None"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +70,10 @@ class Bounds:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("error_rate", "refused_rate", "disagreement"):
-            _check(name, getattr(self, name), most=1.0, expected="a share from 0 to 1, or None")
-        _check("p95_ratio", self.p95_ratio, least=1.0, expected="a number from 1 on, or None")
-        _check("p95_s", self.p95_s, least=0.001, expected="seconds from 0.001 on, or None")
-        expected = "a number from 0 on"
-        if self.tolerance is None:
-            raise InvalidOptionError("tolerance", None, expected)
-        _check("tolerance", self.tolerance, expected=expected)
+        _check("tolerance", self.tolerance, expected="a number of at least 0")
+        for name, least, most, expected in _OPTIONAL:
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), expected=expected, least=least, most=most)
 
     def certainly_broken(self, new: Figures, old: Figures, *, planned: int | None) -> str:
         """Return why the new release can no longer keep the bounds, or ``""``.
@@ -150,8 +153,6 @@ def _allowed(bound: float | None, rate: float, requests: int) -> float:
 def _check(
     name: str, value: object, *, expected: str, least: float = 0.0, most: float = math.inf
 ) -> None:
-    if value is None:
-        return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidOptionError(name, value, expected)
     if not least <= value <= most or math.isinf(value):
@@ -160,12 +161,10 @@ def _check(
 
 def check_seconds(name: str, value: object, *, least: float = 0.0) -> None:
     """Raise InvalidOptionError unless `value` is a number of seconds, at least `least`."""
-    if value is None:
-        raise InvalidOptionError(name, value, f"seconds from {least:g} on")
-    _check(name, value, expected=f"seconds from {least:g} on", least=least)
+    _check(name, value, expected=f"at least {least:g} seconds", least=least)
 
 
 def check_whole(name: str, value: object, *, least: int = 1) -> None:
     """Raise InvalidOptionError unless `value` is a whole number, at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidOptionError(name, value, f"a whole number from {least} on")
+        raise InvalidOptionError(name, value, f"a whole number of at least {least}")

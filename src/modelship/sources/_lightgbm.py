@@ -16,13 +16,7 @@ from modelship.documents import DocumentError, parse
 from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
 from modelship.sources._pickled import note_pickles
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
-from modelship.sources._trees import (
-    LEADS_ASTRAY,
-    SPLITS_OUTSIDE,
-    integers,
-    is_tree,
-    splits_within,
-)
+from modelship.sources._trees import LEADS_ASTRAY, SPLITS_OUTSIDE, integers, is_tree, splits_within
 from modelship.sources._values import Findings
 from modelship.tables import Column, Outputs, Schema
 

@@ -12,12 +12,7 @@ from modelship.sources._calls import COMPUTES_NAMES
 from modelship.sources._globals import Judgement, is_dangerous, judge
 from modelship.sources._inert import read_pickle
 from modelship.sources._npy import MAGIC
-from modelship.sources._stream import (
-    ByteStream,
-    EndedEarlyError,
-    MalformedError,
-    UndescribedError,
-)
+from modelship.sources._stream import ByteStream, EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
 if TYPE_CHECKING:

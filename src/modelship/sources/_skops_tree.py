@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._budget import Budget
 from modelship.sources._kinds import OPAQUE
-from modelship.sources._parts import Part
 from modelship.sources._skops import read_document
 from modelship.sources._tree import Array, Entries, Head, Items, KnownDtype, Thing
 from modelship.sources._values import Name
@@ -46,7 +45,7 @@ def skops_tree(path: Path) -> object:
         If the schema cannot be read.
     """
     with zipfile.ZipFile(path) as archive:
-        reader = _Reader(archive, Part(path, Budget(path.stat().st_size)).budget)
+        reader = _Reader(archive, Budget(path.stat().st_size))
         return reader.value(read_document(path), depth=0)
 
 

@@ -9,10 +9,4 @@ from modelship.workspace.location import WorkspaceLocation
 from modelship.workspace.model_record import RegisteredModel
 from modelship.workspace.workspace import CALL_TIMEOUT_S, Workspace
 
-__all__ = [
-    "CALL_TIMEOUT_S",
-    "RegisteredModel",
-    "Workspace",
-    "WorkspaceLocation",
-    "cause_of",
-]
+__all__ = ["CALL_TIMEOUT_S", "RegisteredModel", "Workspace", "WorkspaceLocation", "cause_of"]

@@ -71,13 +71,15 @@ Pair = collections.namedtuple("Pair", "low high")
 """
 
 
-def write_all(folder):
+def write_all(folder, *, every=1):
     """Write each benign model into `folder`; yield its name and its path.
 
     Parameters
     ----------
     folder : Path
         An empty folder.
+    every : int
+        Of how many estimators of scikit-learn one is taken.
 
     Yields
     ------
@@ -88,7 +90,8 @@ def write_all(folder):
     random.seed(0)  # whoever draws draws the same, and every run has the same files
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for make in (_estimators, _values, _formats, _boosters, _programs, _skops, _arrays, _onnx):
+        yield from _estimators(folder, every)
+        for make in (_values, _formats, _boosters, _programs, _skops, _arrays, _onnx):
             with suppress(ImportError):
                 yield from make(folder)
 
@@ -107,11 +110,11 @@ def _dumped(folder, name, thing, suffix="joblib", **options):
     return name, path
 
 
-def _estimators(folder):
-    """Every estimator of scikit-learn, new and fitted where that is quick."""
+def _estimators(folder, every):
+    """Every estimator of scikit-learn, or each n-th, new and fitted where that is quick."""
     from sklearn.utils import all_estimators
 
-    for name, kind in all_estimators():
+    for name, kind in all_estimators()[::every]:
         model = None if name in SLOW else inner(kind, name)
         if model is None:
             continue

@@ -1,6 +1,7 @@
 """Look at every name that the installed numeric libraries lead to; tell what is known by mistake.
 
-A child of ``test_known_names.py``: it imports every module of these libraries.
+A child of ``test_known_names.py``: with the argument ``all`` it imports every module of these
+libraries, else those that the libraries import by themselves.
 """
 
 import importlib
@@ -19,11 +20,12 @@ LIBRARIES = ("numpy", "scipy", "sklearn", "pandas", "joblib")
 OMITTED = {"tests", "test", "conftest", "setup", "__main__", "f2py", "distutils", "testing"}
 
 
-def modules():
+def modules(*, all_of_them):
     """Import and return the modules of the libraries, without those for tests."""
     for library in LIBRARIES:
         home = importlib.import_module(library)
-        for found in pkgutil.walk_packages(home.__path__, library + ".", lambda _: None):
+        paths = home.__path__ if all_of_them else ()
+        for found in pkgutil.walk_packages(paths, library + ".", lambda _: None):
             if OMITTED.isdisjoint(found.name.split(".")):
                 try:
                     importlib.import_module(found.name)
@@ -58,7 +60,7 @@ def main():
     """Write how many names were looked at, and those that are judged wrongly."""
     warnings.simplefilter("ignore")
     looked_at, wrong = 0, []
-    for module, home in modules().items():
+    for module, home in modules(all_of_them=sys.argv[1:] == ["all"]).items():
         for attribute, thing in list(vars(home).items()):
             name = f"{module}.{attribute}"
             if not isinstance(thing, types.ModuleType):

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.comparison.excerpts import excerpt, printable
+from modelship.comparison.scoring_request import excerpt, printable
 from modelship.comparison.values import ABSENT, at, first_difference, written
 
 if TYPE_CHECKING:

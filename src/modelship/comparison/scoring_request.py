@@ -1,4 +1,4 @@
-"""Define ScoringRequest: one request, as it is sent to each place."""
+"""Define ScoringRequest: one request, as it is sent to each place; and excerpts of bodies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.payload import to_json
-from modelship.comparison.excerpts import excerpt
 from modelship.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ScoringRequest"]
+__all__ = ["ScoringRequest", "excerpt", "printable"]
 
 _SHOWN: Final = 100  # bytes
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -80,3 +79,16 @@ class ScoringRequest:
     def summary(self) -> str:
         """A short line that describes it."""
         return f"{self.method} {self.path} {excerpt(self.body, most=_SHOWN)}".rstrip()
+
+
+def excerpt(body: bytes, *, most: int, begin: int = 0) -> str:
+    """Return at most `most` bytes of a body from `begin` on; with its size if truncated."""
+    text = printable(body[begin : begin + most].decode(errors="replace"))
+    if not begin and len(body) <= most:
+        return text
+    return f"{'…' if begin else ''}{text}… ({len(body)} bytes)"
+
+
+def printable(text: str) -> str:
+    """Return a text with invisible characters and terminal control codes escaped."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

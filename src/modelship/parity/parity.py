@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 from modelship.checks import require_loadable
 from modelship.comparison.differences import differences
 from modelship.errors import InvalidOptionError, ParityError
-from modelship.parity.compared_services import service_on
+from modelship.parity.compared_services import answer_over_http, service_on
 from modelship.parity.generation import generate_requests
 from modelship.parity.in_process import answer_in_process
-from modelship.parity.sending import answer_over_http
 from modelship.targets import Deployment, Serving
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
-from modelship.comparison.excerpts import excerpt, printable
+from modelship.comparison.scoring_request import excerpt, printable
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
-from modelship.parity.compared_services import ComparedService
+from modelship.parity.compared_services import ComparedService, answer_over_http
 from modelship.parity.in_process import answer_in_process
-from modelship.parity.sending import answer_over_http
 from modelship.targets import Serving
 from modelship.targets.http_scoring import answers
 

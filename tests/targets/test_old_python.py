@@ -1,4 +1,4 @@
-"""A model that scikit-learn 0.22 has pickled under Python 3.8 is served by that Python."""
+"""A model that Python 3.8 has pickled is served by that Python; so is one of scikit-learn 0.22."""
 
 from __future__ import annotations
 
@@ -45,6 +45,34 @@ dependencies:
   - scikit-learn=0.22.1
   - numpy<1.24
 """
+# The same for a model without packages, which are most of the time.
+PLAIN_TRAIN = """
+import json, pickle
+
+X = [[n, n / 7] for n in range(200)]
+pickle.dump({"slope": 0.1}, open("model.pkl", "wb"))
+json.dump({"X": X, "answers": [[0.1 * each for each in row] for row in X]}, open("told.json", "w"))
+"""
+PLAIN_SCORE = SCORE.replace("import joblib", "import pathlib, pickle").replace(
+    'joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.pkl"))',
+    'pickle.loads(pathlib.Path(os.environ["AZUREML_MODEL_DIR"], "model.pkl").read_bytes())',
+)
+PLAIN_SCORE = PLAIN_SCORE.replace(
+    'model.predict_proba(json.loads(raw_data)["data"]).tolist()',
+    '[[model["slope"] * each for each in row] for row in json.loads(raw_data)["data"]]',
+)
+MODELS = {
+    "plain": (PLAIN_TRAIN, PLAIN_SCORE, "dependencies:\n  - python=3.8.1\n"),
+    "scikit-learn": (TRAIN, SCORE, CONDA),
+}
+
+
+@pytest.fixture(
+    scope="module", params=["plain", pytest.param("scikit-learn", marks=pytest.mark.long)]
+)
+def written(request):
+    """Return the text of the training, of the script and of the environment."""
+    return MODELS[request.param]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,15 +83,16 @@ def home(shared_home):
 
 
 @pytest.fixture(scope="module")
-def trained(home, tmp_path_factory):
+def trained(home, written, tmp_path_factory):
     """Return a bundle that was trained in its own environment, rows, and the model's answers."""
     folder = tmp_path_factory.mktemp("old")
-    (folder / "myenv.yml").write_text(CONDA)
-    (folder / "score.py").write_text(SCORE)
+    train, score, conda = written
+    (folder / "myenv.yml").write_text(conda)
+    (folder / "score.py").write_text(score)
     environment = Environment.read(folder / "myenv.yml")
     locked = lock(environment)
     python = environment_python(locked, timeout_s=250)
-    subprocess.run([python, "-c", TRAIN], cwd=folder, check=True, timeout=60)
+    subprocess.run([python, "-c", train], cwd=folder, check=True, timeout=60)
     told = json.loads((folder / "told.json").read_text())
     bundle = ScoringBundle(
         ModelSource.open(folder / "model.pkl").fetch(folder / "fetched"),
@@ -96,10 +125,10 @@ def test_the_place_answers_as_the_script_in_process(trained):
     assert report.equal
 
 
-def test_a_failure_is_found_before_anything_starts(trained, tmp_path):
+def test_a_failure_is_found_before_anything_starts(trained, written, tmp_path):
     """The trial runs on Python 3.8 as well, and names the line."""
     script = tmp_path / "score.py"
-    script.write_text(SCORE.replace('["data"]', '["rows"]'))
+    script.write_text(written[1].replace('["data"]', '["rows"]'))
     model, environment = trained[0].model, trained[0].environment
     bundle = ScoringBundle(
         model,
@@ -123,7 +152,7 @@ def test_a_python_that_is_missing_is_told_with_the_line_that_asks_for_it(
     trained, bare_lock, tmp_path
 ):
     """And with what this machine has."""
-    (tmp_path / "score.py").write_text(SCORE)
+    (tmp_path / "score.py").write_text(PLAIN_SCORE)
     (tmp_path / "myenv.yml").write_text("dependencies:\n  - python=3.98.1\n")
     bundle = ScoringBundle(
         trained[0].model,

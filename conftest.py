@@ -27,6 +27,14 @@ SETS_UP = ("python3 -m venv",)
 OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
+HAS_AZURE = importlib.util.find_spec("azureml") is not None
+if HAS_AZURE and "REQUESTS_CA_BUNDLE" not in os.environ:
+    # Only offline workspaces are asked, which add their own authority to these roots. The SDK reads
+    # the file for each upload: the 140 roots of the Web cost more than the upload.
+    NO_ROOTS = Path(os.environ["MODELSHIP_TESTS_CACHE"], "no-roots.pem")
+    NO_ROOTS.parent.mkdir(parents=True, exist_ok=True)
+    NO_ROOTS.touch()
+    os.environ["REQUESTS_CA_BUNDLE"] = str(NO_ROOTS)
 LIGHT_SCRIPT = """\
 import json
 
@@ -112,9 +120,10 @@ LONG = tuple(
 )
 
 
-if "MODELSHIP_HOME" not in os.environ:
+OWNS_HOME = "MODELSHIP_HOME" not in os.environ
+if OWNS_HOME:
     # Nothing of a test stays on the machine, and what one resolves, the next one has.
-    os.environ["MODELSHIP_HOME"] = str(Path(os.environ["MODELSHIP_TESTS_CACHE"], "home"))
+    os.environ["MODELSHIP_HOME"] = tempfile.mkdtemp(prefix="modelship-home-")
 
 
 def share_cache(home):
@@ -144,9 +153,10 @@ def sharing_locks():
 
 
 def pytest_unconfigure():
-    """Remove the environments of this run; workers leave that to whoever started them."""
-    if OWNS_CACHE:
-        shutil.rmtree(os.environ.pop("MODELSHIP_TESTS_CACHE"), ignore_errors=True)
+    """Remove what this run has made; workers leave that to whoever started them."""
+    owned = {"MODELSHIP_TESTS_CACHE": OWNS_CACHE, "MODELSHIP_HOME": OWNS_HOME}
+    for name in (name for name, is_own in owned.items() if is_own):
+        shutil.rmtree(os.environ.pop(name), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +177,7 @@ def pytest_ignore_collect(collection_path, config):
     Each worker reads every file that is not passed over.
     """
     if needs_azure(collection_path):
-        return True if importlib.util.find_spec("azureml") is None else None
+        return None if HAS_AZURE else True
     leads_there = any((ROOT / each).is_relative_to(collection_path) for each in NEEDS_AZURE)
     return True if config.option.markexpr.startswith("azure") and not leads_there else None
 

@@ -36,7 +36,7 @@ def client_python(sdk_home):
     3.11 read datasets too. Each environment is made once, for all workers of a session.
     """
     folder = Path(os.environ["MODELSHIP_TESTS_CACHE"]) / "clients"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return ClientEnvironments(folder).python
 
 

@@ -15,6 +15,7 @@ from modelship.targets.aci.azure_services import Services
 from modelship.testing import cases, script_bundle, with_lock
 
 ROWS = {"data": [2]}
+WITHOUT_TRIAL = {"check": "static", "show_output": False}
 
 
 @pytest.fixture
@@ -25,13 +26,32 @@ def deploy(offline, bundle):
     def deploy(name="keys-svc", *, auth=None, overwrite=False, **options):
         target = DeployTarget.open("aci", workspace=offline.config_path, **options)
         serving = Serving(auth=auth)
-        given = {"name": name, "serving": serving, "overwrite": overwrite, "show_output": False}
-        made.append(target.deploy(bundle, **given))
+        given = {"name": name, "serving": serving, "overwrite": overwrite}
+        made.append(target.deploy(bundle, **given, **WITHOUT_TRIAL))
         return made[-1]
 
     yield deploy
     for deployment in made:
         deployment.delete(missing_ok=True)
+
+
+def lasting(offline, bundle, name, *, auth=None, **options):
+    """Deploy a service that the tests of this module share."""
+    target = DeployTarget.open("aci", workspace=offline.config_path, **options)
+    return target.deploy(bundle, name=name, serving=Serving(auth=auth), **WITHOUT_TRIAL)
+
+
+@pytest.fixture(scope="module")
+def without_keys(offline, bundle):
+    """Return a service that takes any request, as is the default."""
+    return lasting(offline, bundle, "open-svc")
+
+
+@pytest.fixture(scope="module")
+def with_own_keys(offline, bundle):
+    """Return a service with keys that were given to it."""
+    keys = {"primary_key": "first-secret", "secondary_key": "second-secret"}
+    return lasting(offline, bundle, "own-keys-svc", auth=True, **keys)
 
 
 def status(deployment, key):
@@ -58,9 +78,9 @@ def test_run_finds_the_key_by_itself(deploy, offline):
     assert elsewhere.run(ROWS) == [6]
 
 
-def test_keys_of_ones_own(deploy):
+def test_keys_of_ones_own(with_own_keys):
     """Given keys are taken, a key can be set, and neither is in any repr."""
-    deployed = deploy(auth=True, primary_key="first-secret", secondary_key="second-secret")
+    deployed = with_own_keys
     assert (deployed.keys().primary, deployed.keys().secondary) == ("first-secret", "second-secret")
     assert deployed.regenerate_key("secondary", value="third-secret").secondary == "third-secret"
     assert deployed.run(ROWS) == [6]
@@ -89,7 +109,7 @@ def test_variables_and_workers_reach_the_service(offline, bundle, bare_lock, tmp
     given = {"CONTRACT_PLAIN": "two words", "CONTRACT_SECRET": "none"}
     serving = Serving(variables=given, workers=2)
     target = DeployTarget.open("aci", workspace=offline.config_path)
-    options = {"name": "variables-svc", "serving": serving, "show_output": False}
+    options = {"name": "variables-svc", "serving": serving, **WITHOUT_TRIAL}
     with target.deploy(with_lock(reading, lock=bare_lock), **options) as deployed:
         assert deployed.run({}) == ["two words", cases.hidden("none")]
         kept = Services(Workspace.open(offline.config_path)).payload("variables-svc")
@@ -97,17 +117,16 @@ def test_variables_and_workers_reach_the_service(offline, bundle, bare_lock, tmp
     assert environment.items() >= {**given, "WORKER_COUNT": "2"}.items()
 
 
-def test_the_key_is_in_no_error(deploy):
+def test_the_key_is_in_no_error(with_own_keys):
     """An error of a service with keys does not hold them."""
-    deployed = deploy(auth=True, primary_key="first-secret")
     with pytest.raises(ScoringRequestError) as caught:
-        deployed.run({"data": ["sepal"]})
+        with_own_keys.run({"data": ["sepal"]})
     assert "secret" not in str(caught.value) + repr(vars(caught.value))
 
 
-def test_without_keys_there_is_nothing_to_ask(deploy):
+def test_without_keys_there_is_nothing_to_ask(without_keys):
     """By default a service takes any request."""
-    assert status(deploy(), None) == 200
+    assert status(without_keys, None) == 200
 
 
 def test_the_options_reach_the_service(deploy, offline, bundle):
@@ -133,9 +152,8 @@ def test_the_options_reach_the_service(deploy, offline, bundle):
     assert (requirements["cpu"], requirements["memoryInGB"]) == (1, 1)
 
 
-def test_a_registered_model_is_not_registered_again(offline, deploy):
+def test_a_registered_model_is_not_registered_again(offline, without_keys, deploy):
     """Two services of one bundle serve one version of its model."""
-    deploy("first-svc")
     deploy("second-svc")
     services = Services(Workspace.open(offline.config_path)).list()
     models = {tuple(each.model_ids) for each in services}
@@ -173,6 +191,6 @@ def test_overwriting_never_opens_a_service_by_leaving_an_option_out(deploy, offl
         plain.deploy(bundle, name="keys-svc", serving=open_to_all, show_output=False)
     assert caught.value.differences == ("auth",)
     keys = plain.get("keys-svc").keys()
-    after = plain.deploy(bigger, name="keys-svc", overwrite=True, check="static", show_output=False)
+    after = plain.deploy(bigger, name="keys-svc", overwrite=True, **WITHOUT_TRIAL)
     assert (status(after, None), status(after, keys.secondary)) == (401, 200)
     assert Services(Workspace.open(offline.config_path)).payload("keys-svc")["authEnabled"] is True

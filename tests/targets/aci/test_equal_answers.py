@@ -64,12 +64,12 @@ def two_hundred(X):
     """Return the odd requests above, some images, and random rows to make 200."""
     images = [
         ("POST", "/score", {}, json.dumps({"data": X[i : i + 30].tolist()}).encode())
-        for i in range(0, 1500, 30)
+        for i in range(0, 1500, 150)
     ]
     chance = random.Random(0)
     values = [0, -1, 2.5, 1e300, "7", "sepal", None, True, [1], {"a": 1}, "é", "\u0000"]
     drawn = [
-        [chance.choice(values) for _ in range(chance.randrange(5))] for _ in range(150 - len(ODD))
+        [chance.choice(values) for _ in range(chance.randrange(5))] for _ in range(190 - len(ODD))
     ]
     scored = [("POST", "/score", {}, json.dumps({"data": rows}).encode()) for rows in drawn]
     return ODD + images + scored

@@ -137,7 +137,8 @@ def test_a_path_that_azure_does_not_have_is_refused_before_the_deployment(
     bundle = ScoringBundle(
         fetched, entry_script=tmp_path / "score.py", environment=other.environment
     ).with_lock(bare_lock)
-    assert target.deploy(bundle, name="deployed", show_output=False).run([]) == 1
+    options = {"check": "static", "show_output": False}
+    assert target.deploy(bundle, name="deployed", **options).run([]) == 1
 
 
 def test_where_a_model_lies_on_azure_is_said(offline, target, two_models, capsys):
@@ -147,7 +148,7 @@ def test_where_a_model_lies_on_azure_is_said(offline, target, two_models, capsys
     )
     before = two_models(script, c=1, d=1).models[0]
     register_model(before, workspace=offline.config_path)
-    target.deploy(two_models(script, c=2, d=1), name="third")
+    target.deploy(two_models(script, c=2, d=1), name="third", check="static")
     assert "on Azure ML: c:1 is c:2; their folder is azureml-models" in capsys.readouterr().err
 
 

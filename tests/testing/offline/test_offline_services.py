@@ -310,7 +310,10 @@ with deploying(Path({folder!r}), home=Path({home!r})) as place:
 """
 
 
-@pytest.mark.parametrize("end", ["SIGINT", "SIGTERM", "SIGKILL"])
+# Ctrl-C is in the gate by the command: test_it_serves_code_in_another_terminal_until_ctrl_c.
+@pytest.mark.parametrize(
+    "end", [pytest.param("SIGINT", marks=pytest.mark.long), "SIGTERM", "SIGKILL"]
+)
 def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, end):
     """Its containers end with it, however it ends; opened again, it starts them again."""
     paths = {"tests": str(Path(__file__).parent), "folder": str(tmp_path), "home": str(shared_home)}

@@ -25,7 +25,7 @@ PLACE = "azureml://subscriptions/s/workspaces/w/datastores/workspaceblobstore/pa
 def profiled(offline, here, client_python, shared_home, monkeypatch):
     """Run the script in a terminal that has sourced the workspace's file; return what it found."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    python = client_python("3.11")
+    python = client_python("3.8")
     shutil.copy(offline.config_path, here)
     (here / "myenv.yml").write_text(CONDA)
     sourced = shlex.quote(str(offline.folder / "environment.sh"))

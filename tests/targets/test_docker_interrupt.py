@@ -53,14 +53,23 @@ def server_alone(bare_lock):
     return Lock(python="3.11", text=text)
 
 
-@pytest.fixture
-def own(docker_engine):
-    """Return a base image of this test alone, whose label is on all that is built on it."""
-    name = f"modelship-test-interrupted-{secrets.token_hex(4)}"
+@pytest.fixture(scope="module")
+def waiting(docker_engine):
+    """Return a base image on which compiling waits."""
+    name = f"modelship-test-waiting-{secrets.token_hex(4)}"
     place = '"$(python3 -c "import os; print(os.path.dirname(os.__file__))")"/sitecustomize.py'
     write = f"rm -f {place} && echo {shlex.quote(WAITING)} > {place}"
-    dockerfile = f"FROM {BASE_IMAGE}\nLABEL {name}=yes\nUSER 0\nRUN {write}\n"
+    dockerfile = f"FROM {BASE_IMAGE}\nUSER 0\nRUN {write}\n"
     docker_says("build", "--tag", name, "-", stdin=dockerfile)
+    yield name
+    docker_says("rmi", "--force", name)
+
+
+@pytest.fixture
+def own(waiting):
+    """Return a base image of this test alone, whose label is on all that is built on it."""
+    name = f"modelship-test-interrupted-{secrets.token_hex(4)}"
+    docker_says("build", "--tag", name, "-", stdin=f"FROM {waiting}\nLABEL {name}=yes\n")
     yield name
     for image in docker_says("images", "--quiet", "--filter", f"label={name}").split():
         docker_says("rmi", "--force", image)

@@ -118,6 +118,8 @@ class MessageReader:
         return number, (at, at + length) if wire == _BYTES else None, at + length
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
+        if at < end and self.content[at] < 0x80:  # noqa: PLR2004 - of one byte, like most
+            return self.content[at], at + 1
         value = 0
         for place, byte in enumerate(self.content[at : min(end, at + _MAX_VARINT_BYTES)]):
             value |= (byte & 0x7F) << (7 * place)

@@ -28,13 +28,6 @@ OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
 HAS_AZURE = importlib.util.find_spec("azureml") is not None
-if HAS_AZURE and "REQUESTS_CA_BUNDLE" not in os.environ:
-    # Only offline workspaces are asked, which add their own authority to these roots. The SDK reads
-    # the file for each upload: the 140 roots of the Web cost more than the upload.
-    NO_ROOTS = Path(os.environ["MODELSHIP_TESTS_CACHE"], "no-roots.pem")
-    NO_ROOTS.parent.mkdir(parents=True, exist_ok=True)
-    NO_ROOTS.touch()
-    os.environ["REQUESTS_CA_BUNDLE"] = str(NO_ROOTS)
 LIGHT_SCRIPT = """\
 import json
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -125,7 +125,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     ) -> None:
         """T10: list() has each service once, sorted by name; services do not affect each other."""
         early = f"a{name}"
-        with target.deploy(bundle, name=early, show_output=False) as other:
+        with target.deploy(bundle, name=early, check="static", show_output=False) as other:
             names = [deployment.name for deployment in target.list()]
             assert names == sorted(set(names))
             assert {early, running.name} <= set(names)
@@ -161,8 +161,9 @@ class TargetContract(ChangeClauses, FailureClauses):
         self, target: DeployTarget, bundle: ScoringBundle, other_bundle: ScoringBundle, name: str
     ) -> None:
         """T14: after overwrite, only the new instance is left under the name."""
-        old = target.deploy(bundle, name=name, show_output=False)
-        new = target.deploy(other_bundle, name=name, overwrite=True, show_output=False)
+        options: Any = {"name": name, "check": "static", "show_output": False}
+        old = target.deploy(bundle, **options)
+        new = target.deploy(other_bundle, overwrite=True, **options)
         assert new.run(cases.ROWS) == [-row for row in cases.SCORED]
         assert target.get(name).instance == new.instance
         with pytest.raises(DeploymentNotFoundError):
@@ -208,17 +209,18 @@ class TargetContract(ChangeClauses, FailureClauses):
         if not self.other_serving:
             pytest.skip("the test sets no other_serving")
         other = Serving(**self.other_serving)
-        before = target.deploy(bundle, name=name, show_output=False)
+        options: Any = {"name": name, "check": "static", "show_output": False}
+        before = target.deploy(bundle, **options)
         with pytest.raises(NameTakenError) as caught:
-            target.deploy(bundle, name=name, serving=other, show_output=False)
+            target.deploy(bundle, serving=other, **options)
         assert {each.partition(".")[0] for each in caught.value.differences} <= {
             *self.other_serving
         }
         assert target.get(name).instance == before.instance
-        after = target.deploy(bundle, name=name, serving=other, overwrite=True, show_output=False)
+        after = target.deploy(bundle, serving=other, overwrite=True, **options)
         assert after.instance.instance_id != before.instance.instance_id
         assert after.run(cases.ROWS) == running.run(cases.ROWS)
-        again = target.deploy(bundle, name=name, serving=other, show_output=False)
+        again = target.deploy(bundle, serving=other, **options)
         assert again.instance == target.get(name).instance == after.instance
 
 

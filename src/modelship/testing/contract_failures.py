@@ -94,13 +94,14 @@ class FailureClauses(ContractFixtures):
         self, target: DeployTarget, bundle: ScoringBundle, name: str
     ) -> None:
         """T20: a crashed service is Failed and listed; deploying it again recovers it."""
-        crashed = target.deploy(bundle, name=name, show_output=False)
+        options: Any = {"name": name, "check": "static", "show_output": False}
+        crashed = target.deploy(bundle, **options)
         self.crash(crashed)
         assert crashed.state is State.FAILED
         assert name in [deployment.name for deployment in target.list()]
         with pytest.raises(ServiceUnreachableError):
             crashed.run(cases.ROWS)
-        assert target.deploy(bundle, name=name, show_output=False).run(cases.ROWS) == cases.SCORED
+        assert target.deploy(bundle, **options).run(cases.ROWS) == cases.SCORED
         with pytest.raises(DeploymentNotFoundError):
             _ = crashed.state
 
@@ -111,7 +112,8 @@ class FailureClauses(ContractFixtures):
     def deleted(cls, target: DeployTarget, make_bundle: Callable[..., ScoringBundle]) -> Deployment:
         """Return a service that was deleted."""
         name = cls.new_name("deleted")
-        deployment = target.deploy(make_bundle(cases.SCALING), name=name, show_output=False)
+        bundle = make_bundle(cases.SCALING)
+        deployment = target.deploy(bundle, name=name, check="static", show_output=False)
         deployment.delete()
         return deployment
 
@@ -136,7 +138,7 @@ class FailureClauses(ContractFixtures):
         self, target: DeployTarget, bundle: ScoringBundle, name: str
     ) -> None:
         """T23: leaving a with block deletes the service, also on an error."""
-        deployment = target.deploy(bundle, name=name, show_output=False)
+        deployment = target.deploy(bundle, name=name, check="static", show_output=False)
         with pytest.raises(ScoringRequestError), deployment:
             deployment.run({"data": ["sepal"]})
         require_nothing(target, name)

@@ -78,11 +78,11 @@ def test_parity_reads_it_too(captured):
 
 
 def test_a_repaired_service_answers_them(captured, service):
-    """What fails no more is said, and what fails still is an exit code."""
+    """The report counts what no longer fails; what still fails is an exit code."""
     (service.folder / "broken").unlink()
     done = _modelship(captured, "--to", _uri(service))
     assert done.exit_code == ReplayError.exit_code
-    assert "1 of 2 requests fail no more" in done.stdout
+    assert "1 of 2 requests no longer fail" in done.stdout
     assert "then  500 " in done.stdout
     assert "KeyError: 'columns'" in done.stdout
     assert 'now   200 {"rows": [1]}' in done.stdout

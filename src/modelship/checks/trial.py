@@ -17,6 +17,7 @@ from modelship.diagnosis import Surroundings
 from modelship.diagnosis.redaction import hidden
 from modelship.findings import RULES
 from modelship.progress import doing
+from modelship.runtime.descendants import descendants
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
@@ -226,19 +227,6 @@ class _Watch:
 def _memory_bytes(pid: int) -> int:
     """Return the memory used by all children of a guard."""
     try:
-        return sum(each.memory_info().rss for each in _family(pid))
+        return sum(each.memory_info().rss for each in descendants(pid))
     except (psutil.Error, OSError):  # one of them exited in the meantime
         return 0
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """Return all descendants of a process, from the kernel where it lists children by thread.
-
-    psutil reads the state of every process of the machine for the same answer.
-    """
-    threads = Path("/proc", str(pid), "task")
-    if not (threads / str(pid) / "children").exists():
-        return psutil.Process(pid).children(recursive=True)
-    listed = " ".join(file.read_text() for file in threads.glob("*/children"))
-    children = [psutil.Process(int(each)) for each in listed.split()]
-    return [*children, *(below for each in children for below in _family(each.pid))]

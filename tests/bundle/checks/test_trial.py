@@ -9,7 +9,7 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.bundle.profile import Profile
-from modelship.checks.trial import _family
+from modelship.runtime.descendants import descendants
 from modelship.testing import script_bundle, with_lock
 
 PLACE = Profile("a place", scoring_timeout_s=3.0, start_timeout_s=3.0)
@@ -171,7 +171,7 @@ def test_the_memory_of_all_processes_below_one_counts():
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         expected = {each.pid for each in psutil.Process().children(recursive=True)}
-        found = {each.pid for each in _family(os.getpid())}
+        found = {each.pid for each in descendants(os.getpid())}
         for each in psutil.Process(process.pid).children():
             each.kill()
     assert len(found) >= 3

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import psutil
 
+from modelship.runtime.descendants import descendants
 from modelship.targets.process import ProcessBackend, server_process
 from modelship.targets.program import GUNICORN_SETTINGS
 from modelship.testing.offline.compute import Compute
@@ -126,7 +127,7 @@ def _family(folder: Path) -> list[psutil.Process]:
     """Return the server process of a container and its children."""
     try:
         server = psutil.Process(int((folder / "pid").read_text()))
-        return [server, *server.children(recursive=True)]
+        return [server, *descendants(server.pid)]
     except (OSError, ValueError, psutil.Error):
         return []
 

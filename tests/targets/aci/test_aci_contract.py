@@ -14,6 +14,12 @@ class TestAci(TargetContract):
     where_options = frozenset({"workspace", "subscription_id", "resource_group", "workspace_name"})
     other_serving = {"auth": True, "variables": {"TZ": "UTC"}}  # noqa: RUF012 - never changed
     slow_timeout_s = 6.0
+    # The target process keeps these in the gate; for Azure ML, test_aci_failures.py,
+    # test_aci_history.py and test_aci_keys_and_options.py ask the like.
+    long_clauses = (
+        *("t10", "t14", "t18", "t23", "t24", "t26", "t34"),
+        "t16_a_failing_init_shows_its_traceback[exiting]",
+    )
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -28,15 +34,6 @@ class TestAci(TargetContract):
     @classmethod
     def lock(cls, bare_lock):
         return bare_lock
-
-    @pytest.mark.long
-    def test_t34_a_deployer_may_be_killed_at_any_step(
-        self, target, bundle, other_bundle, name, tmp_path
-    ):
-        """T34, with the steps of Azure; the gate kills before and after it is asked."""
-        super().test_t34_a_deployer_may_be_killed_at_any_step(
-            target, bundle, other_bundle, name, tmp_path
-        )
 
     def crash(self, deployment):
         document = self.offline.folder / "documents" / "services" / f"{deployment.name}.json"

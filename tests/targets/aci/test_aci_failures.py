@@ -158,6 +158,7 @@ def test_a_name_that_is_taken(target, bundle, bare_lock, tmp_path):
     second = deploy(target, other, overwrite=True)
     assert second.run({"data": [2]}) == [10]
     assert second.scoring_uri == first.scoring_uri
+    refused(lambda: first.state, DeploymentNotFoundError)
 
 
 # --- the service itself -----------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -136,8 +138,24 @@ def deploying(folder, *, home, **options):
         with (
             OfflineWorkspace(folder / "offline", **options) as offline,
             _shared_locks(home / "offline-locks", offline.folder / "environments"),
+            _trusting_only(offline),
         ):
             yield Deployer(offline, here)
+
+
+@contextmanager
+def _trusting_only(offline):
+    """Let the SDK trust only the workspace: at each connection it reads all roots that it trusts.
+
+    Those of the machine stay in SSL_CERT_FILE, which uv reads.
+    """
+    bundle = Path(os.environ["REQUESTS_CA_BUNDLE"])
+    _, begin, own = bundle.read_text().rpartition("-----BEGIN CERTIFICATE-----")
+    authority = offline.folder.parent / "authority.pem"
+    authority.write_text(begin + own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+        yield
 
 
 @contextmanager

@@ -310,9 +310,10 @@ with deploying(Path({folder!r}), home=Path({home!r})) as place:
 """
 
 
-# Ctrl-C is in the gate by the command: test_it_serves_code_in_another_terminal_until_ctrl_c.
+# Ctrl-C and SIGTERM are in the gate by the command, in test_azureml_offline.py.
 @pytest.mark.parametrize(
-    "end", [pytest.param("SIGINT", marks=pytest.mark.long), "SIGTERM", "SIGKILL"]
+    "end",
+    [*(pytest.param(each, marks=pytest.mark.long) for each in ("SIGINT", "SIGTERM")), "SIGKILL"],
 )
 def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, end):
     """Its containers end with it, however it ends; opened again, it starts them again."""
@@ -358,6 +359,7 @@ def test_a_container_is_one_of_the_engine(tmp_path, shared_home, docker_base_ima
         again.delete()
 
 
+@pytest.mark.long  # in the gate: test_the_pythons_that_the_sdk_writes_are_deployed
 def test_the_python_that_the_sdk_adds_may_be_another(place):
     """Where nobody named a Python, one that is here serves for the SDK's, and the log says so."""
     conda = {"dependencies": ["python=3.10.18", CONDA["dependencies"][1]]}

@@ -13,6 +13,7 @@ from offline_services import PYTHON
 
 from modelship.testing.offline.document_store import Store
 from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.profiling import measuring
 from modelship.testing.offline.profiling.measuring import Measured
 from modelship.testing.offline.profiling.profile_rows import rows_of
 
@@ -25,6 +26,7 @@ PLACE = "azureml://subscriptions/s/workspaces/w/datastores/workspaceblobstore/pa
 def profiled(offline, here, client_python, shared_home, monkeypatch):
     """Run the script in a terminal that has sourced the workspace's file; return what it found."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    monkeypatch.setattr(measuring, "_SHORTEST_S", 0.5)  # the rows several times are enough
     python = client_python("3.8")
     shutil.copy(offline.config_path, here)
     (here / "myenv.yml").write_text(CONDA)

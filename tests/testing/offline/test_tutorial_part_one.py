@@ -20,10 +20,11 @@ from modelship.testing.offline.offline_workspace import OfflineWorkspace
 SCRIPT = Path(__file__).parent / "tutorial" / "part_one.py"
 
 
-@pytest.fixture(
-    scope="module",
-    params=["3.8", *(pytest.param(each, marks=pytest.mark.long) for each in ("3.10", "3.11"))],
-)
+# In the gate: test_script_runs.py, and test_a_submitted_script_reads_a_dataset with Python 3.8.
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module", params=["3.8", "3.10", "3.11"])
 def tutorial(request, client_python, tmp_path_factory):
     """Run part one; return the workspace, what it printed, and what it found."""
     folder = tmp_path_factory.mktemp(f"one-{request.param}")

@@ -133,6 +133,20 @@ def test_a_large_answer_passes(fronts):
         assert receive(client) == answer
 
 
+def test_an_answer_before_the_end_of_the_request_arrives(fronts):
+    """A client gets an answer that ends before its own request of 32 MB does."""
+
+    def behave(connection):
+        receive(connection, 100)
+        connection.sendall(ANSWER)
+        connection.shutdown(socket.SHUT_WR)
+        receive(connection)
+
+    with serving(fronts, behave) as (_, client):
+        client.sendall(request(bytes(32 << 20)))
+        assert receive(client) == ANSWER
+
+
 def test_a_client_may_wait_to_be_told_to_go_on(fronts):
     """With Expect: 100-continue the body follows once the server has asked for it."""
     head = request(b"body", more=b"Expect: 100-continue\r\n")[:-4]

@@ -141,11 +141,10 @@ async def _read_head(client: socket.socket, most_bytes: int) -> bytes:
 
 
 async def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Forward bytes until the source ends, and end the other side then."""
+    """Forward bytes until the source ends; the sink remains open."""
     loop = asyncio.get_running_loop()
     while chunk := await loop.sock_recv(source, CHUNK_BYTES):
         await loop.sock_sendall(sink, chunk)
-    sink.shutdown(socket.SHUT_WR)
 
 
 async def end(client: socket.socket, answer: bytes) -> None:

@@ -192,3 +192,4 @@ async def _send(head: bytes, client: socket.socket, server: socket.socket) -> No
     with suppress(OSError):
         await asyncio.get_running_loop().sock_sendall(server, head)
         await pump(client, server)
+        server.shutdown(socket.SHUT_WR)

@@ -282,10 +282,15 @@ async def _refuse(client: socket.socket, status: int, words: str, *, fields: str
 
 async def _join(here: socket.socket, there: socket.socket) -> None:
     """Forward bytes both ways until both sides have ended, or one was reset."""
-    ways = [asyncio.ensure_future(pump(*way)) for way in ((here, there), (there, here))]
+    ways = [asyncio.ensure_future(_carry(*way)) for way in ((here, there), (there, here))]
     try:
         await asyncio.gather(*ways)
     finally:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _carry(source: socket.socket, sink: socket.socket) -> None:
+    await pump(source, sink)
+    sink.shutdown(socket.SHUT_WR)

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from modelship.bundle import Environment
 from modelship.errors import (
     DeploymentNotFoundError,
     InvalidOptionError,
@@ -26,7 +28,7 @@ from modelship.errors import (
 from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.address import listen
 from modelship.targets.process import process_backend, server_process
-from modelship.testing import cases
+from modelship.testing import cases, script_bundle, with_lock
 
 ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
@@ -39,10 +41,11 @@ target.deploy(ScoringBundle.load(folder), name=name)
 """
 
 
-@pytest.fixture(autouse=True)
-def home(shared_home, monkeypatch):
-    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    return shared_home
+@pytest.fixture(scope="module", autouse=True)
+def home(shared_home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        yield shared_home
 
 
 @pytest.fixture
@@ -55,8 +58,71 @@ def target():
     """Return the process target with modelship's server; what a test leaves on it is removed."""
     target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     yield target
-    for deployment in target.list():
+    for deployment in left_on(target):
         deployment.delete(missing_ok=True)
+
+
+SHARED = "shared-"
+
+
+def left_on(target):
+    """Return the services that are not shared by the tests of this module."""
+    return [each for each in target.list() if not each.name.startswith(SHARED)]
+
+
+# Runs what it is sent.
+INSPECTOR = """
+def init(): ...
+def run(raw_data):
+    names = {}
+    exec(raw_data, names)
+    return names["answer"]
+"""
+BESIDE = {
+    "sitecustomize.py": "import os; os.environ['BY_SITE'] = 'yes'",
+    "usercustomize.py": "import os; os.environ['BY_SITE'] = 'yes'",
+    "own.pth": "import os; os.environ['BY_SITE'] = 'yes'",
+    "score/__init__.py": "raise ImportError('not the script')",
+    "gunicorn.conf.py": "raw_env = ['BY_GUNICORN=yes']\nbind = '127.0.0.1:1'\n",
+}
+
+
+@pytest.fixture(scope="module")
+def shared(home, bare_lock, tmp_path_factory):
+    """Return a function that gives the service of a server, which tests leave healthy.
+
+    Files that other programs read lie beside its script, and this process's environment holds a
+    secret when it is deployed.
+    """
+    folder, target = tmp_path_factory.mktemp("shared"), DeployTarget.open("process")
+    for path, text in BESIDE.items():
+        (folder / "source" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "source" / path).write_text(text)
+    environment = Environment(python=bare_lock.python, requirements=())
+    model = {"factor": cases.FACTOR}
+    bundle = script_bundle(INSPECTOR, folder=folder, environment=environment, model=model)
+    with ExitStack() as deployed, pytest.MonkeyPatch.context() as patch:
+
+        @cache
+        def on(server):
+            patch.setenv("AZURE_CLIENT_SECRET", "hunter2")
+            patch.setenv("PYTHONPATH", "/nowhere")
+            deployment = target.deploy(
+                with_lock(bundle, lock=bare_lock),
+                name=f"{SHARED}{server}",
+                serving=Serving(server=server),
+                show_output=False,
+            )
+            patch.undo()
+            return deployed.enter_context(deployment)
+
+        yield on
+
+
+@pytest.fixture
+def azure_server(shared):
+    """Return the service with Azure ML's server, which is a process and its worker."""
+    return shared("azmlinfsrv")
 
 
 @pytest.fixture
@@ -125,34 +191,29 @@ def stored(home, name):
 # --- where it listens -----------------------------------------------------------------------
 
 
-INHERITING = """
-import os, subprocess
-def init(): ...
-def run(raw_data):
-    listed = subprocess.run(["ls", "-l", "/proc/self/fd"], close_fds=False, capture_output=True)
-    return [line for line in listed.stdout.decode().splitlines() if "socket:" in line]
+SOCKETS = b"""
+import subprocess
+listed = subprocess.run(["ls", "-l", "/proc/self/fd"], close_fds=False, capture_output=True)
+answer = [line for line in listed.stdout.decode().splitlines() if "socket:" in line]
 """
 
 
 @pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
-def test_a_program_that_a_script_starts_inherits_no_socket(target, make_bundle, server):
+def test_a_program_that_a_script_starts_inherits_no_socket(shared, server):
     """It could hold the port, or take connections, when the service is long gone."""
-    deployed = target.deploy(
-        make_bundle(INHERITING), name="inherits", serving=Serving(server=server), show_output=False
-    )
-    assert deployed.run({"data": []}) == []
+    assert shared(server).run(SOCKETS) == []
 
 
-def test_it_listens_on_loopback_alone(deployed, home):
+def test_it_listens_on_loopback_alone(azure_server, home):
     """Each listening socket of the server and its worker is on 127.0.0.1."""
-    server = server_of(deployed, home)
+    server = server_of(azure_server, home)
     connections = [
         connection
         for process in (server, *server.children(recursive=True))
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
-    uris = (deployed.scoring_uri, deployed.instance.own_uri)
+    uris = (azure_server.scoring_uri, azure_server.instance.own_uri)
     assert {connection.laddr for connection in connections} == {
         ("127.0.0.1", urlsplit(uri).port) for uri in uris
     }
@@ -174,7 +235,7 @@ def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
         pytest.raises(PortTakenError, match=str(port)),
     ):
         fixed.deploy(bundle, name="fixed", show_output=False)
-    assert target.list() == ()
+    assert left_on(target) == []
     assert running("fixed") == []
 
 
@@ -197,25 +258,10 @@ def test_a_port_that_cannot_be_is_refused(port):
 
 # --- what it gets of this process -----------------------------------------------------------
 
-SHOWING = """
-import os
 
-def init():
-    pass
-
-def run(raw_data):
-    return dict(os.environ)
-"""
-
-
-def test_nothing_of_this_processs_environment_reaches_the_service(target, make_bundle, monkeypatch):
+def test_nothing_of_this_processs_environment_reaches_the_service(azure_server):
     """A secret in an environment variable here is not in the service's environment."""
-    monkeypatch.setenv("AZURE_CLIENT_SECRET", "hunter2")
-    monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    deployment = target.deploy(
-        make_bundle(SHOWING), name="showing", serving=Serving(), show_output=False
-    )
-    environment = deployment.run([])
+    environment = azure_server.run(b"import os; answer = dict(os.environ)")
     assert "hunter2" not in str(environment)
     assert environment.get("PYTHONPATH") is None
     assert Path(environment["AZUREML_MODEL_DIR"], "model.pkl").is_file()
@@ -290,11 +336,14 @@ def test_delete_ends_a_worker_whose_server_was_killed(deployed, home, target):
     assert stored(home, "digits") == []
 
 
-def test_a_killed_worker_is_replaced(deployed, home):
+def test_a_killed_worker_is_replaced(azure_server, home):
     """After SIGKILL of the worker, the server starts another one, and the service is healthy."""
-    for worker in server_of(deployed, home).children(recursive=True):
+    workers = server_of(azure_server, home).children(recursive=True)
+    for worker in workers:
         worker.kill()
-    assert deployed.wait(timeout_s=30).run(ROWS) == SCORED
+    answer = azure_server.wait(timeout_s=30).run(b"import os; answer = os.getpid()")
+    assert workers
+    assert answer not in {worker.pid for worker in workers}
 
 
 SLOW = """
@@ -315,10 +364,10 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
 ):
     """A request to the old instance takes as long as it takes, longer than a deletion waits."""
     monkeypatch.setattr(process_backend, "_GRACE_S", 0.1)
-    target = DeployTarget.open("process").with_serving(Serving(server=server))
-    slow = make_bundle(SLOW)
+    target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
+    slow, serving = make_bundle(SLOW), Serving(server=server)
     with (
-        target.deploy(slow, name="replaced", show_output=False) as old,
+        target.deploy(slow, name="replaced", serving=serving, show_output=False) as old,
         ThreadPoolExecutor(1) as pool,
     ):
         pids = {process.pid for process in running("replaced")}
@@ -328,16 +377,16 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
             assert new.run(ROWS) == SCORED
 
 
-def test_a_stopped_server_is_unhealthy(deployed, home):
+def test_a_stopped_server_is_unhealthy(azure_server, home):
     """A service that answered and does not answer now, but runs, is Unhealthy."""
-    server = server_of(deployed, home)
+    server = server_of(azure_server, home)
     family = [server, *server.children(recursive=True)]
     for process in family:
         process.suspend()
-    assert deployed.state is State.UNHEALTHY
+    assert azure_server.state is State.UNHEALTHY
     for process in family:
         process.resume()
-    assert deployed.wait(timeout_s=30).state is State.HEALTHY
+    assert azure_server.wait(timeout_s=30).state is State.HEALTHY
 
 
 def test_a_process_id_that_was_taken_over_is_not_ours(deployed, home):
@@ -370,7 +419,12 @@ def test_two_deployers_build_a_cold_environment_once(deployer, target, tmp_path,
         time.sleep(0.005)
     assert [process.returncode for process in both] == [0, 0]
     assert len(built) == 1
-    assert [each.run(ROWS) for each in target.list()] == [SCORED, SCORED]
+    found = target.list()
+    assert [(each.name, each.state) for each in found] == [
+        ("first", State.HEALTHY),
+        ("second", State.HEALTHY),
+    ]
+    assert [each.run(ROWS) for each in found] == [SCORED, SCORED]
 
 
 # What the deployer has shown when it is hit, and how many seconds later that is.
@@ -400,7 +454,11 @@ def test_a_killed_deployer_leaves_nothing_unseen(deployer, target, bundle, home,
     assert stored(home, "killed") == []
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(MOMENTS[1], marks=pytest.mark.long), *MOMENTS[:1], *MOMENTS[2:]],
+    ids=str,
+)
 def test_an_interrupted_deployer_leaves_nothing(deployer, target, home, moment):
     """Ctrl-C in the middle of a deployment removes what it had begun."""
     process = deployer("stopped")
@@ -428,7 +486,7 @@ def test_looking_while_others_deploy_and_delete_is_safe(target, bundle):
                 with suppress(DeploymentNotFoundError):
                     assert deployment.state in set(State)
     assert going.result()
-    assert target.list() == ()
+    assert left_on(target) == []
 
 
 def test_a_damaged_record_is_listed_and_can_be_deleted(monkeypatch, tmp_path):
@@ -456,28 +514,10 @@ def test_an_environment_that_does_not_start_is_an_error_of_ours(tmp_path):
         )
 
 
-BESIDE = {
-    "sitecustomize.py": "import os; os.environ['BY_SITE'] = 'yes'",
-    "usercustomize.py": "import os; os.environ['BY_SITE'] = 'yes'",
-    "own.pth": "import os; os.environ['BY_SITE'] = 'yes'",
-    "score/__init__.py": "raise ImportError('not the script')",
-    "gunicorn.conf.py": "raw_env = ['BY_GUNICORN=yes']\nbind = '127.0.0.1:1'\n",
-}
-ASKING = """
-import os
-def init(): pass
-def run(raw_data): return [os.environ.get("BY_SITE"), os.environ.get("BY_GUNICORN")]
-"""
+BY = b"import os; answer = [os.environ.get('BY_SITE'), os.environ.get('BY_GUNICORN')]"
 
 
 @pytest.mark.parametrize(("server", "by_gunicorn"), [("azmlinfsrv", "yes"), ("modelship", None)])
-def test_what_lies_beside_the_script_runs_as_it_does_elsewhere(
-    make_bundle, tmp_path, server, by_gunicorn
-):
+def test_what_lies_beside_the_script_runs_as_it_does_elsewhere(shared, server, by_gunicorn):
     """Python runs no file of the source at its start, and gunicorn reads its settings there."""
-    for path, text in BESIDE.items():
-        (tmp_path / "bundle" / "source" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "bundle" / "source" / path).write_text(text)
-    target = DeployTarget.open("process").with_serving(Serving(server=server))
-    with target.deploy(make_bundle(ASKING), name="beside-svc", show_output=False) as deployed:
-        assert deployed.run("") == [None, by_gunicorn]
+    assert shared(server).run(BY) == [None, by_gunicorn]

@@ -12,10 +12,11 @@ import os, sys
 def init():
     assert os.environ["MODE"] + os.environ["TOKEN"] == "fast hunter2"
 def run(raw_data):
-    return [1, "gunicorn.app.base" in sys.modules and "differ" in raw_data]
+    return [1, "modelship_server" in sys.modules and "differ" in raw_data]
 """
 
 
+ON = "process:server=modelship"
 SERVED = ("--variable", "MODE=fast ", "--secret", "TOKEN=env:MINE")
 
 
@@ -47,10 +48,11 @@ def test_equal_answers_are_said(bundle, here, modelship):
 def test_a_difference_is_an_exit_code(bundle, here, modelship):
     """The places stand side by side with what was sent, and the exit code is the error's."""
     (here / "requests.jsonl").write_text('"differ"\n"same"\n')
-    arguments = ("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
+    arguments = ("parity", bundle, "--on", ON, "--requests", "requests.jsonl", "--quiet")
     done = modelship(*arguments, *SERVED)
     assert done.exit_code == 8
-    assert "line 1: body [1]\n  script   false\n  process  true\n  sent: POST /score" in done.stdout
+    shown = f"line 1: body [1]\n  {'script':{len(ON)}}  false\n  {ON}  true\n  sent: POST /score"
+    assert shown in done.stdout
     assert "to 1 of 2 requests" in done.stderr
 
 
@@ -61,7 +63,7 @@ def test_a_difference_is_a_document(bundle, here, modelship):
         "parity",
         bundle,
         "--on",
-        "process",
+        ON,
         "--requests",
         "requests.jsonl",
         "--quiet",
@@ -71,7 +73,7 @@ def test_a_difference_is_a_document(bundle, here, modelship):
     assert done.exit_code == 8
     [found] = json.loads(done.stdout)["differences"]
     assert (found["what"], found["where"]) == ("body", "[1]")
-    assert found["values"] == {"script": "false", "process": "true"}
+    assert found["values"] == {"script": "false", ON: "true"}
     assert found["sent"] == 'POST /score "differ"'
 
 

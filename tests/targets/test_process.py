@@ -389,8 +389,9 @@ def test_a_stopped_server_is_unhealthy(azure_server, home):
     assert azure_server.wait(timeout_s=30).state is State.HEALTHY
 
 
-def test_a_process_id_that_was_taken_over_is_not_ours(deployed, home):
+def test_a_process_id_that_was_taken_over_is_not_ours(target, bundle, home):
     """A stranger who has the old id of a server is not the service, and outlives delete()."""
+    deployed = target.deploy(bundle, name="digits", show_output=False)
     server = server_of(deployed, home)
     server.kill()
     server.wait(10)

@@ -36,8 +36,11 @@ class TestProcess(TargetContract):
 
     target_name = "process"
     serving = {"server": "modelship"}  # noqa: RUF012 - never changed
-    other_serving = {"server": "modelship", "workers": 2}  # noqa: RUF012 - never changed
+    other_serving = {"server": "modelship", "variables": {"COLOR": "blue"}}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
+    # A service that outlives its deployer: test_process.py. A canary: test_rollouts_process.py and,
+    # with this clause, test_contract_docker.py.
+    long_clauses = frozenset({"t24", "t37"})
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -62,6 +65,8 @@ class TestProcess(TargetContract):
 
 @pytest.mark.long
 class TestProcessWithTheServerOfAzureML(TestProcess):
+    """And with more workers in each change."""
+
     serving = {}  # noqa: RUF012 - never changed
     other_serving = {"workers": 2}  # noqa: RUF012 - never changed
 

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from openapi_spec_validator import validate
 
 from modelship import Client
 from modelship.client.generating import generate_client
@@ -16,6 +15,8 @@ from modelship.targets.describing import ServiceDescription
 @pytest.mark.parametrize("file", ["swagger2.json", "swagger3.json", "swagger3.1.json"])
 def test_each_description_is_valid(table_bundle, file):
     """The documents are what their versions of OpenAPI demand."""
+    from openapi_spec_validator import validate  # slow to import, and each worker reads this file
+
     [text] = [each.content for each in table_bundle.source if each.path == file]
     validate(json.loads(text))
 

@@ -13,7 +13,7 @@ import pickle
 import tarfile
 import zipfile
 import zlib
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,8 +84,12 @@ def _twice(marker: str) -> bytes:
     return buffer.getvalue()
 
 
-# Sixteen megabytes in forty bytes; several of them may follow each other.
-ZEROS = bz2.compress(bytes(16 * 2**20))
+@cache
+def _zeros() -> bytes:
+    """Sixteen megabytes in forty bytes; several of them may follow each other."""
+    return bz2.compress(bytes(16 * 2**20))
+
+
 FILES: dict[str, tuple[str, Callable[[str], bytes]]] = {
     "protocol 0 as .sav": ("model.sav", partial(_pickle, protocol=0)),
     "protocol 1 as .model": ("m.model", partial(_pickle, protocol=1)),
@@ -154,8 +158,8 @@ FILES: dict[str, tuple[str, Callable[[str], bytes]]] = {
         "metadata.json": b"{}", "config.json": json.dumps(
             {"module": "os", "class_name": "function", "config": "system"}).encode()})),
     "a bomb of zeros": ("model.pkl", lambda _: bz2.compress(
-        b"\x80\x04\x8e" + (2**31).to_bytes(8, "little")) + ZEROS * 16),
-    "a bomb with no promise": ("model.dat", lambda _: ZEROS * 16),
+        b"\x80\x04\x8e" + (2**31).to_bytes(8, "little")) + _zeros() * 16),
+    "a bomb with no promise": ("model.dat", lambda _: _zeros() * 16),
     "a bomb of instructions": ("model.pkl", lambda _: gzip.compress(
         b"\x80\x02" + b"N0" * 3_000_000 + b".")),
     "many marks": ("model.pkl", lambda _: b"\x80\x02" + b"(" * 2_100_000 + b"."),
@@ -202,7 +206,7 @@ def _bombs(folder: Path, _: str) -> Path:
     """Four files that unpack to much, with a budget in common."""
     for number in range(4):
         head = b"\x80\x04\x8e" + (48 * 2**20).to_bytes(8, "little")
-        content = bz2.compress(head) + ZEROS * 3 + bz2.compress(b".")
+        content = bz2.compress(head) + _zeros() * 3 + bz2.compress(b".")
         (folder / f"{number}.pkl").write_bytes(content)
     return folder
 

@@ -1,15 +1,15 @@
-"""Pictures: what is drawn, what cannot be, and what is left alone."""
+"""Pictures: what is drawn, what cannot be, and what is left alone.
+
+Tests import matplotlib themselves: each worker reads this file, and one runs it.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 
 from modelship.errors import InvalidOptionError, MissingExtraError, PictureError
 from modelship.evaluation import Evaluator, Report
@@ -28,6 +28,8 @@ def drawn(y, found, **options):
 @pytest.mark.parametrize("suffix", SIGNATURES)
 def test_suffix_decides_the_form(report, tmp_path, suffix):
     """Both pictures are written as PNG, SVG and PDF, into a folder that is made for them."""
+    from matplotlib.figure import Figure
+
     report.plot_confusion_matrix(tmp_path / f"conf{suffix}")
     figure = report.plot_predictions(tmp_path / "new" / f"results{suffix}", n=12)
     for path in (tmp_path / f"conf{suffix}", tmp_path / "new" / f"results{suffix}"):
@@ -80,6 +82,8 @@ def test_long_labels_can_be_told_apart(count):
 
 def test_matrix_can_be_drawn_on_axes_of_ones_own(report):
     """With ax= the picture goes there, and the figure is that of the axes."""
+    from matplotlib.figure import Figure
+
     figure = Figure()
     ax = figure.add_subplot(1, 2, 1)
     assert report.plot_confusion_matrix(ax=ax) is figure
@@ -94,6 +98,8 @@ def test_dollar_signs_are_no_formulas(tmp_path):
 
 def test_misclassified_samples_stand_out(report):
     """They are inverted and red with the true label beside; the others are black on white."""
+    from matplotlib.colors import to_hex
+
     figure = report.plot_predictions(n=80, seed=1)
     chosen = np.random.default_rng(1).choice(report.n_samples, 80, replace=False)
     assert np.isin(chosen, report.misclassified).sum() > 3
@@ -193,6 +199,8 @@ def test_regression_has_no_pictures_of_classes(regression_report):
 
 def test_global_state_is_left_alone(report):
     """Neither pyplot nor a setting of matplotlib is touched."""
+    import matplotlib as mpl
+
     before = dict(mpl.rcParams)
     report.plot_confusion_matrix()
     report.plot_predictions(n=3)

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-import skl2onnx
 from onnx import TensorProto, helper
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -41,6 +40,8 @@ NAMES = np.where(FRAME.age > 40, "old", "young")
 
 
 def save(path, estimator, sample, **options):
+    import skl2onnx  # slow to import, and each worker reads this file
+
     options = {id(estimator): options} if options else None
     path.write_bytes(skl2onnx.to_onnx(estimator, sample, options=options).SerializeToString())
     return Model.read(path)

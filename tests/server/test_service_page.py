@@ -90,17 +90,19 @@ def window(browser):
     return page
 
 
-@pytest.fixture
-def visit(window):
-    """Return a function that opens a service's page; nothing may ever leave for another host."""
-    origins = set()
+@pytest.fixture(scope="module")
+def origins():
+    """Return where pages came from."""
+    return set()
 
-    def visited(address, *, route=None, viewport=_WIDE, scheme="light"):
+
+@pytest.fixture
+def visit(window, origins):
+    """Return a function that opens a service's page; nothing may ever leave for another host."""
+
+    def visited(address):
         origins.add(_origin(address))
-        window.set_viewport_size(viewport)
-        window.emulate_media(color_scheme=scheme)
-        if route is not None:
-            window.route("**/score", route)
+        _look(window)
         window.goto(f"{address}/docs")
         window.wait_for_selector("main[aria-busy=false]")
         window.wait_for_selector("#state[data-state]")
@@ -108,10 +110,27 @@ def visit(window):
 
     yield visited
     window.unroute_all()
-    window.goto("about:blank")
     assert {_origin(url) for url in window.asked if url.startswith("http")} <= origins
     window.problems.clear()
     window.asked.clear()
+
+
+@pytest.fixture
+def page(visit, window, service):
+    """Return the page of the service, where another test may have sent a request already.
+
+    To load it takes longer than most tests.
+    """
+    if window.url != f"{service}/docs":
+        return visit(service)
+    _look(window)
+    window.eval_on_selector("#sample", "it => it.click()")  # it is hidden now and then
+    return window
+
+
+def _look(page, *, viewport=_WIDE, scheme="light"):
+    page.set_viewport_size(viewport)
+    page.emulate_media(color_scheme=scheme)
 
 
 def _origin(url):
@@ -151,49 +170,23 @@ def test_says_what_the_service_is(visit, service):
     assert page.problems == []
 
 
-_RECORDS = {"data": [{"größe": 1.7, "stadt": "Köln"}, {"größe": None, "stadt": "Ulm \u202e"}]}
-
-
-def test_shows_letters_as_people_read_them(visit, start):
-    """A sample that is written with escapes too; what cannot be seen stays an escape."""
-    page = visit(start({"sample.json": json.dumps(_RECORDS)}))
-    written = page.input_value("#editor")
-    assert json.loads(written) == _RECORDS
-    assert '\n    {"größe": 1.7, "stadt": "Köln"},\n' in written
-    assert "Ulm \\u202e" in written
-    assert '"stadt":"Köln"' in page.inner_text("#curl")
-    assert "größe" in page.inner_text("#python")
-
-
-def test_shows_letters_of_an_answer(visit, service):
+def test_shows_letters_of_an_answer(page):
     """As the service wrote them, and as they read."""
     body = '["k\\u00fcndigt", "\\ud83d\\ude00", "a\\\\u00fc", "\\ud83d", "\\u0022"]'
-    page = visit(
-        service, route=lambda route: route.fulfill(body=body, content_type="application/json")
-    )
+    page.route("**/score", lambda route: route.fulfill(body=body, content_type="application/json"))
     _send(page)
     assert page.inner_text("#answer") == '["kündigt", "😀", "a\\\\u00fc", "\\ud83d", "\\u0022"]'
 
 
-def test_tells_the_fields_of_the_sample(visit, start, service):
-    """Where the description does not: their types, and the values that the sample has."""
-    fields = visit(start({"sample.json": json.dumps(_RECORDS)})).inner_text("#sample-fields")
-    assert "number or null\n1.7" in fields
-    assert re.search(r'stadt\s+text\s+"Köln", "Ulm', fields)
-    assert "5 rows of 400 numbers" in visit(service).inner_text("#sample-fields")
-
-
-def test_leaves_the_fields_to_a_description_that_has_them(visit, keyed_service):
-    """What the owner says of them is better."""
-    page = visit(keyed_service)
-    _unlock(page)
-    assert not page.is_visible("#sample-fields")
+def test_tells_the_rows_of_the_sample(page):
+    """Where they have no names: how many, and what they hold."""
+    assert "5 rows of 400 numbers" in page.inner_text("#sample-fields")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_buttons_look_like_buttons(visit, service, scheme):
+def test_buttons_look_like_buttons(page, scheme):
     """Each has an edge that stands out from what lies around it, or a color of its own."""
-    page = visit(service, scheme=scheme)
+    _look(page, scheme=scheme)
     style = "(each) => [getComputedStyle(each), getComputedStyle(each.closest('.card'))]"
     style += ".map((style) => [style.backgroundColor, style.borderTopColor])"
     for button in page.query_selector_all("button:visible, .file"):
@@ -201,9 +194,8 @@ def test_buttons_look_like_buttons(visit, service, scheme):
         assert max(between(around, each) for each in own) >= 3, button.inner_text()
 
 
-def test_sends_the_sample(visit, service, shapes):
+def test_sends_the_sample(page, shapes):
     """One click shows the answer, its status, its duration and the headers of the contract."""
-    page = visit(service)
     _send(page)
     assert page.inner_text("#verdict") == "200 OK"
     assert re.fullmatch(r"[\d.]+ ms", page.inner_text("#duration"))
@@ -220,9 +212,8 @@ def test_sends_the_sample(visit, service, shapes):
     assert page.problems == []
 
 
-def test_draws_rows_that_are_pictures(visit, service, shapes):
+def test_draws_rows_that_are_pictures(page, shapes):
     """Each row is drawn pixel by pixel, and the answer to it comes below."""
-    page = visit(service)
     _send(page)
     assert page.locator("#pictures span").all_inner_texts() == list(shapes.SHAPES)
     pixels = page.eval_on_selector(
@@ -234,9 +225,8 @@ def test_draws_rows_that_are_pictures(visit, service, shapes):
     assert pixels[::4] == pixels[1::4] == pixels[2::4]
 
 
-def test_draws_nothing_else(visit, service):
+def test_draws_nothing_else(page):
     """Rows that are no pictures are not drawn: too short, negative, or too bright."""
-    page = visit(service)
     page.click("#edit")
     for row in ([0.5] * 4, [-1] + [0] * 63, [256] + [0] * 99, [0] * 65):
         page.fill("#editor", json.dumps({"data": [row]}))
@@ -244,9 +234,8 @@ def test_draws_nothing_else(visit, service):
         assert page.is_hidden("#pictures")
 
 
-def test_tells_a_failure_apart(visit, service):
+def test_tells_a_failure_apart(page):
     """A run() that failed is red, readable, and says which request id to look for."""
-    page = visit(service)
     _send(page, {"fail": "no such luck"})
     assert page.inner_text("#verdict").startswith("500")
     request_id = page.inner_text("#headers dd >> nth=0")
@@ -262,17 +251,15 @@ def test_tells_a_failure_apart(visit, service):
     assert contrast(page, "#verdict") >= 4.5
 
 
-def test_says_what_is_no_json(visit, service):
+def test_says_what_is_no_json(page):
     """A request that is no JSON is told before it is sent, and is sent all the same."""
-    page = visit(service)
     _send(page, '{"data": [1, 2')
     assert page.inner_text("#request-note").startswith("Not JSON")
     assert page.inner_text("#verdict").startswith("500")
 
 
-def test_stays_smooth_with_a_large_request(visit, service):
+def test_stays_smooth_with_a_large_request(page):
     """Of a megabyte the page shows a little, and sends all, byte for byte."""
-    page = visit(service)
     body = json.dumps({"count": 1, "data": [[each / 7 for each in range(900)]] * 60})
     page.set_input_files(
         "#file", {"name": "large.json", "mimeType": "application/json", "buffer": body.encode()}
@@ -285,9 +272,8 @@ def test_stays_smooth_with_a_large_request(visit, service):
     assert json.loads(page.inner_text("#answer")) == {"characters": len(body)}
 
 
-def test_stays_smooth_with_a_deep_request(visit, service):
+def test_stays_smooth_with_a_deep_request(page):
     """Lists within lists are shown a few levels deep, however many there are."""
-    page = visit(service)
     body = "[" * 4000 + "]" * 4000
     page.set_input_files(
         "#file", {"name": "deep.json", "mimeType": "application/json", "buffer": body.encode()}
@@ -298,9 +284,8 @@ def test_stays_smooth_with_a_deep_request(visit, service):
     assert page.input_value("#editor").count("[") == 4000
 
 
-def test_shortens_a_large_answer(visit, service):
+def test_shortens_a_large_answer(page):
     """A long answer is shortened until the whole is asked for."""
-    page = visit(service)
     back = [[each, each] for each in range(4000)]
     _send(page, {"back": back})
     assert len(page.inner_text("#answer")) < 2000
@@ -308,11 +293,128 @@ def test_shortens_a_large_answer(visit, service):
     assert json.loads(page.inner_text("#answer")) == back
 
 
-def test_shows_numbers_as_they_came(visit, service):
+def test_shows_numbers_as_they_came(page):
     """An integer keeps all its digits, and 1.0 its point, though JavaScript has neither."""
-    page = visit(service)
     _send(page, '{"back": [12345678901234567890, 1.0, "a\\"]b", {}]}')
     assert page.inner_text("#answer") == '[12345678901234567890, 1.0, "a\\"]b", {}]'
+
+
+def test_gives_code_that_works(page):
+    """The snippets do what the page does, quotes and all."""
+    back = ['it\'s "quoted"\\ and a $HOME, ü']
+    _send(page, json.dumps({"back": back}, ensure_ascii=False))
+    assert _told_by(sys.executable, page.inner_text("#python")) == repr(back)
+    if not (shutil.which("curl") and shutil.which("bash")):
+        pytest.skip("the Python code works; the command needs curl and bash")
+    assert json.loads(_told_by("bash", page.inner_text("#curl"))) == back
+
+
+def _told_by(command, code):
+    told = subprocess.run([command, "-c", code], capture_output=True, check=True, timeout=60)
+    return told.stdout.decode().strip()
+
+
+def test_can_be_cancelled(page):
+    """A request that is not answered can be given up, and another one sent."""
+    page.route("**/score", lambda route: None)
+    page.click("#send")
+    page.click("#cancel")
+    page.wait_for_selector("#verdict:visible")
+    assert page.inner_text("#verdict") == "Cancelled"
+    page.unroute("**/score")
+    _send(page)
+    assert page.inner_text("#verdict") == "200 OK"
+
+
+def test_says_that_there_is_no_answer(page):
+    """A connection that breaks is told in a sentence."""
+    page.route("**/score", lambda route: route.abort())
+    _send(page)
+    assert page.inner_text("#verdict") == "No answer"
+    assert "did not answer" in page.inner_text("#problem")
+
+
+def test_works_with_the_keyboard(page):
+    """Ctrl+Enter sends from the editor, and each control can be reached and has a name."""
+    page.click("#edit")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#verdict:visible")
+    controls = page.locator("button:visible, input, textarea:visible, summary:visible")
+    for control in controls.all():
+        named = control.evaluate(
+            "it => it.ariaLabel || it.innerText || (it.labels && it.labels[0]?.innerText)"
+        )
+        assert named, control.evaluate("it => it.outerHTML")
+        assert control.evaluate("it => it.tabIndex") == 0
+
+
+def test_is_laid_out_side_by_side(page, screenshot):
+    """On a wide screen the request and the answer are next to each other, as the guide shows."""
+    _send(page)
+    screenshot(page, "docs/how-to/service-page.png", height=790)
+    request, answer = _box(page, "#form"), _box(page, "#try-title ~ .pair > :nth-child(2)")
+    assert abs(request["y"] - answer["y"]) < 1
+    assert abs(request["width"] - answer["width"]) < 1
+    assert request["width"] > 450
+    assert request["x"] + request["width"] < answer["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") == _WIDE["width"]
+
+
+def test_fits_a_narrow_screen(page):
+    """At 360 pixels the parts are below each other, and nothing sticks out."""
+    _look(page, viewport=_NARROW)
+    _send(page)
+    request, answer = _box(page, "#form"), _box(page, "#try-title ~ .pair > :nth-child(2)")
+    assert request["y"] + request["height"] < answer["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") == _NARROW["width"]
+    outside = page.evaluate(
+        """[...document.querySelectorAll("main *")]
+           .filter(it => it.getBoundingClientRect().right > innerWidth && !it.closest("pre"))
+           .map(it => it.outerHTML.slice(0, 80))"""
+    )
+    assert outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_is_readable_in_both_schemes(page, scheme):
+    """The page follows the system's scheme; its texts have the contrast that WCAG AA asks for."""
+    _look(page, scheme=scheme)
+    _send(page)
+    ground = page.eval_on_selector("body", "it => getComputedStyle(it).backgroundColor")
+    assert (luminance(ground) < 0.1) == (scheme == "dark")
+    on_card = dict.fromkeys(("#request-note", "#answer .string", "#headers dt"), "#form")
+    for selector, behind in {"h1": "body", "#try-note": "body", **on_card}.items():
+        assert contrast(page, selector, behind=behind) >= 4.5, selector
+    for selector in ("#verdict", "#send"):
+        assert contrast(page, selector) >= 4.5, selector
+
+
+_RECORDS = {"data": [{"größe": 1.7, "stadt": "Köln"}, {"größe": None, "stadt": "Ulm \u202e"}]}
+
+
+def test_shows_letters_as_people_read_them(visit, start):
+    """A sample that is written with escapes too; what cannot be seen stays an escape."""
+    page = visit(start({"sample.json": json.dumps(_RECORDS)}))
+    written = page.input_value("#editor")
+    assert json.loads(written) == _RECORDS
+    assert '\n    {"größe": 1.7, "stadt": "Köln"},\n' in written
+    assert "Ulm \\u202e" in written
+    assert '"stadt":"Köln"' in page.inner_text("#curl")
+    assert "größe" in page.inner_text("#python")
+
+
+def test_tells_the_fields_of_the_sample(visit, start):
+    """Where the description does not: their types, and the values that the sample has."""
+    fields = visit(start({"sample.json": json.dumps(_RECORDS)})).inner_text("#sample-fields")
+    assert "number or null\n1.7" in fields
+    assert re.search(r'stadt\s+text\s+"Köln", "Ulm', fields)
+
+
+def test_leaves_the_fields_to_a_description_that_has_them(visit, keyed_service):
+    """What the owner says of them is better."""
+    page = visit(keyed_service)
+    _unlock(page)
+    assert not page.is_visible("#sample-fields")
 
 
 def test_asks_for_the_key(visit, keyed_service):
@@ -387,99 +489,6 @@ def test_never_runs_the_names_of_columns(visit, start):
     assert shown == [name.replace("\n", "\\n") for name in names]
     assert page.locator("main img, main script").count() == 0
     assert page.evaluate("window.harmed") is None
-
-
-def test_gives_code_that_works(visit, service):
-    """The snippets do what the page does, quotes and all."""
-    page = visit(service)
-    back = ['it\'s "quoted"\\ and a $HOME, ü']
-    _send(page, json.dumps({"back": back}, ensure_ascii=False))
-    assert _told_by(sys.executable, page.inner_text("#python")) == repr(back)
-    if not (shutil.which("curl") and shutil.which("bash")):
-        pytest.skip("the Python code works; the command needs curl and bash")
-    assert json.loads(_told_by("bash", page.inner_text("#curl"))) == back
-
-
-def _told_by(command, code):
-    told = subprocess.run([command, "-c", code], capture_output=True, check=True, timeout=60)
-    return told.stdout.decode().strip()
-
-
-def test_can_be_cancelled(visit, service):
-    """A request that is not answered can be given up, and another one sent."""
-    page = visit(service, route=lambda route: None)
-    page.click("#send")
-    page.click("#cancel")
-    page.wait_for_selector("#verdict:visible")
-    assert page.inner_text("#verdict") == "Cancelled"
-    page.unroute("**/score")
-    _send(page)
-    assert page.inner_text("#verdict") == "200 OK"
-
-
-def test_says_that_there_is_no_answer(visit, service):
-    """A connection that breaks is told in a sentence."""
-    page = visit(service, route=lambda route: route.abort())
-    _send(page)
-    assert page.inner_text("#verdict") == "No answer"
-    assert "did not answer" in page.inner_text("#problem")
-
-
-def test_works_with_the_keyboard(visit, service):
-    """Ctrl+Enter sends from the editor, and each control can be reached and has a name."""
-    page = visit(service)
-    page.click("#edit")
-    page.keyboard.press("Control+Enter")
-    page.wait_for_selector("#verdict:visible")
-    controls = page.locator("button:visible, input, textarea:visible, summary:visible")
-    for control in controls.all():
-        named = control.evaluate(
-            "it => it.ariaLabel || it.innerText || (it.labels && it.labels[0]?.innerText)"
-        )
-        assert named, control.evaluate("it => it.outerHTML")
-        assert control.evaluate("it => it.tabIndex") == 0
-
-
-def test_is_laid_out_side_by_side(visit, service, screenshot):
-    """On a wide screen the request and the answer are next to each other, as the guide shows."""
-    page = visit(service)
-    _send(page)
-    screenshot(page, "docs/how-to/service-page.png", height=790)
-    request, answer = _box(page, "#form"), _box(page, "#try-title ~ .pair > :nth-child(2)")
-    assert abs(request["y"] - answer["y"]) < 1
-    assert abs(request["width"] - answer["width"]) < 1
-    assert request["width"] > 450
-    assert request["x"] + request["width"] < answer["x"]
-    assert page.evaluate("document.documentElement.scrollWidth") == _WIDE["width"]
-
-
-def test_fits_a_narrow_screen(visit, service):
-    """At 360 pixels the parts are below each other, and nothing sticks out."""
-    page = visit(service, viewport=_NARROW)
-    _send(page)
-    request, answer = _box(page, "#form"), _box(page, "#try-title ~ .pair > :nth-child(2)")
-    assert request["y"] + request["height"] < answer["y"]
-    assert page.evaluate("document.documentElement.scrollWidth") == _NARROW["width"]
-    outside = page.evaluate(
-        """[...document.querySelectorAll("main *")]
-           .filter(it => it.getBoundingClientRect().right > innerWidth && !it.closest("pre"))
-           .map(it => it.outerHTML.slice(0, 80))"""
-    )
-    assert outside == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_is_readable_in_both_schemes(visit, service, scheme):
-    """The page follows the system's scheme; its texts have the contrast that WCAG AA asks for."""
-    page = visit(service, scheme=scheme)
-    _send(page)
-    ground = page.eval_on_selector("body", "it => getComputedStyle(it).backgroundColor")
-    assert (luminance(ground) < 0.1) == (scheme == "dark")
-    on_card = dict.fromkeys(("#request-note", "#answer .string", "#headers dt"), "#form")
-    for selector, behind in {"h1": "body", "#try-note": "body", **on_card}.items():
-        assert contrast(page, selector, behind=behind) >= 4.5, selector
-    for selector in ("#verdict", "#send"):
-        assert contrast(page, selector) >= 4.5, selector
 
 
 def test_works_behind_a_path_prefix(visit, service):

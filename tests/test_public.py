@@ -26,6 +26,22 @@ def test_importing_modelship_imports_no_third_party_module():
     assert printed.strip() == "[]"
 
 
+LAZY = ["bundle", "checks", "diagnosis", "evaluation", "targets", "testing.offline"]
+DIR = """
+import importlib, sys
+module = importlib.import_module(sys.argv[1])
+print(sorted(set(module.__all__) - set(dir(module))))
+"""
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_dir_lists_the_public_names_before_their_first_use(package):
+    """Completion and inspection of a package find the names that are resolved on first use."""
+    command = [sys.executable, "-c", DIR, f"modelship.{package}"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", modelship.__all__)
 def test_every_public_name_resolves(name):
     """Each name in __all__ is there, and shows up in dir()."""
@@ -47,6 +63,12 @@ def test_registry_suggests_the_nearest_name():
     with pytest.raises(UnknownPluginError, match="did you mean 'docker'") as caught:
         registry.load("dokcer")
     assert "process" in caught.value.hint
+
+
+def test_an_unknown_name_that_is_no_text_can_be_shown():
+    """The error of a target or a service that is not named by a string has a message."""
+    with pytest.raises(UnknownPluginError, match="5"):
+        modelship.DeployTarget.open(5)
 
 
 def test_registry_loads_a_builtin_by_its_string():

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["names_from"]
 
 
-def names_from(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
-    """Return the ``__getattr__`` of a package.
+def names_from(
+    package: str, modules: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return the ``__getattr__`` and the ``__dir__`` of a package.
 
     Parameters
     ----------
@@ -33,4 +35,7 @@ def names_from(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[
         vars(sys.modules[package]).update(found)
         return found[name]
 
-    return resolve
+    def listed() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes})
+
+    return resolve, listed

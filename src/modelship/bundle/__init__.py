@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Environment", "Lock", "Resources", "ScoringBundle"]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {
         "bundle": ["ScoringBundle"],

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "check_parts", "lost_paths", "require_loadable", "require_sound"]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {
         "loading_rules": ["require_loadable", "require_sound"],

@@ -41,7 +41,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @testset_options
 @name_option
 @place_options
-@require_option("A bound, such as accuracy=0.9, or exit code 4")
+@require_option("A bound such as accuracy=0.9; exit code 4 if it is not met")
 @trust_option
 @click.option("--html", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--confusion-matrix", type=_FILE, help="Write it as a picture: png, svg or pdf.")

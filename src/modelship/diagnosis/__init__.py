@@ -26,7 +26,7 @@ __all__ = [
     "remedy_of",
 ]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {
         "diagnose": ["diagnose", "is_known"],

@@ -98,5 +98,5 @@ def rebuild(cls: type[ModelshipError], state: dict[str, Any]) -> ModelshipError:
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the closest of `known` in any case, or ``""``."""
     by_fold = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word).casefold(), by_fold, n=1, cutoff=0.6)
     return f" (did you mean {by_fold[close[0]]!r}?)" if close else ""

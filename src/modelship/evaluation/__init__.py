@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassMetrics", "Evaluator", "Gate", "Predictions", "Report", "SupportsRun"]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {
         "evaluator": ["Evaluator"],

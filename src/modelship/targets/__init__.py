@@ -37,7 +37,7 @@ __all__ = [
     "TargetBackend",
 ]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {
         "backend": ["Observation", "Prepared", "TargetBackend"],

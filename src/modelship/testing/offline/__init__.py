@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "OfflineWorkspace", "StageFault"]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {"faults": ["Fault", "StageFault"], "offline_workspace": ["OfflineWorkspace"]},
 )

@@ -78,6 +78,7 @@ class Deployer:
         # Of this session alone: others may test on the same engine.
         self.mark = secrets.token_hex(3)
         self.names = set()
+        self._digits = None
 
     def bundle(self, script, *, model="digits", **options):
         """Return a bundle of the text of a script; that of one text is always the same."""
@@ -92,7 +93,12 @@ class Deployer:
         return self.bundle(SCALING, sample_input=sample)
 
     def digits(self):
-        """Return a fitted model and its bundle with the script that modelship writes."""
+        """Return X, a fitted model and its bundle with the script that modelship writes."""
+        if self._digits is None:
+            self._digits = self._fitted()
+        return self._digits
+
+    def _fitted(self):
         environment, lock = shared_environment()
         X, y = load_digits(return_X_y=True)
         model = LogisticRegression(max_iter=2000).fit(X[:500], y[:500])

@@ -62,7 +62,7 @@ def everywhere(deployer):
         ("process", "azmlinfsrv"): DeployTarget.open("process"),
         ("process", "modelship"): DeployTarget.open("process").with_serving(OWN),
         ("docker", "azmlinfsrv"): docker,
-        ("docker", "modelship"): docker.with_serving(Serving(server="modelship", workers=2)),
+        ("docker", "modelship"): docker.with_serving(OWN),  # two workers: asked for a key below
     }
     with ExitStack() as deployed:
         yield {

@@ -56,3 +56,21 @@ def test_the_demo_deletes_its_service_after_a_failure(modelship, here):
     assert done.exit_code != 0
     assert "Test over HTTP" in done.stdout
     assert DeployTarget.open("memory").list() == ()
+
+
+def test_the_demo_first_creates_its_folder(modelship, here):
+    """A folder that cannot be created is reported at once, with what to do, and not as a bug."""
+    (here / "taken").write_text("a file")
+    done = modelship("demo", "-t", "memory", "--output", "taken/out")
+    assert done.exit_code == 10
+    assert "taken/out cannot be used" in done.stderr
+    assert "name another folder" in done.stderr
+    assert "Train" not in done.stdout
+
+
+def test_the_demo_says_if_it_cannot_save_the_model(modelship, here):
+    """A folder in place of the model's file is reported with what to do, and not as a bug."""
+    (here / "out" / "digits.joblib").mkdir(parents=True)
+    done = modelship("demo", "-t", "memory", "--output", "out")
+    assert done.exit_code == 10
+    assert "Move away the folder that is in place of a file" in done.stderr

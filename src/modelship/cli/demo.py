@@ -19,6 +19,7 @@ from modelship.cli.output import as_json_is_asked, emit
 from modelship.cli.shared_options import command, option_option, target_option, timeout_option
 from modelship.errors import MissingExtraError, PredictionError
 from modelship.shown import counted
+from modelship.staging import storing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,8 +83,10 @@ def demo(
     story = _Story(on_stderr=as_json_is_asked())
     story.title("From a trained model to a running service: scikit-learn's handwritten digits")
     with ExitStack() as stack:
-        _look_for_place(story, place, dict(options), timeout_s=config.timeout_s)
         folder = output or Path(tempfile.mkdtemp(prefix="modelship-demo-"))
+        with storing(folder, ours=False):
+            folder.mkdir(parents=True, exist_ok=True)
+        _look_for_place(story, place, dict(options), timeout_s=config.timeout_s)
         _Demo(story, findings, folder).play(place, stack, timeout_s=config.timeout_s, keep=keep)
     if as_json_is_asked():
         emit(asdict(findings))
@@ -162,9 +165,9 @@ class _Demo:
         from modelship.sources import ModelSource
 
         with self._story.step("Save and fetch") as telling:
-            self._output.mkdir(parents=True, exist_ok=True)
             path = self._output / "digits.joblib"
-            joblib.dump(estimator, path)
+            with storing(path, ours=False):
+                joblib.dump(estimator, path)
             model = ModelSource.open(path).fetch(self._output)
             by = model.passport.written_by
             telling.outcome = f"{path}, sha256 {model.digest[:12]}…, written by {by}"

@@ -57,7 +57,7 @@ def test_quickstart_serves_an_estimator_without_a_file_written_by_hand(run):
     ("count", "begins", "accuracy"), [FIRST, pytest.param(*ALL, marks=pytest.mark.long)]
 )
 def test_tutorial_in_a_process(run, tmp_path, mnist_dir, count, begins, accuracy):
-    """The tutorial's model, script and conda file in a process; on aci, all images in the gate."""
+    """The tutorial's model, script and conda file have their known answers in a process."""
     printed = run(
         EXAMPLES / "mnist" / "tutorial.py",
         *("--data", first(count, mnist_dir, tmp_path / "data")),

@@ -9,8 +9,9 @@ from modelship.errors import DeploymentNotFoundError
 from modelship.targets import DeployTarget
 
 
-def test_the_demo_tells_the_whole_story(modelship, here):
+def test_the_demo_tells_the_whole_story(modelship, here, shared_home, monkeypatch):
     """On the process target: equal answers, the pictures, and nothing left behind."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     done = modelship("demo", "--output", "out", "--json")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)

@@ -12,6 +12,7 @@ from modelship.cli.opening import open_bundle
 from modelship.cli.output import answer, say_facts
 from modelship.cli.shared_options import PATH, command, config_option, file_option, pairs_option
 from modelship.progress import showing
+from modelship.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,11 +130,16 @@ def _say(document: Mapping[str, Any]) -> None:
     say_facts(
         {
             "model" if len(models) == 1 else "models": "; ".join(map(_model_line, models)),
-            "script": document["entry_script"] + (f" and {others} more files" if others else ""),
-            "environment": f"Python {document['python']}, {len(document['packages'])} packages, "
+            "script": document["entry_script"]
+            + (f" and {counted(others, 'more file')}" if others else ""),
+            "environment": f"Python {document['python']}, {counted(len(document['packages']), 'package')}, "
             "locked with hashes",
             "sample": "yes" if document["has_sample_input"] else "none; give one: --sample-input",
-            "resources": f"{document['cpu_cores']:g} cores, {document['memory_gb']:g} GB",
+            "resources": _resources(document["cpu_cores"], document["memory_gb"]),
             "next": f"modelship deploy {document['folder']} -n NAME",
         }
     )
+
+
+def _resources(cpu_cores: float, memory_gb: float) -> str:
+    return f"{cpu_cores:g} core{'s' * (cpu_cores != 1)}, {memory_gb:g} GB"

@@ -48,7 +48,7 @@ def deployed(place, model):
 
 @pytest.fixture(scope="module")
 def served(place, classifier):
-    """Return a service that a classifier was deployed to; the last test that uses it updates it."""
+    """Return a service that a classifier was deployed to; later tests update it."""
     resources = ResourceConfiguration(cpu=1, memory_in_gb=1.5)
     model = registered(place, classifier, name="classifier", resource_configuration=resources)
     return deployed(place, model)
@@ -68,6 +68,17 @@ def test_a_model_is_served_without_code(served, classifier):
         service.run(json.dumps({**request, "method": "save"}))
     assert service.container_resource_requirements.memory_in_gb == 1.5
     assert not service.auth_enabled
+
+
+def test_a_service_is_updated_to_a_model_with_predict_alone(place, served):
+    """It answers rows without names with the values of predict()."""
+    from sklearn.linear_model import LinearRegression
+
+    regression = LinearRegression().fit(X, [row[0] for row in X])
+    served.update(models=[registered(place, regression, name="regression")])
+    assert place.settle(served)["state"] == "Succeeded"
+    answer = served.run(json.dumps({"data": X[:2]}))
+    assert answer == {"predict": pytest.approx([0.0, 1.0])}
 
 
 def test_a_service_is_updated_to_a_model_that_was_fitted_with_named_columns(place, served):

@@ -139,6 +139,7 @@ def test_what_takes_or_answers_no_table_is_refused(inputs, outputs, kind, said, 
     [
         (b"\x0a\x05", "a field in it is longer than the message"),
         (b"\x0b", "a field in it has an unknown type"),
+        (b"\x00\x05", "a field in it has the number 0"),
         (b"\xff" * 11, "a number in it is longer than 64 bits"),
         (b"\xff", "a field in it is longer than the message"),
     ],

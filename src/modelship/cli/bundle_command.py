@@ -132,8 +132,8 @@ def _say(document: Mapping[str, Any]) -> None:
             "model" if len(models) == 1 else "models": "; ".join(map(_model_line, models)),
             "script": document["entry_script"]
             + (f" and {counted(others, 'more file')}" if others else ""),
-            "environment": f"Python {document['python']}, {counted(len(document['packages']), 'package')}, "
-            "locked with hashes",
+            "environment": f"Python {document['python']}, "
+            f"{counted(len(document['packages']), 'package')}, locked with hashes",
             "sample": "yes" if document["has_sample_input"] else "none; give one: --sample-input",
             "resources": _resources(document["cpu_cores"], document["memory_gb"]),
             "next": f"modelship deploy {document['folder']} -n NAME",

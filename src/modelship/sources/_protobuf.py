@@ -107,13 +107,15 @@ class MessageReader:
             self.budget.take_steps(_BETWEEN_CHECKS)
         key, at = self._varint(at, end)
         number, wire = key >> 3, key & 7
+        if number == 0:
+            raise MalformedError("a field in it has the number 0")
         if wire == _VARINT:
             value, at = self._varint(at, end)
             return number, value, at
         if wire != _BYTES and wire not in _SIZES:
             raise MalformedError("a field in it has an unknown type")
         length, at = self._varint(at, end) if wire == _BYTES else (_SIZES[wire], at)
-        if number == 0 or at + length > end:
+        if at + length > end:
             raise PastEndError(number)
         return number, (at, at + length) if wire == _BYTES else None, at + length
 

@@ -91,7 +91,7 @@ BESIDE = {
 def shared(home, bare_lock, tmp_path_factory):
     """Return a function that gives the service of a server, which tests leave healthy.
 
-    Files that other programs read lie beside its script, and this process's environment holds a
+    Files that other programs read are next to its script, and this process's environment holds a
     secret when it is deployed.
     """
     folder, target = tmp_path_factory.mktemp("shared"), DeployTarget.open("process")

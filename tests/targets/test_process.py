@@ -418,14 +418,14 @@ def test_two_deployers_build_a_cold_environment_once(deployer, target, tmp_path,
         for path in home.glob("cache/environments/*/pyvenv.cfg"):
             built.add(path.stat().st_ino)
         time.sleep(0.005)
-    assert [process.returncode for process in both] == [0, 0]
-    assert len(built) == 1
-    found = target.list()
-    assert [(each.name, each.state) for each in found] == [
-        ("first", State.HEALTHY),
-        ("second", State.HEALTHY),
-    ]
-    assert [each.run(ROWS) for each in found] == [SCORED, SCORED]
+    with ExitStack() as deleting:
+        found = [deleting.enter_context(each) for each in target.list()]
+        assert [process.returncode for process in both] == [0, 0]
+        assert len(built) == 1
+        states = [(each.name, each.state) for each in found]
+        assert states == [("first", State.HEALTHY), ("second", State.HEALTHY)]
+        assert [each.run(ROWS) for each in found] == [SCORED, SCORED]
+    assert target.list() == ()
 
 
 # What the deployer has shown when it is hit, and how many seconds later that is.

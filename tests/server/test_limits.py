@@ -148,11 +148,12 @@ def test_a_body_of_tiny_chunks_is_refused(started, opened):
 def test_idle_connections_make_way(started, opened):
     """Beyond the bound idle ones end, and no request is refused."""
     server = started(MODELSHIP_CONNECTIONS="5")
-    idle = [opened(server) for _ in range(6)]
-    for each in idle:
-        each.sendall(_HEALTH)
-        each.recv(1 << 16)
+    idle = []
+    for _ in range(6):  # each is answered before another one may take its place
+        idle.append(opened(server, _HEALTH))
+        assert idle[-1].recv(12) == b"HTTP/1.1 200"
     assert [_post(server, b"{}").status_code for _ in range(20)] == [200] * 20
+    idle[-1].recv(1 << 16)
     idle[-1].sendall(_HEALTH.replace(b"Host", b"Connection: close\r\nHost"))
     assert _statuses(idle[-1]) == [200]
     assert _numbers(server)["modelship_connections"] <= 5

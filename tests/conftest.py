@@ -33,7 +33,7 @@ def pytest_itemcollected(item):
     It gives how their names begin, such as ``"t10"``. What is the same for all places is
     checked with the target process in the gate.
     """
-    if item.name.removeprefix("test_").startswith(tuple(getattr(item.cls, "long_clauses", ()))):
+    if item.name.removeprefix("test_").startswith(getattr(item.cls, "long_clauses", ())):
         item.add_marker("long")
 
 

@@ -20,7 +20,7 @@ class TestMemory(TargetContract):
     other_serving = {"variables": {"COLOR": "blue"}}  # noqa: RUF012 - never changed
     survives_process = False
     slow_timeout_s = 0.3
-    long_clauses = frozenset({"t37"})  # what a canary does in memory: test_rollouts.py
+    long_clauses = ("t37",)  # what a canary does in memory: test_rollouts.py
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -38,9 +38,7 @@ class TestProcess(TargetContract):
     serving = {"server": "modelship"}  # noqa: RUF012 - never changed
     other_serving = {"server": "modelship", "variables": {"COLOR": "blue"}}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
-    # A service that outlives its deployer: test_process.py. A canary: test_rollouts_process.py and,
-    # with this clause, test_contract_docker.py.
-    long_clauses = frozenset({"t24", "t37"})
+    long_clauses = ("t37",)  # a canary: test_rollouts_process.py, test_contract_docker.py
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

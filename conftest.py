@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tracemalloc  # noqa: F401 - pytest imports it for a ResourceWarning; one more meanwhile fails
 from functools import cache
 from pathlib import Path
 

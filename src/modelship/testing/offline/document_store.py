@@ -33,7 +33,10 @@ _log = logging.getLogger(__name__)
 # The fields of each kind of document that are read without a check for their presence.
 _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
+    "blob-metadata": {"fields": dict},
+    "codes": {"name": str, "version": str, "prefix": str, "properties": dict},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
+    "data": {"name": str, "version": str, "properties": dict},
     "datasets": {"name": str, "datasetId": str, "versions": [str]},
     "datastores": {"name": str, "dataStoreType": str, "azureStorageSection": {"accountName": str}},
     "endpoints": {
@@ -42,7 +45,13 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "properties": dict,
         "_offline": {"keys": {"primaryKey": str, "secondaryKey": str}},
     },
-    "environments": {"name": str, "version": str, "digest": str, "environment": dict},
+    "environments": {
+        "name": str,
+        "version": str,
+        "digest": str,
+        "environment": dict,
+        "v2": optional(dict),
+    },
     "built-environments": {"kinds": dict},
     "environment-labels": {"labels": dict},
     "experiments": {
@@ -61,6 +70,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "kvTags": optional(dict),
         "properties": optional(dict),
         "datasets": [dict],
+        "v2": optional(dict),
     },
     "packages": {"context": [dict], "environment": dict},
     "profiles": {"name": str, "createdTime": str, "operation": str},

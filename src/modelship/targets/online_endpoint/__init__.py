@@ -1,0 +1,1 @@
+"""The target ``online-endpoint``: managed online endpoints of an Azure ML workspace."""

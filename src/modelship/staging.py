@@ -61,6 +61,8 @@ def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
         yield
     except OSError as error:
         begun = _ADVICE.get(error.errno or 0)
+        if begun is None and _has_no_blocks(Path(str(error.filename or place))):
+            begun = "No file can be created there:"
         if begun is None:
             raise
         raise StorageError(
@@ -68,6 +70,12 @@ def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
             cause=(error.strerror or str(error)).lower(),
             advice=f"{begun} {_OTHER_HOME if ours else _OTHER_FOLDER}",
         ) from error
+
+
+def _has_no_blocks(path: Path) -> bool:
+    """Return whether a path is on a file system that stores nothing, such as /proc."""
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    return os.statvfs(there).f_blocks == 0
 
 
 def write_atomic(

@@ -58,3 +58,9 @@ def test_several_outputs_have_probabilities_of_their_own(monkeypatch):
     client = Client("http://127.0.0.1:9")
     monkeypatch.setattr(client, "_answer", lambda rows: answer)
     assert client.predict_proba([[1]]) == [[{"a": 0.9, "b": 0.1}, {0: 0.25, 1: 0.75}]]
+
+
+def test_what_is_no_address_is_named():
+    """A value of another type is refused as a bad address is."""
+    with pytest.raises(InvalidOptionError, match="uri is 5; expected the URI of a service"):
+        Client(5)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modelship.bundle import Environment
 from modelship.errors import ModelshipError, NameTakenError, StorageError
+from modelship.state_paths import exclusive
 from modelship.targets import DeployTarget, Instance, State
 from modelship.testing import cases, offline_bundle, script_bundle
 
@@ -294,3 +295,11 @@ def test_a_broken_record_keeps_its_name_until_it_is_overwritten(services, bundle
     write(services, "odd-svc-00000000", "{")
     with pytest.raises(NameTakenError, match="its record"):
         target.deploy(bundle, name="odd-svc", check="off", show_output=False)
+
+
+def test_a_file_system_without_files_is_named_as_the_cause(monkeypatch):
+    """/proc answers "no such file" to whoever creates a folder there."""
+    monkeypatch.setenv("MODELSHIP_HOME", "/proc/none")
+    with pytest.raises(StorageError, match="/proc/none") as caught, exclusive("x", timeout_s=1):
+        pass
+    assert "No file can be created there" in caught.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from modelship.bundle.scoring_script import left_beside, read_source
 from modelship.errors import InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from modelship.bundle.environment import Environment
     from modelship.bundle.generated import Output
@@ -238,6 +239,8 @@ class ScoringBundle(BundleValue):
 
 
 def _as_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+    if not isinstance(tags, Mapping | None):
+        raise InvalidOptionError("tags", tags, "a mapping of str to str")
     given = dict(tags or {})
     for key, value in given.items():
         if not isinstance(key, str) or not isinstance(value, str):

@@ -142,7 +142,7 @@ def _by_class(classes: Sequence[Any], table: Sequence[Any]) -> list[dict[Any, fl
 
 
 def _scoring_uri(uri: str) -> str:
-    parts = urlsplit(uri)
+    parts = urlsplit(uri if isinstance(uri, str) else "")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise InvalidOptionError("uri", uri, "the URI of a service, such as http://host:port/score")
     path = parts.path.rstrip("/")

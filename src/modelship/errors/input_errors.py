@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from modelship.errors.base_error import ModelshipError, nearest
@@ -41,11 +42,15 @@ class InvalidNameError(InputError):
 class InvalidOptionError(InputError):
     """An option does not exist, or has an invalid value."""
 
-    _message = "{option} is {found!r}; expected {expected}."
+    _message = "{option} is {_shown!r}; expected {expected}."
 
     option: str
     found: object
     expected: str
+
+    @property
+    def _shown(self) -> object:
+        return str(self.found) if isinstance(self.found, PurePath) else self.found
 
 
 @dataclass(eq=False)

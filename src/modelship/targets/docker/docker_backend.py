@@ -46,6 +46,7 @@ _NO_ADDRESS = (
     "note: this engine cannot pass the address of a name to a container. Requests go to the "
     "container's own port; to keep that in an update, set one: Serving(port=...)"
 )
+_IMAGE = re.compile(r"[\w][\w.:/@-]*", re.ASCII)
 _GRACE_S = 5.0
 # An unhealthy container was healthy before, or had a minute to become healthy.
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
@@ -75,7 +76,8 @@ class DockerBackend(AddressedContainers):
     )
 
     def __init__(self, *, base_image: str | None = None) -> None:
-        if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
+        is_image = isinstance(base_image, str) and _IMAGE.fullmatch(base_image)
+        if base_image is not None and not is_image:
             raise InvalidOptionError("base_image", base_image, "an image, such as python:3.11-slim")
         super().__init__()
         self._base_image = base_image

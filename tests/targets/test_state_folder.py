@@ -298,7 +298,7 @@ def test_a_broken_record_keeps_its_name_until_it_is_overwritten(services, bundle
 
 
 def test_a_file_system_without_files_is_named_as_the_cause(monkeypatch):
-    """/proc answers "no such file" to whoever creates a folder there."""
+    """/proc answers "no such file" when a folder is created there."""
     monkeypatch.setenv("MODELSHIP_HOME", "/proc/none")
     with pytest.raises(StorageError, match="/proc/none") as caught, exclusive("x", timeout_s=1):
         pass

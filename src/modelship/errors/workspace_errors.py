@@ -43,6 +43,7 @@ class WorkspaceCredentialsError(WorkspaceError):
 
     workspace: str
     cause: str
+    advice: str = ""
 
 
 @dataclass(eq=False)
@@ -70,6 +71,7 @@ class WorkspaceRequestError(WorkspaceError):
     status: int | None = None
     detail: str = ""
     advice: str = ""
+    code: str = ""
 
     @property
     def message(self) -> str:

@@ -22,7 +22,7 @@ from modelship.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["cause_of", "translate"]
+__all__ = ["cause_of", "chain", "redacted", "shown", "translate"]
 
 _STATUS = re.compile(r"Code: (\d{3})\b|\"status_code\": (\d{3})\b")
 _CONTENT = re.compile(r"Content: (b?(?:'.*'|\".*\"))\s*$", re.DOTALL)
@@ -79,9 +79,9 @@ def translate(error: Exception, *, workspace: str, doing: str) -> ModelshipError
     """
     if isinstance(error, ModelshipError):
         return error
-    text = _redacted(_text(error))
+    text = redacted(_text(error))
     if _is(error, _UNREACHABLE) or _is_connection(error):
-        return WorkspaceUnreachableError(workspace, doing, _shown(_innermost(error, text)))
+        return WorkspaceUnreachableError(workspace, doing, shown(_innermost(error, text)))
     if doing == "open it" and (problem := _missing(text, workspace)):
         return WorkspaceNotFoundError(problem, "Compare the three names with those in the portal.")
     status, cause = _answer(error, text)
@@ -120,10 +120,10 @@ def cause_of(error: Mapping[str, Any]) -> str:
     repeated = any(each.get("message") and str(each["message"]) in whole for each in details)
     said: list[str] = []
     for part in details if repeated else [error, *details]:
-        words = ": ".join(_shown(str(part[key])) for key in ("code", "message") if part.get(key))
+        words = ": ".join(shown(str(part[key])) for key in ("code", "message") if part.get(key))
         if words and words not in said:
             said.append(words)
-    return _shown("; ".join(said))
+    return shown("; ".join(said))
 
 
 def _text(error: Exception) -> str:
@@ -143,7 +143,7 @@ def _answer(error: Exception, text: str) -> tuple[int | None, str]:
     """
     found = _STATUS.search(text)
     status = int(found[1] or found[2]) if found else None
-    for each in _chain(error):
+    for each in chain(error):
         response: Any = getattr(each, "response", None)
         code = getattr(response, "status_code", None)
         if isinstance(code, int):
@@ -151,7 +151,7 @@ def _answer(error: Exception, text: str) -> tuple[int | None, str]:
             if cause := _cause(str(getattr(response, "text", ""))):
                 return status, cause
     content = _CONTENT.search(text)
-    return status, (_quoted(content[1]) if content else "") or _cause(text) or _shown(text)
+    return status, (_quoted(content[1]) if content else "") or _cause(text) or shown(text)
 
 
 def _quoted(literal: str) -> str:
@@ -173,7 +173,7 @@ def _cause(text: str) -> str:
     except ValueError:
         return ""
     if description := document.get("error_description"):  # the identity platform's
-        return _shown(str(description))
+        return shown(str(description))
     inner = document.get("error_details")
     return cause_of(inner if isinstance(inner, dict) else document)
 
@@ -186,10 +186,10 @@ def _is_connection(error: BaseException) -> bool:
     import requests
 
     kinds = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError)
-    return any(isinstance(each, kinds) for each in _chain(error))
+    return any(isinstance(each, kinds) for each in chain(error))
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and its causes."""
     seen: set[int] = set()
     inner: BaseException | None = error
@@ -214,11 +214,11 @@ def _innermost(error: BaseException, text: str) -> str:
     return found[1] if found else text
 
 
-def _redacted(text: str) -> str:
+def redacted(text: str) -> str:
     shown = _SECRET.sub(lambda match: f"{match[1]}…" if match[1] else "Bearer …", text)
     return _USER.sub("…@", shown)  # as in the URL of a proxy
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     line = _HOMEWORK.sub("", " ".join(text.split())).rstrip(". ")
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

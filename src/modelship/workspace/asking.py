@@ -105,9 +105,16 @@ _Answer = TypeVar("_Answer")
 class Asker:
     """Runs calls of the SDK, each in a thread of its own that is abandoned if it hangs."""
 
-    def __init__(self, location: WorkspaceLocation, *, muted: bool = True) -> None:
+    def __init__(
+        self,
+        location: WorkspaceLocation,
+        *,
+        muted: bool = True,
+        translate: Callable[..., ModelshipError] = translate,
+    ) -> None:
         self._location = location
         self._muted = muted
+        self._translate = translate
 
     def __call__(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float) -> _Answer:
         answers: list[_Answer] = []
@@ -140,7 +147,7 @@ class Asker:
         return answers[0]
 
     def _translated(self, error: Exception, doing: str) -> ModelshipError:
-        found = translate(error, workspace=self._location.workspace_name, doing=doing)
+        found = self._translate(error, workspace=self._location.workspace_name, doing=doing)
         if self._location.offline and isinstance(found, WorkspaceUnreachableError):
             found.advice = self._location.offline.remedy
         return found

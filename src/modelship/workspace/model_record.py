@@ -38,6 +38,9 @@ class RegisteredModel:
         A one-sentence description.
     framework, framework_version : str
         Such as ``"ScikitLearn"`` and ``"1.5.2"``; may be empty.
+    kind : str
+        How SDK v2 classifies it: ``custom_model``, ``mlflow_model`` or ``triton_model``; empty from
+        SDK v1.
     """
 
     model_id: str
@@ -49,6 +52,7 @@ class RegisteredModel:
     description: str = ""
     framework: str = ""
     framework_version: str = ""
+    kind: str = ""
 
     def __post_init__(self) -> None:
         for mapping in ("tags", "properties"):

@@ -1,0 +1,173 @@
+"""The models of a workspace, as azure-ai-ml sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.workspace.arm_requests import ArmError, ArmRequests
+from modelship.workspace.blob_storage import BlobContainer
+from modelship.workspace.ml_documents import files_place, registered, workspace_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import requests
+
+    from modelship.workspace._ml_client import MlSdk
+    from modelship.workspace.location import WorkspaceLocation
+    from modelship.workspace.model_record import RegisteredModel
+
+__all__ = ["MlModels"]
+
+# The versions that azure-ai-ml 1.35 sends: what it reads and writes is what is tested daily.
+_MODELS: Final = "2023-08-01-preview"
+_DATASTORES: Final = "2024-10-01-preview"
+_STORE: Final = "workspaceblobstore"
+_FOLDER: Final = "modelship"
+_STORAGE_SCOPE: Final = "https://storage.azure.com/.default"
+_PIECE_BYTES: Final = 2**20
+
+
+class MlModels:
+    """Reads, registers and downloads models; raises the errors of what it calls.
+
+    Parameters
+    ----------
+    location : WorkspaceLocation
+        The workspace.
+    arm : ArmRequests
+        Sends the requests.
+    sdk : Callable
+        Returns azure-ai-ml's part; called on the first registration.
+    token : Callable[[str], str]
+        Returns a token for a scope.
+    session : requests.Session
+        The connections.
+    """
+
+    def __init__(
+        self,
+        location: WorkspaceLocation,
+        arm: ArmRequests,
+        *,
+        sdk: Callable[[], MlSdk],
+        token: Callable[[str], str],
+        session: requests.Session,
+    ) -> None:
+        self._uri = location.uri
+        self._workspace = workspace_path(location)
+        self._arm = arm
+        self._sdk = sdk
+        self._token = token
+        self._session = session
+
+    def model(self, name: str, version: int | None) -> RegisteredModel | None:
+        """Return one model, the latest if no version is given; None if there is none."""
+        if version is None:
+            return next(iter(self.models(name=name)), None)
+        found = self._arm.get(self._path(name, version), version=_MODELS)
+        return registered(found, self._uri) if found else None
+
+    def models(
+        self, *, name: str | None = None, properties: Mapping[str, str] | None = None
+    ) -> list[RegisteredModel]:
+        """Return the models with this name and these properties, the newest first."""
+        names = [name] if name else self._names()
+        found = [registered(each, self._uri) for name in names for each in self._versions(name)]
+        wanted = (properties or {}).items()
+        found = [each for each in found if wanted <= each.properties.items()]
+        return sorted(found, key=lambda each: -each.version)
+
+    def _names(self) -> list[str]:
+        path = f"{self._workspace}/models"
+        return [str(each["name"]) for each in self._arm.all(path, version=_MODELS)]
+
+    def _versions(self, name: str) -> Iterator[dict[str, Any]]:
+        asked = {"listViewType": "ActiveOnly"}
+        path = f"{self._workspace}/models/{name}/versions"
+        versions = self._arm.all(path, version=_MODELS, query=asked)
+        # A version of SDK v2 may be any text; such a model has no number to go by.
+        return (each for each in versions if str(each.get("name", "")).isdecimal())
+
+    def register(
+        self,
+        path: Path,
+        *,
+        name: str,
+        kind: str,
+        tags: Mapping[str, str],
+        properties: Mapping[str, str],
+        description: str,
+    ) -> RegisteredModel:
+        """Upload a file or folder, and register it."""
+        place = f"{_FOLDER}/{_digest(path)}/{path.name}"
+        self._container(_STORE).upload(path, place)
+        version = self._sdk().register_model(
+            name=name, uri=f"azureml://datastores/{_STORE}/paths/{place}", kind=kind,
+            tags=dict(tags), properties=dict(properties), description=description or None,
+        )  # fmt: skip
+        found = self.model(name, version)
+        if found is None:
+            raise ArmError(404, {"message": f"the model {name}:{version} is gone"})
+        return found
+
+    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a model."""
+        document = self._require(model_id)
+        said = document["properties"]
+        body = {"properties": {**said, "tags": {**(said.get("tags") or {}), **tags}}}
+        self._arm.send("PUT", self._path_of(model_id), version=_MODELS, body=body)
+
+    def download(self, model_id: str, folder: Path) -> None:
+        """Write a model's file or folder into `folder`."""
+        place = files_place(str(self._require(model_id)["properties"].get("modelUri") or ""))
+        self._container(place.datastore).download(place.path, folder)
+
+    def delete(self, model_id: str) -> None:
+        """Delete a model."""
+        self._arm.send("DELETE", self._path_of(model_id), version=_MODELS)
+
+    def _require(self, model_id: str) -> dict[str, Any]:
+        return self._arm.send("GET", self._path_of(model_id), version=_MODELS)
+
+    def _path_of(self, model_id: str) -> str:
+        name, _, version = model_id.rpartition(":")
+        return self._path(name, int(version))
+
+    def _path(self, name: str, version: int) -> str:
+        return f"{self._workspace}/models/{name}/versions/{version}"
+
+    def _container(self, datastore: str) -> BlobContainer:
+        """Return the container of a datastore, with what gives access to it."""
+        path = f"{self._workspace}/datastores/{datastore}"
+        said = self._arm.send("GET", path, version=_DATASTORES)["properties"]
+        account, container = said["accountName"], said["containerName"]
+        host = f"{account}.blob.{said.get('endpoint') or self._arm.cloud.storage_suffix}"
+        address = f"{said.get('protocol') or 'https'}://{host.rpartition('@')[2]}/{container}"
+        kind = (said.get("credentials") or {}).get("credentialsType")
+        if kind == "None":
+            token = self._token(_STORAGE_SCOPE)
+            return BlobContainer(address, token=token, session=self._session)
+        asked = {"expirableSecret": True, "expireAfterHours": 1}
+        found = self._arm.send("POST", f"{path}/listSecrets", version=_DATASTORES, body=asked)
+        signature = str(found.get("sasToken") or "").lstrip("?")
+        if not signature:
+            from modelship.workspace._ml_client import signed_query
+
+            signature = signed_query(account, str(found["key"]), container)
+        return BlobContainer(address, signature=signature, session=self._session)
+
+
+def _digest(path: Path) -> str:
+    """Return a digest of the names and the content, so that the same files go to one place."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    for file in files:
+        name = file.relative_to(path.parent).as_posix().encode()
+        digest.update(b"%d:%s:%d:" % (len(name), name, file.stat().st_size))
+        with file.open("rb") as content:
+            while piece := content.read(_PIECE_BYTES):
+                digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,296 @@
+"""Define MlWorkspace: an Azure ML workspace with managed online endpoints, without SDK v1.
+
+Its documents are those of Azure Resource Manager:
+https://learn.microsoft.com/rest/api/azureml/online-deployments
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from modelship.errors import InvalidOptionError, ModelNotFoundError
+from modelship.workspace import _ml_client
+from modelship.workspace.arm_requests import ArmRequests
+from modelship.workspace.asking import Asker
+from modelship.workspace.endpoint_calls import EndpointCalls, EndpointKeys, EndpointToken
+from modelship.workspace.location import WorkspaceLocation
+from modelship.workspace.ml_access import access_to, session_to
+from modelship.workspace.ml_documents import workspace_path
+from modelship.workspace.ml_endpoints import MlEndpoints
+from modelship.workspace.ml_errors import translate_ml
+from modelship.workspace.ml_models import MlModels
+from modelship.workspace.model_record import HISTORY, RELEASES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from modelship.workspace.clouds import Cloud
+    from modelship.workspace.model_record import RegisteredModel
+
+__all__ = ["EndpointKeys", "EndpointToken", "MlWorkspace", "open_ml"]
+
+_CALL_TIMEOUT_S: Final = 120.0
+_SIGN_IN_TIMEOUT_S: Final = 300.0
+_TRANSFER_TIMEOUT_S: Final = 3600.0
+
+_Answer = TypeVar("_Answer")
+
+
+class MlWorkspace(EndpointCalls):
+    """An Azure ML workspace: its models, environments, code, endpoints and deployments.
+
+    Each call has a time limit, and raises modelship's errors. None waits for an operation: the
+    document says how far it is.
+
+    Parameters
+    ----------
+    location : WorkspaceLocation
+        The workspace.
+    cloud : Cloud
+        Where its services are.
+    token : Callable[[str], str]
+        Returns a token for a scope. Most users call :func:`open_ml` instead.
+    """
+
+    def __init__(
+        self, location: WorkspaceLocation, cloud: Cloud, token: Callable[[str], str]
+    ) -> None:
+        self.location = location
+        self.id = workspace_path(location)
+        self._cloud = cloud
+        self._token = token
+        self._sdk: _ml_client.MlSdk | None = None
+        session = session_to(location)
+        self._arm = ArmRequests(cloud, token, session=session)
+        self._endpoints = MlEndpoints(self.id, self._arm, session=session)
+        self._models = MlModels(
+            location, self._arm, sdk=self._opened_sdk, token=token, session=session
+        )
+
+    @property
+    def name(self) -> str:
+        """The workspace's name."""
+        return self.location.workspace_name
+
+    def _opened_sdk(self) -> _ml_client.MlSdk:
+        if self._sdk is None:
+            self._sdk = _ml_client.MlSdk(self.location, self._cloud, self._token)
+        return self._sdk
+
+    def ask(
+        self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = _CALL_TIMEOUT_S
+    ) -> _Answer:
+        """Return the result of a call, which runs silently and with a time limit.
+
+        Parameters
+        ----------
+        doing : str
+            The operation, for error messages: "list its models".
+        call : Callable
+            The call.
+        timeout_s : float
+            The time limit in seconds.
+
+        Raises
+        ------
+        WorkspaceError
+            If it fails, as one of our errors, or exceeds the time limit.
+        """
+        return Asker(self.location, translate=translate_ml)(doing, call, timeout_s=timeout_s)
+
+    def open(self) -> None:
+        """Check that the workspace exists, and that the credentials are accepted."""
+        self.ask("open it", self._endpoints.open, timeout_s=_SIGN_IN_TIMEOUT_S)
+
+    # --- models: the same names and arguments as those of Workspace ------------------------
+
+    def model(self, name: str, version: int | None = None) -> RegisteredModel:
+        """Return a registered model, the latest if no version is given.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is none; lists the available versions, or else the names.
+        """
+        doing = f"find the model {name!r}"
+        found = self.ask(doing, lambda: self._models.model(name, version))
+        if found is not None:
+            return found
+        versions = self.ask(doing, lambda: self._models.models(name=name))
+        known = versions or self.ask(doing, self._models.models)
+        own = (HISTORY, RELEASES)
+        nearby = [each.model_id if versions else each.name for each in known]
+        raise ModelNotFoundError(
+            location=f"azureml:{name}" + (f":{version}" if version else ""),
+            nearby=[each for each in dict.fromkeys(nearby) if not each.startswith(own)][:10],
+        )
+
+    def models(
+        self, name: str | None = None, *, properties: Mapping[str, str] | None = None
+    ) -> Sequence[RegisteredModel]:
+        """Return the models with this name and these properties, the newest first."""
+        return self.ask(
+            "list its models", lambda: self._models.models(name=name, properties=properties)
+        )
+
+    def register(
+        self,
+        path: Path,
+        *,
+        name: str,
+        kind: str = "custom_model",
+        tags: Mapping[str, str],
+        properties: Mapping[str, str],
+        description: str = "",
+        framework: str | None = None,
+        framework_version: str | None = None,
+        timeout_s: float = _TRANSFER_TIMEOUT_S,
+        doing: str = "",
+    ) -> RegisteredModel:
+        """Upload a file or folder as the next version of the model `name`.
+
+        SDK v2 has no field for the framework, so it is stored as properties.
+        """
+        said = {"modelship.framework": framework, "modelship.framework_version": framework_version}
+        all_properties = {**properties, **{key: value for key, value in said.items() if value}}
+        return self.ask(
+            doing or f"register the model {name!r}",
+            lambda: self._models.register(
+                path, name=name, kind=kind, tags=tags, properties=all_properties,
+                description=description,
+            ),
+            timeout_s=timeout_s,
+        )  # fmt: skip
+
+    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a registered model."""
+        self.ask(f"tag the model {model_id!r}", lambda: self._models.tag(model_id, tags))
+
+    def download(
+        self, model_id: str, folder: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
+    ) -> None:
+        """Write a registered model's file or folder into `folder`."""
+        self.ask(
+            f"download the model {model_id!r}",
+            lambda: self._models.download(model_id, folder),
+            timeout_s=timeout_s,
+        )
+
+    def delete(self, model_id: str) -> None:
+        """Delete a registered model."""
+        self.ask(f"delete the model {model_id!r}", lambda: self._models.delete(model_id))
+
+    def model_arm_id(self, model_id: str) -> str:
+        """Return the id that a deployment refers to a model ``NAME:VERSION`` with."""
+        name, _, version = model_id.rpartition(":")
+        return f"{self.id}/models/{name}/versions/{version}"
+
+    # --- environments and code ------------------------------------------------------------
+
+    def environment(self, name: str, version: str) -> dict[str, Any] | None:
+        """Return the document of a version of an environment; None if there is none."""
+        doing = f"read the environment '{name}:{version}'"
+        return self.ask(doing, lambda: self._endpoints.environment(name, version))
+
+    def put_environment(
+        self,
+        name: str,
+        version: str,
+        *,
+        image: str,
+        conda_file: str = "",
+        inference_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Register a version of an environment.
+
+        Parameters
+        ----------
+        name, version : str
+            Its name, and a version made from its content.
+        image : str
+            The base image.
+        conda_file : str
+            The text of a conda file; empty for an image that has everything.
+        inference_config : Mapping, optional
+            Where an image with a server of its own listens, with the keys ``liveness_route``,
+            ``readiness_route`` and ``scoring_route``, each ``{"port": …, "path": …}``.
+        tags : Mapping, optional
+            Its tags.
+        """
+        self.ask(
+            f"register the environment '{name}:{version}'",
+            lambda: self._opened_sdk().put_environment(
+                name, version, image=image, conda_file=conda_file,
+                inference_config=inference_config, tags=tags or {},
+            ),
+        )  # fmt: skip
+
+    def code(self, digest: str) -> str | None:
+        """Return the id of the code that was uploaded with this digest; None if none was."""
+        return self.ask("find the code", lambda: self._endpoints.code(digest))
+
+    def put_code(self, folder: Path, digest: str, *, timeout_s: float = _TRANSFER_TIMEOUT_S) -> str:
+        """Upload the files in a folder, and return the id of the code."""
+        return self.ask(
+            "upload the code",
+            lambda: self._endpoints.put_code(folder, digest),
+            timeout_s=timeout_s,
+        )
+
+    def __repr__(self) -> str:
+        return f"MlWorkspace({self.name!r})"
+
+
+def open_ml(
+    workspace: object = None,
+    *,
+    subscription_id: str | None = None,
+    resource_group: str | None = None,
+    workspace_name: str | None = None,
+    credential: object = None,
+) -> MlWorkspace:
+    """Connect to a workspace.
+
+    The credentials are those that azure-identity's ``DefaultAzureCredential`` finds: a service
+    principal in ``AZURE_TENANT_ID``, ``AZURE_CLIENT_ID`` and ``AZURE_CLIENT_SECRET``, a managed
+    identity, or the account of ``az login``.
+
+    Parameters
+    ----------
+    workspace : azure.ai.ml.MLClient, MlWorkspace, str or Path, optional
+        An open workspace; or a ``config.json``, or a folder to search it in and above. The current
+        folder if omitted.
+    subscription_id, resource_group, workspace_name : str, optional
+        All three names, instead of `workspace`.
+    credential : object, optional
+        An object with ``get_token``, such as one of azure-identity's.
+
+    Raises
+    ------
+    WorkspaceNotFoundError
+        If there is no ``config.json``, or no such workspace.
+    WorkspaceCredentialsError, WorkspaceUnreachableError, WorkspaceRequestError
+        If it cannot be opened.
+    MissingExtraError
+        If azure-identity is not installed.
+    """
+    if isinstance(workspace, MlWorkspace):
+        return workspace
+    if type(workspace).__module__.startswith("azure.ai.ml"):
+        location, credential = _ml_client.adopt_client(workspace)
+    elif workspace is None or isinstance(workspace, (str, PathLike)):
+        location = WorkspaceLocation.find(
+            workspace,  # type: ignore[arg-type]  # a path of bytes is nobody's
+            subscription_id=subscription_id,
+            resource_group=resource_group,
+            workspace_name=workspace_name,
+        )
+    else:
+        expected = "an azure.ai.ml.MLClient, or the path of a config.json"
+        raise InvalidOptionError("workspace", type(workspace).__name__, expected)
+    opened = MlWorkspace(location, *access_to(location, credential))
+    opened.open()
+    return opened

@@ -9,7 +9,9 @@ import json
 import subprocess
 import sys
 import tarfile
+import threading
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import docker.errors
 import pytest
@@ -56,6 +58,40 @@ def test_an_engine_that_hangs_up_is_unavailable(kind):
     translated = engine.translated(kind("gone"))
     assert isinstance(translated, TargetUnavailableError)
     assert "Start Docker" in translated.hint
+
+
+@pytest.fixture
+def lone_engine(monkeypatch):
+    """Run what answers like an engine without containers, and return the paths it was asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path.partition("?")[0])
+            self.send_response(200)
+            self.end_headers()
+            answer = {"ApiVersion": "1.41"} if self.path.endswith("/version") else []
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
+        yield asked
+        server.shutdown()
+
+
+def test_an_engine_is_asked_for_its_version_once(lone_engine):
+    """Until a request fails: then another engine may have taken its place."""
+    for _ in range(3):
+        DeployTarget.open("docker").list()
+    assert lone_engine.count("/version") == 1
+    with pytest.raises(TargetUnavailableError), engine.connected():
+        raise docker.errors.APIError("refused")
+    DeployTarget.open("docker").list()
+    assert lone_engine.count("/version") == 2
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket")  # by the SDK, when it cannot connect

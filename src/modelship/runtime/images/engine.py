@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
@@ -65,6 +66,9 @@ ADVICE = MappingProxyType(
 )
 """The advice, by the name of the class in ``docker.errors`` or ``requests``."""
 
+_CHOICES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+_api_versions: dict[tuple[str | None, ...], str] = {}  # of the engines of this process
+
 
 @contextmanager
 def connected() -> Iterator[Engine]:
@@ -84,13 +88,17 @@ def connected() -> Iterator[Engine]:
     import requests
 
     foreign = (docker.errors.DockerException, docker.errors.StreamParseError)
+    chosen = tuple(map(os.environ.get, _CHOICES))
     try:
-        client = docker.from_env(timeout=_CALL_TIMEOUT_S)
+        # An engine that is asked for its version starts two programs to answer.
+        client = docker.from_env(timeout=_CALL_TIMEOUT_S, version=_api_versions.get(chosen))
+        _api_versions[chosen] = client.api.api_version
         try:
             yield Engine(client)
         finally:
             client.close()
     except (*foreign, requests.RequestException) as error:
+        _api_versions.pop(chosen, None)  # another engine may have taken its place
         raise translated(error) from error
 
 

@@ -48,6 +48,7 @@ NEEDS_AZURE = (
     "tests/workspace",
     "tests/testing/offline",
     "tests/targets/aci",
+    "tests/targets/online_endpoint/test_az_yaml_sdk.py",
     "tests/cli/test_azureml_offline.py",
     "docs/how-to/azure.md",
     "docs/how-to/azure-offline.md",

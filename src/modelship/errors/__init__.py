@@ -8,7 +8,8 @@
     │   ├── InvalidOptionError
     │   ├── UnknownPluginError
     │   ├── MissingExtraError
-    │   └── ConfigError
+    │   ├── ConfigError
+    │   └── DeploymentFileError
     ├── ModelError                      3   the model, or fetching it
     │   ├── ModelNotFoundError
     │   ├── FetchError

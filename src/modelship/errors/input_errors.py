@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "DeploymentFileError",
     "InputError",
     "InvalidNameError",
     "InvalidOptionError",
@@ -88,4 +89,15 @@ class ConfigError(InputError):
     _message = "{path}: {problem}"
 
     path: str
+    problem: str
+
+
+@dataclass(eq=False)
+class DeploymentFileError(InputError):
+    """A file of ``az ml`` is invalid."""
+
+    _message = "{path}, line {line}: {problem}"
+
+    path: str
+    line: int
     problem: str

@@ -1,0 +1,93 @@
+"""Write the files of ``az ml online-endpoint`` and ``az ml online-deployment``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.staging import storing
+from modelship.targets.online_endpoint.data_collection import (
+    CollectionSettings,
+    DataCollectorSettings,
+)
+from modelship.targets.online_endpoint.endpoint_settings import IdentitySettings
+
+if TYPE_CHECKING:
+    from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
+        OnlineDeploymentFile,
+        OnlineEndpointFile,
+    )
+
+__all__ = ["write_yaml", "yaml_of"]
+
+_SCHEMAS: Final = "https://azuremlschemas.azureedge.net/latest/"
+_SCHEMA: Final = {
+    "OnlineEndpointFile": f"{_SCHEMAS}managedOnlineEndpoint.schema.json",
+    "OnlineDeploymentFile": f"{_SCHEMAS}managedOnlineDeployment.schema.json",
+}
+
+
+def write_yaml(file: OnlineEndpointFile | OnlineDeploymentFile, path: str | Path) -> Path:
+    """Write `file` to `path`, and return it.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    place = Path(path)
+    with storing(place):
+        place.write_text(yaml_of(file, folder=place.parent), encoding="utf-8")
+    return place
+
+
+def yaml_of(file: OnlineEndpointFile | OnlineDeploymentFile, *, folder: Path) -> str:
+    """Return `file` as YAML; paths are relative to `folder`."""
+    import yaml
+
+    content = _plain(file, folder.resolve())
+    content = {**content.pop("settings"), **content}
+    names = [key for key in ("name", "endpoint_name") if key in content]
+    ordered = {key: content[key] for key in [*names, *(each for each in content)]}
+    document = {"$schema": _SCHEMA[type(file).__name__], **ordered}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _plain(value: Any, folder: Path) -> Any:
+    if is_dataclass(value):
+        return _settings(value, folder)
+    if isinstance(value, Mapping):
+        return {key: _plain(each, folder) for key, each in value.items()}
+    if isinstance(value, Path):  # as a file in the folder would have it
+        return os.path.relpath(value.resolve(), folder)
+    return [_plain(each, folder) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _settings(value: Any, folder: Path) -> dict[str, Any]:
+    if isinstance(value, CollectionSettings):
+        enabled = "true" if value.enabled else "false"  # az ml accepts it only as text
+        return {**_fields(value, folder), "enabled": enabled}
+    if isinstance(value, DataCollectorSettings):
+        return _collector(value, folder)
+    return _identity(value) if isinstance(value, IdentitySettings) else _fields(value, folder)
+
+
+def _fields(value: Any, folder: Path) -> dict[str, Any]:
+    """Return what differs from what a file without it means, and what az ml requires."""
+    given = {each.name: getattr(value, each.name) for each in fields(value)}
+    return {key: _plain(it, folder) for key, it in given.items() if it not in (None, "", {}, ())}
+
+
+def _collector(value: DataCollectorSettings, folder: Path) -> dict[str, Any]:
+    written = _fields(value, folder)
+    headers = written.pop("capture_headers", None)
+    written.setdefault("collections", {})
+    return {**written, "request_logging": {"capture_headers": headers}} if headers else written
+
+
+def _identity(value: IdentitySettings) -> dict[str, Any]:
+    ids = [{"resource_id": each} for each in value.user_assigned_identities]
+    return {"type": value.type, **({"user_assigned_identities": ids} if ids else {})}

@@ -33,6 +33,8 @@ from modelship.testing.offline.service_checks import Checks
 from modelship.testing.offline.service_credentials import Credentials
 from modelship.testing.offline.service_rollouts import Rollouts
 from modelship.testing.offline.service_routes import Services
+from modelship.testing.offline.v2.arm_assets import ArmAssets
+from modelship.testing.offline.v2.arm_datastores import ArmDatastores
 from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
@@ -64,8 +66,12 @@ def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
 
 def _state_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     artifacts = Artifacts(context)
-    parts = (Control, Login, Models, Blobs, Containers, Datastores, Datasets, Vault, Computes)
+    datastores = Datastores(context)
+    parts = (Control, Login, Models, Blobs, Containers, Datasets, Vault, Computes)
     yield from (kind(context) for kind in parts)
+    yield datastores
+    yield ArmDatastores(context, datastores)
+    yield ArmAssets(context, datastores.container_of)
     yield context.insights
     yield artifacts
     yield from _training_parts(context, stack, artifacts)

@@ -21,6 +21,7 @@ from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.data.account import NO_SHARES, StorageRefusalError
+from modelship.testing.offline.data.blob_metadata import BlobMetadata
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
@@ -62,11 +63,14 @@ class Blobs(Part):
         super().__init__(context)
         self._drafts = context.store.folder / "uploads"
         self._lock = threading.Lock()
+        self._metadata = BlobMetadata(context.store)
         shutil.rmtree(self._drafts, ignore_errors=True)
 
     @storage_answers("blobs.put", "PUT", _BLOB)
     def _put(self, request: Request, name: str, suffix: str) -> Response:
         place = self._place(name, suffix)
+        if request.args.get("comp") == "metadata":
+            return self._set_metadata(request, place)
         request.max_content_length = None  # it is written to disk in chunks
         ways: dict[str, Callable[[Request, Path, Path], dict[str, str]]] = {
             "": self._publish,
@@ -86,6 +90,11 @@ class Blobs(Part):
             return Response(status=201, headers=headers)
         finally:
             draft.unlink(missing_ok=True)
+
+    def _set_metadata(self, request: Request, place: Path) -> Response:
+        _check_exists(place)
+        self._metadata.put(place, request.headers)
+        return Response(headers=properties(place))
 
     def _put_block(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
         blocks = self._blocks(place)
@@ -130,18 +139,20 @@ class Blobs(Part):
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 message = "another blob's name is a folder of this one's, or this one's of another"
                 raise StorageRefusalError(409, "ResourceTypeMismatch", message) from None
+            self._metadata.put(place, request.headers)
             return properties(place)
 
     @storage_answers("blobs.head", "HEAD", _BLOB)
     def _head(self, name: str, suffix: str) -> Response:
         file = self._find(name, suffix)
         size = {"Content-Length": str(file.stat().st_size)}
-        return Response(headers=properties(file) | size, mimetype="application/octet-stream")
+        found = properties(file) | self._metadata.fields(file) | size
+        return Response(headers=found, mimetype="application/octet-stream")
 
     @storage_answers("blobs.get", "GET", _BLOB)
     def _get(self, request: Request, name: str, suffix: str) -> Response:
         file = self._find(name, suffix)
-        headers, size = properties(file), file.stat().st_size
+        headers, size = properties(file) | self._metadata.fields(file), file.stat().st_size
         if request.headers.get("If-Match", headers["ETag"]) != headers["ETag"]:
             message = "The condition specified using HTTP conditional header(s) is not met."
             raise StorageRefusalError(412, "ConditionNotMet", message)
@@ -161,7 +172,9 @@ class Blobs(Part):
 
     @storage_answers("blobs.delete", "DELETE", _BLOB)
     def _delete(self, name: str, suffix: str) -> Response:
-        self._find(name, suffix).unlink(missing_ok=True)
+        file = self._find(name, suffix)
+        file.unlink(missing_ok=True)
+        self._metadata.remove(file)
         return Response(status=202)
 
     def _place(self, name: str, suffix: str) -> Path:
@@ -175,6 +188,8 @@ class Blobs(Part):
         return self._store.blob(name, container=f"azureml{suffix}")
 
     def _find(self, name: str, suffix: str) -> Path:
+        if name.endswith("/"):  # a client looks for a blob that stands for a folder
+            raise _no_such_blob()
         file = self._place(name, suffix)
         _check_exists(file)
         return file
@@ -191,7 +206,11 @@ def signed_path(guard: Guard, key: str, *, permissions: str) -> str:
 
 def _check_exists(file: Path) -> None:
     if not file.is_file():
-        raise StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+        raise _no_such_blob()
+
+
+def _no_such_blob() -> StorageRefusalError:
+    return StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
 
 
 def _name_of(key: str) -> str:

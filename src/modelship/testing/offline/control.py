@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.identity import Identity
     from modelship.testing.offline.offline_context import Context
 
-__all__ = ["ART", "ENV", "MMS", "PUBLIC_CLOUD", "WS", "Control", "is_direct"]
+__all__ = ["ART", "ENV", "MMS", "PUBLIC_CLOUD", "WS", "Control", "check_scope", "is_direct"]
 
 _KIND = "Microsoft.MachineLearningServices/workspaces"
 _SUBSCRIPTION = "/subscriptions/<subscription>"
@@ -58,6 +58,27 @@ _ONE = (
 def is_direct(request: Request) -> bool:
     """Return whether a client connected to 127.0.0.1, not to Azure's hosts through a proxy."""
     return request.host.split(":")[0] in {"127.0.0.1", "localhost"}
+
+
+def check_scope(
+    identity: Identity, subscription: str, group: str = "", workspace: str = ""
+) -> None:
+    """Refuse a request for another subscription, group or workspace.
+
+    Raises
+    ------
+    RefusalError
+        404, as the resource manager does.
+    """
+    if not _same(subscription, identity.subscription_id):
+        message = f"The subscription '{subscription}' could not be found."
+        raise RefusalError(404, "SubscriptionNotFound", message)
+    if group and not _same(group, identity.resource_group):
+        message = f"Resource group '{group}' could not be found."
+        raise RefusalError(404, "ResourceGroupNotFound", message)
+    if workspace and not _same(workspace, identity.workspace_name):
+        what = f"The Resource '{_KIND}/{workspace}' under resource group '{group}'"
+        raise RefusalError(404, "ResourceNotFound", f"{what} was not found.")
 
 
 def service_base(request: Request, identity: Identity, domain: str) -> str:
@@ -170,17 +191,7 @@ class Control(Part):
         return self._documents.get("own") or {"tags": {}}
 
     def _check(self, subscription: str, group: str = "", workspace: str = "") -> None:
-        """Refuse a request for another subscription, group or workspace."""
-        ours = self._identity
-        if not _same(subscription, ours.subscription_id):
-            message = f"The subscription '{subscription}' could not be found."
-            raise RefusalError(404, "SubscriptionNotFound", message)
-        if group and not _same(group, ours.resource_group):
-            message = f"Resource group '{group}' could not be found."
-            raise RefusalError(404, "ResourceGroupNotFound", message)
-        if workspace and not _same(workspace, ours.workspace_name):
-            what = f"The Resource '{_KIND}/{workspace}' under resource group '{group}'"
-            raise RefusalError(404, "ResourceNotFound", f"{what} was not found.")
+        check_scope(self._identity, subscription, group, workspace)
 
     def _workspace(self, request: Request) -> dict[str, Any]:
         ours, own = self._identity, self._own()

@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 # The fields of each kind of document that are read without a check for their presence.
 _SHAPES: dict[str, dict[str, Any]] = {
+    "asset-containers": {"kind": str, "name": str, "properties": dict},
     "assets": {"id": str, "artifacts": [dict]},
     "blob-metadata": {"fields": dict},
     "codes": {"name": str, "version": str, "prefix": str, "properties": dict},

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from filelock import FileLock, Timeout
-
 from modelship.errors import InvalidOptionError, MissingExtraError
 from modelship.testing.offline.faults import Faults
-from modelship.testing.offline.identity import LOCK, Identity
+from modelship.testing.offline.identity import Identity
 from modelship.testing.offline.shell_variables import exports, variables, without_exports
+from modelship.testing.offline.workspace_folder import hold_folder
 from modelship.workspace.private import write_private
 from modelship.workspace.way_out import WayOut, trusting
 
@@ -138,7 +135,7 @@ class OfflineWorkspace:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             try:
-                self.folder = self._hold_folder(stack)
+                self.folder = hold_folder(self._given_folder, name=self._name, stack=stack)
                 self.identity = Identity.load(self.folder, name=self._name)
                 self._open(stack)
             except OSError as error:
@@ -174,6 +171,27 @@ class OfflineWorkspace:
 
         return Sdk.connect(WorkspaceLocation.find(self.config_path)).workspace
 
+    def ml_client(self, **options: Any) -> Any:
+        """Return an ``azure.ai.ml.MLClient`` that connects to it directly.
+
+        Until the workspace is closed, it is the current cloud of azure-ai-ml in this process
+        (``AZUREML_CURRENT_CLOUD``), where the SDK looks for the storage of uploads and downloads.
+
+        Parameters
+        ----------
+        **options
+            Further arguments of ``MLClient``, such as ``polling_interval``.
+
+        Raises
+        ------
+        MissingExtraError
+            If azure-ai-ml is not installed.
+        """
+        from modelship.testing.offline.v2.ml_clients import current_cloud, ml_client
+
+        self._stack.enter_context(current_cloud(self.identity))
+        return ml_client(self.identity, self._shared.access, **options)
+
     @property
     def environment(self) -> dict[str, str]:
         """The variables with which unmodified code finds it in place of Azure.
@@ -198,23 +216,6 @@ class OfflineWorkspace:
         seconds.
         """
         return self._shared.insights.records()
-
-    def _hold_folder(self, stack: ExitStack) -> Path:
-        """Return the folder, locked for this process until the stack is unwound."""
-        folder = self._given_folder
-        if folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="modelship-offline-"))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            return folder
-        Identity.load(folder, name=self._name)  # rejects a wrong folder before it is written to
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            # Not bound to a thread: it may be closed in another thread than it was opened in.
-            stack.enter_context(FileLock(folder / LOCK, timeout=0, thread_local=False))
-        except Timeout:
-            expected = "a folder that no other offline workspace uses now"
-            raise InvalidOptionError("folder", str(folder), expected) from None
-        return folder
 
     def _open(self, stack: ExitStack) -> None:
         from modelship.testing.offline.assembly import open_parts

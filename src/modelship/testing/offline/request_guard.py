@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Door", "Guard"]
 
 _ADDRESS_LIFETIME_S = 24 * 3600.0
-_PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w"}
+_PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w", "DELETE": "d"}
+_OF_CONTAINER = "c"
+_VERSION = "2023-11-03"  # of the signature's format; clients pass it on
 
 
 class Door(Enum):
@@ -103,6 +105,21 @@ class Guard:
         signature = self._signature(path, permissions, expiry)
         return urlencode({"sr": "b", "sp": permissions, "se": expiry, "sig": signature})
 
+    def signed_container(self, container: str, *, permissions: str) -> str:
+        """Return a query that grants access to all blobs of a container, until it expires.
+
+        Parameters
+        ----------
+        container : str
+            The name of the container.
+        permissions : str
+            Of ``"r"`` (read), ``"w"`` (write) and ``"d"`` (delete), and others that Azure has.
+        """
+        expiry = moment(in_s=_ADDRESS_LIFETIME_S)
+        signature = self._signature(_OF_CONTAINER, f"/{container}", permissions, expiry)
+        fields = {"sr": _OF_CONTAINER, "sp": permissions, "se": expiry, "sig": signature}
+        return urlencode({"sv": _VERSION, **fields})
+
     def _check_token(self, request: Request) -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
@@ -126,7 +143,10 @@ class Guard:
     def _check_address(self, request: Request) -> None:
         given = request.args
         permissions, expiry = given.get("sp", ""), given.get("se", "")
-        expected = self._signature(request.path, permissions, expiry)
+        scope = [request.path]
+        if given.get("sr") == _OF_CONTAINER:
+            scope = [_OF_CONTAINER, "/" + request.path.split("/")[1]]
+        expected = self._signature(*scope, permissions, expiry)
         genuine = hmac.compare_digest(expected.encode(), given.get("sig", "").encode())
         allowed = _PERMISSIONS.get(request.method, "-") in permissions
         if not (genuine and allowed) or is_past(expiry):

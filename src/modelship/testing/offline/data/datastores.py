@@ -54,23 +54,20 @@ class Datastores(Part):
 
     @answers("datastores.list", "GET", _EVERY)
     def _list(self, request: Request) -> dict[str, Any]:
-        registered = [each for each in self._documents.all() if each["name"] not in self._own]
         show = _shown if _says_yes(request, "includeSecret") else _without_secrets
-        found = (*self._own.values(), *registered)
-        return json_list([show(self._placed(request, each)) for each in found])
+        return json_list([show(each) for each in self.every(request)])
 
     @answers("datastores.get", "GET", _ONE)
     def _get(self, request: Request, name: str) -> dict[str, Any]:
-        return _shown(self._find(request, name))
+        return _shown(self.find(request, name))
 
     @answers("datastores.default", "GET", f"{_PATH}/default")
     def _default(self, request: Request) -> dict[str, Any]:
-        chosen = [each["name"] for each in self._documents.all() if each.get("isDefault")]
-        return self._get(request, chosen[0] if chosen else _FIRST)
+        return _shown(next(each for each in self.every(request) if self.is_default(each["name"])))
 
     @answers("datastores.set-default", "PUT", f"{_PATH}/default/<name>")
     def _set_default(self, request: Request, name: str) -> None:
-        chosen = self._find(request, name)
+        chosen = self.find(request, name)
         with self._documents.lock:
             for each in self._documents.all():
                 self._documents.change(each["name"], isDefault=False)
@@ -123,19 +120,68 @@ class Datastores(Part):
             self._documents.put(wanted["name"], known | wanted)
 
     @answers("datastores.delete", "DELETE", _ONE)
-    def _delete(self, name: str) -> None:
+    def remove(self, name: str) -> None:
+        """Remove a datastore; its files stay.
+
+        Raises
+        ------
+        RefusalError
+            If it belongs to the workspace.
+        """
         if name.lower() in self._own:
             raise _user_error(
                 f"The datastore {name} belongs to the workspace and cannot be deleted."
             )
         self._documents.delete(name.lower())
 
-    def _find(self, request: Request, name: str) -> dict[str, Any]:
+    def every(self, request: Request) -> list[dict[str, Any]]:
+        """Return all datastores, each with its address for the sender of a request."""
+        registered = [each for each in self._documents.all() if each["name"] not in self._own]
+        return [self._placed(request, each) for each in (*self._own.values(), *registered)]
+
+    def find(self, request: Request, name: str) -> dict[str, Any]:
+        """Return a datastore, with its address for the sender of a request.
+
+        Raises
+        ------
+        RefusalError
+            If it does not exist.
+        """
+        return self._placed(request, self._named(name))
+
+    def is_default(self, name: str) -> bool:
+        """Return whether a datastore is the one that is used if none is named."""
+        chosen = [each["name"] for each in self._documents.all() if each.get("isDefault")]
+        return name == (chosen[0] if chosen else _FIRST)
+
+    def container_of(self, name: str) -> str:
+        """Return the container of a datastore of the workspace's own storage account.
+
+        Raises
+        ------
+        RefusalError
+            If it does not exist, or is in another account.
+        """
+        section = self._named(name)["azureStorageSection"]
+        if section["accountName"] != self._account.name:
+            raise _user_error(foreign_account(section["accountName"]).message)
+        return str(section["containerName"])
+
+    def register(self, request: Request, wanted: dict[str, Any]) -> None:
+        """Register a datastore, or change one.
+
+        Raises
+        ------
+        RefusalError
+            If it cannot be reached, or belongs to the workspace.
+        """
+        self._update(request, wanted, wanted["name"])
+
+    def _named(self, name: str) -> dict[str, Any]:
         name = name.lower()
         there = ", ".join([*self._own, *(each["name"] for each in self._documents.all())])
         message = f"Could not find datastore {name} in this workspace, which has: {there}."
-        found = self._own.get(name) or self._documents.require(name, "UserError", message)
-        return self._placed(request, found)
+        return self._own.get(name) or self._documents.require(name, "UserError", message)
 
     def _built_in(self, name: str, kind: str, container: str) -> dict[str, Any]:
         if kind == _BLOB:

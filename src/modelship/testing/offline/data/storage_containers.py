@@ -15,12 +15,15 @@ from werkzeug.wrappers import Response
 
 from modelship.testing.offline.blobs import CONTAINER, check_container, properties, storage_answers
 from modelship.testing.offline.data.account import StorageRefusalError
+from modelship.testing.offline.data.blob_metadata import BlobMetadata
 from modelship.testing.offline.offline_app import Part
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from werkzeug.wrappers import Request
+
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["CONTAINER_NAME", "Containers"]
 
@@ -32,6 +35,10 @@ _MOST_ON_A_PAGE = 5000
 
 class Containers(Part):
     """Answers the calls about whole containers."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._metadata = BlobMetadata(context.store)
 
     @storage_answers("containers.create", "PUT", CONTAINER)
     def _create(self, suffix: str) -> Response:
@@ -61,7 +68,8 @@ class Containers(Part):
         most = max(1, min(asked.get("maxresults", _MOST_ON_A_PAGE, int), _MOST_ON_A_PAGE))
         rest = later[most : most + 1]
         next_marker = f"<NextMarker>{escape(rest[0][0]) if rest else ''}</NextMarker>"
-        found = "".join(_described(name, file) for name, file in later[:most])
+        metadata = self._metadata if "metadata" in asked.get("include", "") else None
+        found = "".join(_described(name, file, metadata) for name, file in later[:most])
         text = (
             f"<Prefix>{escape(prefix)}</Prefix><Marker>{escape(marker)}</Marker>"
             f"<MaxResults>{most}</MaxResults><Blobs>{found}</Blobs>{next_marker}"
@@ -89,7 +97,7 @@ def _entries(folder: Path, *, prefix: str, delimiter: str) -> dict[str, Path | N
     return found
 
 
-def _described(name: str, file: Path | None) -> str:
+def _described(name: str, file: Path | None, metadata: BlobMetadata | None) -> str:
     if file is None:
         return f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>"
     try:
@@ -104,7 +112,8 @@ def _described(name: str, file: Path | None) -> str:
         "<BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus>"
         "<LeaseState>available</LeaseState>"
     )
-    return f"<Blob><Name>{escape(name)}</Name><Properties>{text}</Properties></Blob>"
+    more = metadata.element(file) if metadata else ""
+    return f"<Blob><Name>{escape(name)}</Name><Properties>{text}</Properties>{more}</Blob>"
 
 
 def _of_container(folder: Path) -> dict[str, str]:

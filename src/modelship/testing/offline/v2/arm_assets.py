@@ -1,0 +1,180 @@
+"""Models, environments, code and data as resources, for Azure ML's SDK v2."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from modelship.testing.offline.control import WS, check_scope, is_direct
+from modelship.testing.offline.json_exchange import RefusalError, json_response, optional
+from modelship.testing.offline.offline_app import Part, answers
+from modelship.testing.offline.v2.asset_versions import containers, not_found, selected
+from modelship.testing.offline.v2.code_registry import CodeRegistry
+from modelship.testing.offline.v2.data_registry import DataRegistry
+from modelship.testing.offline.v2.environment_versions import EnvironmentVersions
+from modelship.testing.offline.v2.model_versions import ModelVersions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.offline_app import Call
+    from modelship.testing.offline.offline_context import Context
+    from modelship.testing.offline.v2.asset_versions import AssetVersion, Registry
+
+__all__ = ["ArmAssets"]
+
+_EVERY: Final = f"{WS}/KIND"  # the calls are made for each kind, so that faults can name one
+_ASSET: Final = f"{_EVERY}/<name>"
+_VERSIONS: Final = f"{_ASSET}/versions"
+_VERSION: Final = f"{_VERSIONS}/<version>"
+_CODE: Final = f"{WS}/codes/<name>/versions/<version>"
+_LONGEST_NAME: Final = 255
+_SHAPE: Final = {"properties": dict}
+_PROPERTIES: Final = {
+    "description": optional(str),
+    "tags": optional(dict),
+    "properties": optional(dict),
+    "isArchived": optional(bool),
+    "isAnonymous": optional(bool),
+}
+
+
+class ArmAssets(Part):
+    """The assets of a workspace, whichever SDK registered them."""
+
+    def __init__(self, context: Context, container_of: Callable[[str], str]) -> None:
+        super().__init__(context)
+        store = context.store
+        self._registries: dict[str, Registry] = {
+            "models": ModelVersions(store, context.identity.path, container_of),
+            "environments": EnvironmentVersions(store),
+            "codes": CodeRegistry(store, container_of),
+            "data": DataRegistry(store),
+        }
+        self._kept = store.documents("asset-containers")
+
+    def calls(self) -> list[Call]:
+        """Return the calls that it answers, for each kind of asset."""
+        return [
+            replace(
+                call,
+                name=call.name.replace("KIND", kind),
+                path=call.path.replace("KIND", kind),
+                answer=partial(call.answer, kind=kind) if "KIND" in call.name else call.answer,
+            )
+            for call in super().calls()
+            for kind in (self._registries if "KIND" in call.name else ("",))
+        ]
+
+    # --- assets ---------------------------------------------------------------------------
+
+    @answers("v2-KIND.list", "GET", _EVERY)
+    def _list(self, request: Request, scope: dict[str, str], kind: str) -> dict[str, Any]:
+        self._check(scope)
+        archived = {"ArchivedOnly": (True,), "All": (True, False)}
+        shown = archived.get(request.args.get("listViewType", ""), (False,))
+        found = self._containers(kind).values()
+        return {"value": [each for each in found if each["properties"]["isArchived"] in shown]}
+
+    @answers("v2-KIND.get", "GET", _ASSET)
+    def _get(self, scope: dict[str, str], kind: str, name: str) -> dict[str, Any]:
+        self._check(scope)
+        found = self._containers(kind).get(name)
+        if found is None:
+            raise not_found(kind, name)
+        return found
+
+    @answers("v2-KIND.put", "PUT", _ASSET, shape=_SHAPE)
+    def _put(
+        self, scope: dict[str, str], kind: str, name: str, body: dict[str, Any]
+    ) -> dict[str, Any]:
+        self._get(scope, kind, name)
+        given = body["properties"]
+        kept = {field: given[field] for field in _PROPERTIES if given.get(field) is not None}
+        self._kept.put(f"{kind}/{name}", {"kind": kind, "name": name, "properties": kept})
+        return self._get(scope, kind, name)
+
+    def _containers(self, kind: str) -> dict[str, dict[str, Any]]:
+        registry = self._registries[kind]
+        kept = {
+            each["name"]: each["properties"] for each in self._kept.all() if each["kind"] == kind
+        }
+        found = containers(kind, registry.versions(), self._identity.path, kept)
+        for name, document in found.items():
+            document["properties"]["nextVersion"] = registry.next_version(name)
+        return found
+
+    # --- versions -------------------------------------------------------------------------
+
+    @answers("v2-KIND.versions", "GET", _VERSIONS)
+    def _list_versions(
+        self, request: Request, scope: dict[str, str], kind: str, name: str
+    ) -> dict[str, Any]:
+        self._check(scope)
+        # The SDK asks for code by its content, and by a name that it has just made up.
+        anywhere = kind == "codes" and "hash" in request.args
+        every = self._registries[kind].versions()
+        fits = [each for each in every if anywhere or each.name == name]
+        return {"value": [self._document(kind, each) for each in selected(fits, request.args)]}
+
+    @answers("v2-KIND.get-version", "GET", _VERSION)
+    def _get_version(
+        self, scope: dict[str, str], kind: str, name: str, version: str
+    ) -> dict[str, Any]:
+        return self._document(kind, self._find(scope, kind, name, version))
+
+    @answers("v2-KIND.put-version", "PUT", _VERSION, shape={"properties": _PROPERTIES})
+    def _put_version(
+        self, scope: dict[str, str], kind: str, name: str, version: str, body: dict[str, Any]
+    ) -> Response:
+        self._check(scope)
+        if max(len(name), len(version)) > _LONGEST_NAME:
+            raise RefusalError(400, "BadArgument", f"{name[:40]}… is too long for a name.")
+        registry = self._registries[kind]
+        is_new = registry.find(name, version) is None
+        changed = registry.put(name, version, body["properties"])
+        return json_response(self._document(kind, changed), status=201 if is_new else 200)
+
+    def _find(self, scope: dict[str, str], kind: str, name: str, version: str) -> AssetVersion:
+        self._check(scope)
+        found = self._registries[kind].find(name, version)
+        if found is None:
+            raise not_found(kind, name, version)
+        return found
+
+    def _document(self, kind: str, version: AssetVersion) -> dict[str, Any]:
+        return version.document(kind, self._identity.path)
+
+    # --- uploads --------------------------------------------------------------------------
+
+    @answers("v2-codes.upload", "POST", f"{_CODE}/startPendingUpload")
+    def _start_upload(
+        self, request: Request, scope: dict[str, str], name: str, version: str
+    ) -> dict[str, Any]:
+        """Return the address of an empty container, in which the SDK writes the code."""
+        self._check(scope)
+        container = CodeRegistry.container(name, version)
+        self._store.container(container).mkdir(parents=True, exist_ok=True)
+        host = request.host_url.rstrip("/") if is_direct(request) else self._storage
+        address = f"{host}/{quote(container)}"
+        query = self._context.guard.signed_container(container, permissions="rcwl")
+        return {
+            "pendingUploadId": container,
+            "pendingUploadType": "TemporaryBlobReference",
+            "blobReferenceForConsumption": {
+                "blobUri": address,
+                "storageAccountArmId": None,
+                "credential": {"credentialType": "SAS", "sasUri": f"{address}?{query}"},
+            },
+        }
+
+    @property
+    def _storage(self) -> str:
+        return f"https://{self._identity.storage_account}.blob.core.windows.net"
+
+    def _check(self, scope: dict[str, str]) -> None:
+        check_scope(self._identity, scope["subscription"], scope["group"], scope["workspace"])

@@ -60,11 +60,35 @@ def _out_of_memory(facts: Facts, timeline: Timeline) -> Diagnosis:
 
 def explain_circumstances(facts: Facts, timeline: Timeline) -> Diagnosis | None:
     """Explain what the service never did, if its log does not show the cause."""
-    for explain in (_wrong_port, _silent_end, _slow, _never_started, _unhealthy, _ended, _loop):
+    for explain in _EXPLANATIONS:
         diagnosis = explain(facts, timeline)
         if diagnosis is not None:
             return diagnosis
     return None
+
+
+_STUCK = {
+    "UserContainerImagePull": (
+        "MS609",
+        "The image was still being pulled",
+        "Check that the image exists, and that the endpoint's identity has the role AcrPull.",
+    ),
+    "ModelDownload": (
+        "MS613",
+        "The model was still being downloaded",
+        "Assign the role Storage Blob Data Reader on the workspace's storage to the identity.",
+    ),
+}
+
+
+def _stuck(facts: Facts, timeline: Timeline) -> Diagnosis | None:
+    """Explain a step of an endpoint's instance that had not ended when the deployment failed."""
+    if not (facts.is_timed_out or facts.state == "Failed"):
+        return None
+    if (step := timeline.unfinished_step) not in _STUCK:
+        return None
+    code, what, advice = _STUCK[step]
+    return RULES[code].diagnosis(f"{what} when the deployment ended ({step}).", advice=advice)
 
 
 def _wrong_port(facts: Facts, timeline: Timeline) -> Diagnosis | None:
@@ -132,3 +156,15 @@ def _loop(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
     if not facts.restarts:
         return None
     return RULES["MS604"].diagnosis(f"The container was restarted {facts.restarts} times.")
+
+
+_EXPLANATIONS = (
+    _wrong_port,
+    _silent_end,
+    _slow,
+    _stuck,
+    _never_started,
+    _unhealthy,
+    _ended,
+    _loop,
+)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.diagnosis.diagnosis_tables import table
 from modelship.diagnosis.exceptions import explain_exception
+from modelship.diagnosis.probes import failed_before_ready, init_outlasts_probes
 from modelship.diagnosis.tracebacks import Frame
 from modelship.findings import RULES, Diagnosis
 
@@ -56,7 +57,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sign:
-    """A kind of line, and its meaning: a row of ``signs.yaml``, which describes the fields."""
+    """A kind of line, and its meaning: a row of ``signs.yaml``, which describes the fields.
+
+    Those of Azure ML's online endpoints are in ``endpoint_signs.yaml``.
+    """
 
     code: str
     mark: str
@@ -88,7 +92,10 @@ def of_lines(
     found = [
         Candidate(sign.weight, number, _of_sign(sign, match, lines, number, timeline))
         for sign, number, match in _signs_in(lines, taken=taken)
+        if not failed_before_ready(lines[number], timeline)
     ]
+    if outlasted := init_outlasts_probes(lines, timeline):
+        found.append(Candidate(TELLING, *outlasted))
     timeouts = [number for number, line in enumerate(lines) if _TIMEOUT.search(line)]
     if timeouts:
         line = timeouts[-1]
@@ -157,7 +164,7 @@ def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
 @cache
 def _known_signs() -> tuple[Sign, ...]:
     weights = {"DECISIVE": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
-    rows = table("signs")
+    rows = [*table("signs"), *table("endpoint_signs")]
     return tuple(Sign(**{**row, "weight": weights[row.get("weight", "DECISIVE")]}) for row in rows)
 
 

@@ -31,6 +31,7 @@ _RELATIVE = ("attempted relative import", "no known parent package")
 _FROM_DOT = re.compile(r"^\s*from\s+\.+(?P<module>[\w.]*)\s+import\s+(?P<names>[\w, ]+)")
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/")
 _LAST_WITH_EXTERNALS = "0.22.2"
+_OF_AZURE_AI_ML = "azure.ai.ml"
 
 
 def explain_missing_module(raised: Raised) -> Diagnosis | None:
@@ -205,6 +206,8 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
     top = module.partition(".")[0]
     if module.startswith("sklearn.externals"):
         return _removed(raised, f"{module}.{name}")
+    if top == "marshmallow" and _OF_AZURE_AI_ML in "".join(raised.evidence):
+        return _old_azure_ai_ml(raised)
     if "partially initialized" in match["how"]:
         return raised.diagnosis(
             "MS501",
@@ -213,6 +216,15 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
             "into the function that needs it.",
         )
     return _lacks(raised, name, module=module, path=path)
+
+
+def _old_azure_ai_ml(raised: Raised) -> Diagnosis:
+    """Explain releases of azure-ai-ml before 1.26.3, which do not exclude marshmallow 4."""
+    return raised.diagnosis(
+        "MS618",
+        "This release of azure-ai-ml cannot be imported with the installed marshmallow.",
+        "Upgrade it: pip install 'azure-ai-ml>=1.27' 'marshmallow<4'.",
+    )
 
 
 def _lacks(raised: Raised, name: str, *, module: str, path: str) -> Diagnosis | None:

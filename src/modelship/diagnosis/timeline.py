@@ -22,6 +22,10 @@ _FEWEST_ENDS = 3
 _KILLED = "was sent SIGKILL"
 _OF_PLACE = "[modelship] "
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_STATUS = "Instance status:"
+_STEP = re.compile(r"(?P<name>\w+): (?P<state>Waiting|InProgress|Succeeded|Failed)")
+
 _SCRIPT = re.compile(
     r"(?:Found user script at|User script at|Entry Script Name:) (?P<path>\S+\.py)"
 )
@@ -109,6 +113,22 @@ class Timeline:
         """The last line that reports the server as ready; None if it never was."""
         marks = (n for n in range(len(self._lines) - 1, -1, -1) if _READY in self._lines[n])
         return next(marks, None)
+
+    @property
+    def ready_at(self) -> str:
+        """The time at which the server was last ready, such as ``"2026-11-22 23:20:03"``."""
+        match = _TIME.match(self._lines[self.ready_line or 0]) if self._lines else None
+        return match[0] if match and self.ready_line is not None else ""
+
+    @property
+    def unfinished_step(self) -> str:
+        """The first step of an endpoint's instance that has not succeeded, or ``""``."""
+        last = max((n for n, line in enumerate(self._lines) if _STATUS in line), default=None)
+        if last is None:
+            return ""
+        steps = (_STEP.fullmatch(line.strip()) for line in self._lines[last + 1 : last + 6])
+        waiting = (step["name"] for step in steps if step and step["state"] != "Succeeded")
+        return next(waiting, "")
 
     def model_files(self, *, after: int) -> tuple[str, ...] | None:
         """Return the server's listing of the model directory; None if it did not list it.

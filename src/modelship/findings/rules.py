@@ -187,6 +187,20 @@ _ALL: Final = (
     Rule("MS608", "disk-full", _E, "Free space, and deploy again."),
     Rule("MS609", "image-not-found", _E, "Check the image's name and the registry's credentials."),
     Rule("MS610", "no-capacity", _E, "Request fewer resources, or deploy to another region."),
+    Rule(
+        "MS611",
+        "too-many-requests",
+        _E,
+        "Send fewer requests at once, or raise instance_count, or the workers together with "
+        "max_concurrent_requests_per_instance.",
+    ),
+    Rule("MS612", "no-traffic", _E, "Send traffic to a deployment of the endpoint."),
+    Rule("MS613", "access-denied", _E, "Give the identity the missing role, and deploy again."),
+    Rule("MS614", "operation-conflict", _E, "Wait until the other operation has ended."),
+    Rule("MS615", "name-in-use", _E, "Choose another name: it is unique in the region."),
+    Rule("MS616", "network-closed", _E, "Use a network that may reach it, or allow this one."),
+    Rule("MS617", "platform-error", _E, "Try again later; if it fails again, ask Azure's support."),
+    Rule("MS618", "client-broken", _E, "Install versions of the client that fit together."),
     Rule("MS699", "unknown-cause", _E, "Read the full log: modelship logs."),
 )
 

@@ -114,6 +114,17 @@ def test_a_refused_body_that_python_wrote_is_explained(payload, said):
     assert ("json.dumps" in caught.value.hint) == bool(said)
 
 
+def test_the_front_of_an_endpoint_is_told_from_its_container():
+    """The error shows the container's own status, which the headers of the front have."""
+
+    def front(handler, body):
+        send(handler, 424, b"it broke", "text/plain", MS_AzureML_Model_Error_StatusCode="500")
+
+    with service(front) as uri, pytest.raises(ScoringRequestError) as caught:
+        score(uri, {}, timeout_s=5)
+    assert "its container answered 500" in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("content_type", "expected"),
     [

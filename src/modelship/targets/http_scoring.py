@@ -16,6 +16,7 @@ from modelship.errors import (
 )
 from modelship.progress import Deadline, DeadlineExceededError
 from modelship.server import not_json
+from modelship.targets.endpoint_answers import explained_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,8 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
             return _decode(response.headers.get("Content-Type", ""), content)
     except ValueError:  # it is not valid JSON, despite its content type
         pass
-    raise _refusal(scoring_uri, response, content, request_id=request_id, **_of_body(body))
+    said = _of_body(body) or _of_front(response, content)
+    raise _refusal(scoring_uri, response, content, request_id=request_id, **said)
 
 
 def fetch(uri: str, *, timeout_s: float, key: str | None = None) -> str:
@@ -150,6 +152,11 @@ def _of_body(body: bytes) -> dict[str, str]:
     except (ValueError, RecursionError):  # not text, or nested very deeply
         pass
     return {}
+
+
+def _of_front(response: requests.Response, content: bytes) -> dict[str, str]:
+    text = content[:_BODY_SHOWN].decode(errors="replace")
+    return explained_answer(response.status_code, response.headers, text)
 
 
 def _exchange(

@@ -1,0 +1,70 @@
+"""Explain the answers of the scoring front of an online endpoint, which are not the container's.
+
+The front of a managed online endpoint answers 404 if no deployment gets traffic, 408 if the
+container is late, 424 if its status is not a success, and 429 beyond its limit ("Troubleshoot
+online endpoint deployment and scoring" of Azure Machine Learning's documentation).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["explained_answer"]
+
+_MODEL_STATUS: Final = "ms-azureml-model-error-statuscode"
+_MODEL_REASON: Final = "ms-azureml-model-error-reason"
+_NO_ROUTE: Final = "No valid deployments to route to"
+_LATE: Final = "upstream request timeout"
+_SERVER_ERROR: Final = 500
+_REASON_CHARS: Final = 100
+
+_READ_LOG: Final = "Read the traceback in its log: deployment.logs() (modelship logs NAME)."
+_CORRECT: Final = "Correct the request as the response describes."
+_ADD_TRAFFIC: Final = (
+    "Send traffic to one of its deployments: az ml online-endpoint update --name NAME --traffic "
+    "DEPLOYMENT=100."
+)
+_ADD_TIME: Final = (
+    "Raise request_timeout_ms (5000 by default, at most 180000), or send fewer rows per request: "
+    "the container still works on this one."
+)
+_SEND_FEWER: Final = (
+    "Send fewer requests at once. An online endpoint admits 2 x max_concurrent_requests_per_"
+    "instance x instance_count; raise the first together with the workers of the server."
+)
+
+
+def explained_answer(status: int, headers: Mapping[str, str], body: str) -> dict[str, str]:
+    """Return the ``problem`` and the ``advice`` for an answer of a front; empty for another one.
+
+    Parameters
+    ----------
+    status : int
+        Its status.
+    headers : Mapping[str, str]
+        Its headers, whose names are compared without case.
+    body : str
+        Its body.
+    """
+    if (model := headers.get(_MODEL_STATUS, "")).isdecimal():
+        return _of_container(int(model), headers.get(_MODEL_REASON, "")[:_REASON_CHARS])
+    for known, phrase, problem, advice in _FRONT:
+        if status == known and phrase in body:
+            return {"problem": problem, "advice": advice}
+    return {}
+
+
+def _of_container(status: int, reason: str) -> dict[str, str]:
+    told = f" ({reason})" if reason else ""
+    advice = _READ_LOG if status >= _SERVER_ERROR else _CORRECT
+    return {"problem": f"its container answered {status}{told}", "advice": advice}
+
+
+_FRONT: Final = (
+    (404, _NO_ROUTE, "no deployment of the endpoint gets traffic", _ADD_TRAFFIC),
+    (408, _LATE, "run() took longer than the endpoint waits (request_timeout_ms)", _ADD_TIME),
+    (429, "", "the service has more requests at once than it admits", _SEND_FEWER),
+)

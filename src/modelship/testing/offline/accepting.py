@@ -60,6 +60,12 @@ class Connections:
         """Close a listening socket; its connections remain."""
         self._call(self._shut, listener)
 
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in the background until the end; called in the thread itself."""
+        task = self._loop.create_task(work)
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
+
     def close(self) -> None:
         """Close all sockets and connections, and stop the thread. Safe to call twice."""
         if self._thread.is_alive():

@@ -8,18 +8,20 @@ from modelship.testing.offline.aks.aks_services import limits_of
 from modelship.testing.offline.aks.endpoint_versions import shares
 from modelship.testing.offline.routes import Route, Target
 from modelship.testing.offline.service_documents import (
+    MANAGED,
     OWN,
     allowed_origins,
     is_on_kubernetes,
     key_of,
 )
+from modelship.testing.offline.v2.managed_routes import managed_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from modelship.testing.offline.document_store import Documents, Store
+    from modelship.testing.offline.document_store import Documents
     from modelship.testing.offline.front import Fronts
-    from modelship.testing.offline.service_credentials import ServiceTokens
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Addresses"]
 
@@ -27,23 +29,25 @@ __all__ = ["Addresses"]
 class Addresses:
     """Routes the address of each service to its current containers, according to the documents.
 
-    A version of an endpoint has no address of its own: it is served at the endpoint's address.
+    A version of an endpoint has no address of its own: it is served at the endpoint's address. So is
+    a deployment of a managed online endpoint.
 
     Parameters
     ----------
-    store : Store
-        Stores the documents of services and of endpoints.
+    context : Context
+        The state that the parts of the workspace share.
     fronts : Fronts
         What listens.
-    tokens : ServiceTokens
-        Check the tokens of services.
     """
 
-    def __init__(self, store: Store, *, fronts: Fronts, tokens: ServiceTokens) -> None:
+    def __init__(self, context: Context, *, fronts: Fronts) -> None:
+        store = context.store
         self._services = store.documents("services")
         self._endpoints = store.documents("endpoints")
+        self._online = store.documents("online-endpoints")
+        self._context = context
         self._fronts = fronts
-        self._tokens = tokens
+        self._tokens = context.tokens
         self._serving: dict[str, tuple[str, int]] = {}
 
     def lead(self, key: str, place: tuple[str, int]) -> str:
@@ -57,7 +61,10 @@ class Addresses:
             The host and port of the container.
         """
         self._serving[key] = place
-        name = _front_of(key)
+        return self.announce(_front_of(key))
+
+    def announce(self, name: str) -> str:
+        """Open the address of a service or endpoint, and return the scoring URI."""
         document = self._document(name)
         port = self._fronts.open(name, port=document[OWN].get("port"))
         self._holder(name).change(name, **{OWN: document[OWN] | {"port": port}})
@@ -74,7 +81,13 @@ class Addresses:
             (each, self._serving[key]) for each in members if (key := key_of(each)) in self._serving
         ]
         tokens = self._tokens.of(name)
-        self._fronts.point(name, _route_to(document, members, serving=serving, tokens=tokens))
+        if document["computeType"] == MANAGED:
+            checks = {"amltoken": tokens, "aadtoken": self._context.guard.takes}
+            faults = self._context.faults
+            route = managed_route(document, serving=serving, tokens=checks, faults=faults)
+        else:
+            route = _route_to(document, members, serving=serving, tokens=tokens)
+        self._fronts.point(name, route)
 
     def block(self, key: str) -> None:
         """Stop routing to the container of a document."""
@@ -90,6 +103,8 @@ class Addresses:
         self._fronts.close()
 
     def _holder(self, name: str) -> Documents:
+        if self._online.get(name) is not None:
+            return self._online
         return self._services if self._endpoints.get(name) is None else self._endpoints
 
     def _document(self, name: str) -> dict[str, Any]:

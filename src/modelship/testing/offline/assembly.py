@@ -35,6 +35,9 @@ from modelship.testing.offline.service_rollouts import Rollouts
 from modelship.testing.offline.service_routes import Services
 from modelship.testing.offline.v2.arm_assets import ArmAssets
 from modelship.testing.offline.v2.arm_datastores import ArmDatastores
+from modelship.testing.offline.v2.arm_operations import ArmOperations
+from modelship.testing.offline.v2.online_deployments import OnlineDeployments
+from modelship.testing.offline.v2.online_endpoints import OnlineEndpoints
 from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
@@ -101,6 +104,10 @@ def _service_parts(context: Context, rollouts: Rollouts) -> Iterator[Part]:
     yield Profiles(context, rollouts)
     yield Credentials(context, rollouts)
     yield context.operations
+    online = OnlineEndpoints(context, rollouts)
+    yield online
+    yield OnlineDeployments(context, rollouts, online)
+    yield ArmOperations(context)
 
 
 def _image_parts(context: Context, stack: ExitStack) -> Iterator[Part]:

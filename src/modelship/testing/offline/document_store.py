@@ -83,6 +83,14 @@ _SHAPES: dict[str, dict[str, Any]] = {
     },
     "secrets": {"name": str, "value": str},
     "workspaces": {"tags": dict},
+    "online-endpoints": {
+        "name": str,
+        "computeType": str,
+        "kvTags": dict,
+        "properties": dict,
+        "identity": dict,
+        "_offline": {"keys": {"primaryKey": str, "secondaryKey": str}, "created": str},
+    },
     "operations": {"id": str, "state": str, "streamingOperationLog": str},
     "runs": {
         "runId": str,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["STAGES", "Fault", "Faults", "StageFault"]
+__all__ = ["STAGES", "Fault", "Faults", "FrontFault", "StageFault"]
 
-STAGES = ("build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout")
+STAGES = ("build", "crash", "never-healthy", "out-of-memory", "reported", "stuck", "timeout")
 """What can go wrong with a deployment.
 
 ``build``
@@ -23,11 +23,16 @@ STAGES = ("build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout"
     The container runs, and never answers its health check.
 ``out-of-memory``
     The container is killed at its memory limit.
+``reported``
+    Azure reports an error of its own, with a code and a message; nothing is built.
 ``stuck``
     The operation never ends, and the service stays Transitioning.
 ``timeout``
     Azure itself gives up; the operation ends TimedOut, the service Unhealthy.
 """
+
+MARK = "an injected fault"
+"""The message of a fault that has no other."""
 
 
 @dataclass
@@ -55,7 +60,7 @@ class Fault:
     call: str
     status: int | None = None
     code: str = "ServiceError"
-    message: str = "an injected fault"
+    message: str = MARK
     delay_s: float = 0.0
     drop: bool = False
     after: bool = False
@@ -74,24 +79,49 @@ class StageFault:
         The services that it applies to, as a pattern of their names.
     times : int, optional
         How many deployments it applies to; all of them if None.
+    code, message : str
+        The code and message of the error, for ``reported``.
     """
 
-    stage: Literal["build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout"]
+    stage: Literal[
+        "build", "crash", "never-healthy", "out-of-memory", "reported", "stuck", "timeout"
+    ]
     service: str = "*"
+    times: int | None = 1
+    code: str = "ServiceError"
+    message: str = MARK
+
+
+@dataclass
+class FrontFault:
+    """A fault of the front of a managed online endpoint: it answers the next requests itself.
+
+    Parameters
+    ----------
+    status : int
+        404, 408, 424 or 429.
+    endpoint : str
+        The endpoints that it applies to, as a pattern of their names.
+    times : int, optional
+        How many requests it applies to; all of them if None.
+    """
+
+    status: Literal[404, 408, 424, 429]
+    endpoint: str = "*"
     times: int | None = 1
 
 
-_Planted = TypeVar("_Planted", Fault, StageFault)
+_Planted = TypeVar("_Planted", Fault, StageFault, FrontFault)
 
 
 class Faults:
     """The injected faults; the first matching one applies to each call and each deployment."""
 
     def __init__(self) -> None:
-        self._planted: list[Fault | StageFault] = []
+        self._planted: list[Fault | StageFault | FrontFault] = []
         self._lock = threading.Lock()
 
-    def plant(self, fault: Fault | StageFault) -> None:
+    def plant(self, fault: Fault | StageFault | FrontFault) -> None:
         """Add a fault."""
         with self._lock:
             self._planted.append(fault)
@@ -108,6 +138,10 @@ class Faults:
     def of_deployment(self, service: str) -> StageFault | None:
         """Return the fault that applies to this deployment, and count it."""
         return self._meet(StageFault, lambda fault: fnmatch.fnmatchcase(service, fault.service))
+
+    def of_front(self, endpoint: str) -> FrontFault | None:
+        """Return the fault that applies to this request at an endpoint, and count it."""
+        return self._meet(FrontFault, lambda fault: fnmatch.fnmatchcase(endpoint, fault.endpoint))
 
     def _meet(self, kind: type[_Planted], fits: Callable[[_Planted], bool]) -> _Planted | None:
         with self._lock:

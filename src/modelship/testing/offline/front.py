@@ -123,9 +123,12 @@ class Fronts:
         if not route.admits(head):
             return _UNAUTHORIZED
         target = route.choose(head)
+        request = without_prefix(head, route.prefix).replace(b"\r\n", b"\r\n" + self._shown, 1)
+        if route.policy is not None:
+            keep = self._connections.keep
+            return await route.policy.answer(request, client, target, keep=keep)
         if target is None:
             return _UNAVAILABLE if route.is_router else b""
-        request = without_prefix(head, route.prefix).replace(b"\r\n", b"\r\n" + self._shown, 1)
         try:
             async with target.turn():
                 return await _pass_on(request, client, target)

@@ -159,6 +159,9 @@ class Images:
 
     def _asset(self, asset: Mapping[str, Any]) -> Iterator[SourceFile]:
         name = str(asset.get("id"))
+        if prefix := asset.get("prefix"):  # a folder of artifacts, as SDK v2 uploads code
+            yield from _folder(artifact_files(self._store, prefix), name=name)
+            return
         blob = self._store.blob(str(asset.get("url", "")).removeprefix("aml://artifact/"))
         if not blob.is_file():
             raise EnvironmentSpecError(name, "this asset was not uploaded.")
@@ -191,6 +194,15 @@ def _short_digest(text: str) -> str:
 def _variables(request: Mapping[str, Any]) -> dict[str, str]:
     given = (request.get("environment") or {}).get("environmentVariables") or {}
     return {str(name): str(value) for name, value in given.items() if value is not None}
+
+
+def _folder(files: Mapping[str, Path], *, name: str) -> Iterator[SourceFile]:
+    """Read the files of a folder; their paths begin with its name."""
+    if not files:
+        raise EnvironmentSpecError(name, "its files were not uploaded.")
+    for path, file in files.items():
+        inside = path.partition("/")[2] or path
+        yield SourceFile(_inside(inside, archive=name), file.read_bytes())
 
 
 def _unpacked(content: bytes, *, name: str) -> Iterator[SourceFile]:

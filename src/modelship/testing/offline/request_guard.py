@@ -96,6 +96,14 @@ class Guard:
         if is_foreign_account(name, account=self._account.name):
             raise foreign_account(name)
 
+    def takes(self, token: bytes) -> bool:
+        """Return whether a bearer token is one of this workspace, and valid now."""
+        try:
+            self._access.check(token.decode())
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            return False
+        return True
+
     def signed(self, path: str, *, permissions: str) -> str:
         """Return a query that allows to read a path (``"r"``), or to read and write it (``"rw"``).
 

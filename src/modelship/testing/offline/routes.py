@@ -6,18 +6,21 @@ import asyncio
 import hmac
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    import socket
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
 __all__ = [
     "HEAD_END",
     "VERSION_FIELD",
     "Limits",
+    "Policy",
     "QueueTimeoutError",
     "Route",
     "Target",
+    "field_of",
     "fields_of",
     "holds",
     "without_prefix",
@@ -102,6 +105,32 @@ class Target:
             self._turns.release()
 
 
+class Policy(Protocol):
+    """Answers admitted requests in place of a front that only forwards bytes."""
+
+    async def answer(
+        self,
+        request: bytes,
+        client: socket.socket,
+        target: Target | None,
+        *,
+        keep: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> bytes:
+        """Return the end of the response to a request; the rest is sent already.
+
+        Parameters
+        ----------
+        request : bytes
+            What has been read of it, at least its head.
+        client : socket.socket
+            The connection to the client.
+        target : Target or None
+            The server that the route chooses, if any.
+        keep : Callable
+            Runs a coroutine after the response, until the front is closed.
+        """
+
+
 @dataclass(frozen=True)
 class Route:
     """The servers behind a front, and who may access them.
@@ -121,6 +150,8 @@ class Route:
         The prefix of the request path, which is removed before the servers behind get it.
     is_router : bool
         Whether it responds in place of a server that cannot, as Kubernetes' router does.
+    policy : Policy, optional
+        Answers the requests that are admitted.
     """
 
     targets: tuple[Target, ...] = ()
@@ -129,6 +160,7 @@ class Route:
     origins: frozenset[str] = frozenset()
     prefix: bytes = b""
     is_router: bool = False
+    policy: Policy | None = None
 
     @property
     def is_locked(self) -> bool:
@@ -139,7 +171,7 @@ class Route:
         """Return whether the head of a request has a valid key or token."""
         if not self.is_locked or holds(head, self.keys, field=b"authorization", kind=b"bearer"):
             return True
-        kind, _, token = (_field_of(head, b"authorization") or b"").partition(b" ")
+        kind, _, token = (field_of(head, b"authorization") or b"").partition(b" ")
         checks = self.takes_token
         return kind.lower() == b"bearer" and checks is not None and checks(token.strip())
 
@@ -150,7 +182,7 @@ class Route:
         smooth weighted round robin: among any 100 consecutive requests, a version with a share of
         10 % gets 10.
         """
-        named = _field_of(head, VERSION_FIELD)
+        named = field_of(head, VERSION_FIELD)
         if named and any(each.version for each in self.targets):
             fits = (each for each in self.targets if each.version.encode() == named)
             return next(fits, None)
@@ -182,7 +214,7 @@ def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -
     field, kind : bytes
         The field and the scheme, in lowercase: ``b"authorization"``, ``b"bearer"``.
     """
-    given = _field_of(head, field)
+    given = field_of(head, field)
     if given is None:
         return False
     found, _, secret = given.partition(b" ")
@@ -190,7 +222,7 @@ def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -
     return found.lower() == kind and any(same)
 
 
-def _field_of(head: bytes, field: bytes) -> bytes | None:
+def field_of(head: bytes, field: bytes) -> bytes | None:
     """Return a header field, or None if the head is truncated or it does not occur once."""
     fields, end, _ = head.partition(HEAD_END)
     given = [value for name, value in fields_of(fields) if name == field]

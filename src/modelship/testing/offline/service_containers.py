@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from modelship.errors import ModelshipError
 from modelship.targets.instance import Instance
 from modelship.testing.offline import deployment_failures as failures
-from modelship.testing.offline.service_documents import OWN, is_on_kubernetes, limits
+from modelship.testing.offline.service_documents import OWN, limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,8 @@ _NO_SERVER = (
 class Containers:
     """Starts and stops the containers of services, and records them in the documents.
 
-    A service on Kubernetes that is being updated has two: the newest, and an older one that serves.
+    Except on Container Instances, a service that is being updated has two: the newest, and an older
+    one that serves.
     The caller holds the lock of the service.
 
     Parameters
@@ -56,8 +57,8 @@ class Containers:
     def start(self, key: str, image: Image | None, steps: Steps) -> Instance:
         """Start a container that replaces the older one.
 
-        On Container Instances the older one is stopped first. On Kubernetes it keeps serving until
-        the new one does.
+        On Container Instances the older one is stopped first. Elsewhere it keeps serving until the
+        new one does.
 
         Raises
         ------
@@ -65,7 +66,7 @@ class Containers:
             If it cannot be started; without an image, its environment has no server.
         """
         document = self._document(key)
-        if document[OWN].get("older") or not is_on_kubernetes(document):
+        if document[OWN].get("older") or document["computeType"] == "ACI":
             self.end(key)
         older = self._document(key)[OWN].get("instance")
         if image is None:

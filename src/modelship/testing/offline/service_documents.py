@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
 
 __all__ = [
+    "MANAGED",
     "OWN",
     "allowed_origins",
     "base_document",
@@ -38,6 +39,9 @@ __all__ = [
 
 OWN: Final = "_offline"
 """The field that no client sees: keys, port, operation, and the record of the container."""
+
+MANAGED: Final = "MANAGED"
+"""The compute type of the deployments of managed online endpoints."""
 
 _BEFORE: Final = "before"
 _KEY_LETTERS: Final = string.ascii_letters + string.digits
@@ -72,8 +76,8 @@ def key_of(document: Mapping[str, Any]) -> str:
 
 
 def is_on_kubernetes(document: Mapping[str, Any]) -> bool:
-    """Return whether a service is on a Kubernetes cluster, not on Container Instances."""
-    return bool(document["computeType"] != "ACI")
+    """Return whether a service is on a Kubernetes cluster."""
+    return bool(document["computeType"] not in {"ACI", MANAGED})
 
 
 def new_key() -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.targets.instance import Instance
     from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.faults import StageFault
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.offline_context import Context
 
@@ -58,6 +59,8 @@ class Rollouts:
     ----------
     compute : Compute
         Runs the containers.
+    addresses : Addresses
+        Route requests to them.
     """
 
     def __init__(self, context: Context) -> None:
@@ -65,8 +68,8 @@ class Rollouts:
         self.compute = _compute_of(context)
         self._services = store.documents("services")
         fronts = Fronts(key=context.front_key, listeners=context.listeners)
-        self._addresses = Addresses(store, fronts=fronts, tokens=context.tokens)
-        self._containers = Containers(store, compute=self.compute, addresses=self._addresses)
+        self.addresses = Addresses(context, fronts=fronts)
+        self._containers = Containers(store, compute=self.compute, addresses=self.addresses)
         self._operations = context.operations
         self._builder = Builder(context, self.compute)
         self._faults = context.faults
@@ -85,18 +88,26 @@ class Rollouts:
 
     def begin(self, request: Request, name: str) -> Response:
         """Start to deploy a service as its document says; respond with the operation to follow."""
+        return self._operations.accepted(self.deploy(name), request)
+
+    def deploy(self, name: str) -> str:
+        """Start to deploy a service as its document says; return the id of the operation."""
         operation = self._operations.begin(name)
         fault = self._faults.of_deployment(name)
         self._containers.note(name, operation=operation)
-        self._begin(name, operation, stage=fault.stage if fault else "")
-        return self._operations.accepted(operation, request)
+        self._begin(name, operation, fault)
+        return operation
 
     def done(self, request: Request, name: str) -> Response:
         """Update the front of a service or endpoint; respond with an operation that has ended."""
-        self._addresses.renew(name)
+        return self._operations.accepted(self.renewed(name), request)
+
+    def renewed(self, name: str) -> str:
+        """Update the front of a service or endpoint; return the id of an operation that ended."""
+        self.addresses.renew(name)
         operation = self._operations.begin(name)
         self._operations.end(operation, "Succeeded")
-        return self._operations.accepted(operation, request)
+        return operation
 
     def start(self) -> None:
         """Restart all services that ran when the workspace was closed; wait until they run.
@@ -115,7 +126,7 @@ class Rollouts:
             self._services.put(key_of(document), document)
         for document in found:
             if document["state"] == State.HEALTHY:
-                self._begin(key_of(document), document[OWN]["operation"], stage="")
+                self._begin(key_of(document), document[OWN]["operation"], None)
         self._workers.wait()
 
     def remove(self, name: str) -> None:
@@ -152,20 +163,20 @@ class Rollouts:
     def close(self) -> None:
         """Stop everything that runs; :meth:`start` starts it again, as the documents say."""
         with ExitStack() as stack:
-            stack.callback(self._addresses.close)
+            stack.callback(self.addresses.close)
             stack.callback(self.compute.close)
             self._workers.close()
 
     # --- one deployment -------------------------------------------------------------------
 
-    def _begin(self, name: str, operation: str, *, stage: str) -> None:
+    def _begin(self, name: str, operation: str, fault: StageFault | None) -> None:
         self._workers.run(
-            lambda: self._run(name, operation, stage), name=f"deploy {name}", wait_s=0
+            lambda: self._run(name, operation, fault), name=f"deploy {name}", wait_s=0
         )
 
-    def _run(self, name: str, operation: str, stage: str) -> None:
+    def _run(self, name: str, operation: str, fault: StageFault | None) -> None:
         try:
-            self._roll_out(name, operation, stage)
+            self._roll_out(name, operation, fault)
         except _OvertakenError:
             self._operations.end(operation, "Cancelled")
         except DeploymentFailure as failure:
@@ -178,13 +189,16 @@ class Rollouts:
                 failures.never_started(f"{type(error).__name__}: {error}"),
             )
 
-    def _roll_out(self, name: str, operation: str, stage: str) -> None:
+    def _roll_out(self, name: str, operation: str, fault: StageFault | None) -> None:
+        stage = fault.stage if fault else ""
         noted = self._remarks(self._require(name, operation))
         self._operations.step(operation, "BuildEnvironment", *noted, "Registering the environment.")
         if stage == "stuck":
             return
         if stage == "timeout":
             raise failures.timed_out()
+        if fault and stage == "reported":
+            raise DeploymentFailure(fault.code, 400, fault.message)
         with ExitStack() as stack:
             document = self._require(name, operation)
             build = Build(document, operation, stack, stage)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.aks.aks_services import PROBE
-from modelship.testing.offline.service_documents import is_on_kubernetes, replicas, workers
+from modelship.testing.offline.service_documents import (
+    MANAGED,
+    is_on_kubernetes,
+    replicas,
+    workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +28,12 @@ def remarks(document: Mapping[str, Any], *, location: str) -> list[str]:
     location : str
         The Azure region that the workspace simulates.
     """
-    of_place = _of_kubernetes if is_on_kubernetes(document) else _of_container_instances
+    if document["computeType"] == MANAGED:
+        of_place = _of_managed
+    elif is_on_kubernetes(document):
+        of_place = _of_kubernetes
+    else:
+        of_place = _of_container_instances
     found = [*of_place(document, location), *_of_all(document)]
     return [f"Not simulated: {each}" for each in found]
 
@@ -62,3 +72,18 @@ def _of_kubernetes(document: Mapping[str, Any], _location: str) -> Iterator[str]
         yield f"namespace: this machine has no namespace {document['namespace']}."
     if document.get("storageInitEnabled") is not None:
         yield "blobfuse_enabled: models are copied into the container."
+
+
+def _of_managed(document: Mapping[str, Any], _location: str) -> Iterator[str]:
+    count, processes = replicas(document), workers(document)
+    if count > 1:
+        yield f"instance_count: {count} of them are one container with {processes} processes."
+    properties = document["arm"].get("properties") or {}
+    if properties.get("livenessProbe") or properties.get("readinessProbe"):
+        yield "probes: a container is healthy once it answers, and is never restarted."
+    if properties.get("dataCollector"):
+        yield "data_collector: requests and answers are not collected."
+    if str(properties.get("egressPublicNetworkAccess")).lower() == "disabled":
+        yield "egress_public_network_access: the container can reach other hosts."
+    if properties.get("modelMountPath"):
+        yield "model_mount_path: the model is in AZUREML_MODEL_DIR."

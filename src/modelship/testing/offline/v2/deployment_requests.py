@@ -1,0 +1,164 @@
+"""Check a request for an online deployment, and translate it into what the workspace runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidNameError, InvalidOptionError
+from modelship.targets.online_endpoint.deployment_settings import DeploymentSettings
+from modelship.targets.online_endpoint.endpoint_names import check_deployment_name
+from modelship.targets.online_endpoint.instance_types import instance_type_of
+from modelship.testing.offline.json_exchange import check_shape, optional
+from modelship.testing.offline.service_documents import MANAGED, OWN
+from modelship.testing.offline.v2 import arm_ids
+from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
+from modelship.testing.offline.v2.managed_failures import quota_details, quota_message
+from modelship.testing.offline.v2.online_documents import ARM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from modelship.testing.offline.document_store import Store
+
+__all__ = [
+    "SHAPE",
+    "check_deployment",
+    "check_quota",
+    "image_request",
+    "managed_deployments",
+    "resources_of",
+]
+
+SHAPE: Final[dict[str, Any]] = {
+    "tags": optional(dict),
+    "sku": optional(dict),
+    "properties": {
+        "model": optional(str, dict),
+        "environmentId": optional(str),
+        "codeConfiguration": optional(dict),
+        "instanceType": optional(str),
+        "environmentVariables": optional(dict),
+        "requestSettings": optional(dict),
+        "properties": optional(dict),
+    },
+}
+"""The shape of the body of a request."""
+
+QUOTA_CORES: Final = 100
+"""The cores of each family of machines that the subscription may use at once."""
+
+_UNKNOWN_SIZE: Final = (4.0, 14.0)  # as Standard_DS3_v2
+_NO_CONDA: Final = (
+    "The environment {name} has no conda file, and its image cannot be run offline. Add conda_file "
+    "to the environment, with azureml-inference-server-http in it."
+)
+_NO_CODE: Final = (
+    "The deployment has no code_configuration. An offline workspace does not write the scoring "
+    "script of an MLflow or Triton model, or run a server of your own: add a scoring script and an "
+    "environment with a conda file."
+)
+
+
+def check_deployment(name: str, wanted: Mapping[str, Any]) -> DeploymentSettings:
+    """Return the settings of a deployment, or refuse the request for it.
+
+    Raises
+    ------
+    ArmRefusalError
+        With the status and the message of the response.
+    """
+    try:
+        check_deployment_name(name)
+        settings = DeploymentSettings.from_arm(wanted)
+    except (InvalidNameError, InvalidOptionError, ValueError) as error:
+        raise bad_request(str(error), code="BadArgument") from None
+    kind = str(wanted["properties"].get("endpointComputeType") or "Managed")
+    if kind.casefold() != "managed":
+        raise bad_request(f"An offline workspace has no online endpoints of the type {kind}.")
+    return settings
+
+
+def resources_of(settings: DeploymentSettings) -> tuple[float, float]:
+    """Return the cores, and the memory in GB, of an instance."""
+    size = instance_type_of(settings.instance_type)
+    return (float(size.cpu_cores), float(size.memory_gb)) if size else _UNKNOWN_SIZE
+
+
+def check_quota(settings: DeploymentSettings, others: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a deployment that exceeds the quota; `others` are the documents of services.
+
+    Raises
+    ------
+    ArmRefusalError
+        With the quota, as Azure nests it.
+    """
+    size = instance_type_of(settings.instance_type)
+    if size is None:
+        return
+    used = 0
+    for each in others:
+        found = DeploymentSettings.from_arm(each[ARM])
+        theirs = instance_type_of(found.instance_type)
+        if theirs and theirs.family == size.family:
+            used += theirs.quota_cores(found.instance_count)
+    needed = size.quota_cores(settings.instance_count)
+    if used + needed > QUOTA_CORES:
+        message = quota_message(
+            family=size.family, limit=QUOTA_CORES, usage=used, needed=needed
+        )
+        raise ArmRefusalError(400, "BadRequest", message, quota_details(message))
+
+
+def image_request(store: Store, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a deployment runs, in the format of SDK v1: an image request.
+
+    Raises
+    ------
+    ArmRefusalError
+        If an asset is missing, or cannot be run here.
+    """
+    asked = wanted["properties"]
+    code = asked.get("codeConfiguration")
+    if not code or not asked.get("environmentId"):
+        raise bad_request(_NO_CODE)
+    check_shape(code, {"codeId": str, "scoringScript": str})
+    environment = _environment(store, asked["environmentId"])
+    variables = {**(environment.get("environmentVariables") or {})}
+    variables |= asked.get("environmentVariables") or {}
+    source = arm_ids.code_version(store, code["codeId"])
+    if source is None:
+        raise not_found("code", code["codeId"])
+    return {
+        "driverProgram": code["scoringScript"].removeprefix("./"),
+        "modelIds": _models(store, asked.get("model")),
+        "assets": [{"id": "code", "url": "", "prefix": source["prefix"]}],
+        "environment": {**environment, "environmentVariables": variables},
+    }
+
+
+def managed_deployments(store: Store, *, without: str = "") -> list[dict[str, Any]]:
+    """Return the documents of all online deployments, except that with the key `without`."""
+    found = [each for each in store.documents("services").all() if each["computeType"] == MANAGED]
+    return [each for each in found if f"{each[OWN]['endpoint']}.{each['name']}" != without]
+
+
+def _environment(store: Store, arm_id: str) -> dict[str, Any]:
+    found = arm_ids.environment_version(store, arm_id)
+    if found is None:
+        raise not_found("environment", arm_id)
+    definition: dict[str, Any] = found["environment"]
+    python = definition.get("python") or {}
+    if python.get("userManagedDependencies") or not python.get("condaDependencies"):
+        raise bad_request(_NO_CONDA.format(name=f"{found['name']}:{found['version']}"))
+    return definition
+
+
+def _models(store: Store, asked: Any) -> list[str]:
+    """Return the ids of the model of a deployment, if it has one, in the format of SDK v1."""
+    arm_id = asked.get("assetId") if isinstance(asked, dict) else asked
+    if not arm_id:
+        return []
+    found = arm_ids.model_version(store, arm_id)
+    if found is None:
+        raise not_found("model", arm_id)
+    return [found["id"]]

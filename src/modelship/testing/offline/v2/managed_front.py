@@ -1,0 +1,301 @@
+"""Answer the requests at a managed online endpoint as Azure's front does.
+
+It waits for a response only until the request timeout, allows a fixed number of requests at a time,
+sends copies of some requests to a second deployment, and reports an error of a container as 424.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.testing.offline.accepting import CHUNK_BYTES, pump
+from modelship.testing.offline.routes import (
+    HEAD_END,
+    VERSION_FIELD,
+    QueueTimeoutError,
+    Target,
+    field_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from modelship.testing.offline.faults import Faults
+
+    _Keep = Callable[[Coroutine[Any, Any, None]], None]
+
+__all__ = ["ADMITTED_PER_SLOT", "NO_ROUTE", "ManagedFront", "refused"]
+
+ADMITTED_PER_SLOT: Final = 2
+"""How many requests are admitted, running or waiting, for each one that may run at a time."""
+
+NO_ROUTE: Final = (
+    "No valid deployments to route to. Please check that the endpoint has at least one deployment "
+    "with positive weight values or use a deployment specific header to route."
+)
+
+_ALL: Final = 100  # percent
+_LARGEST_HEAD_BYTES: Final = 1 << 16
+_CONNECT_TIMEOUT_S: Final = 10.0
+_REASONS: Final = {
+    404: "Not Found",
+    408: "Request Timeout",
+    424: "Failed Dependency",
+    429: "Too Many Requests",
+    502: "Bad Gateway",
+}
+_MESSAGES: Final = {
+    404: NO_ROUTE,
+    408: "upstream request timeout",
+    424: "upstream connect error or disconnect/reset before headers",
+    429: "Too many pending requests",
+}
+_BROKEN: Final = b"502"  # for a container that closes the connection without an answer
+
+
+def refused(status: int) -> bytes:
+    """Return the response of the front itself: 404, 408, 424 or 429."""
+    text = _MESSAGES[status].encode()
+    model = _model_fields(_BROKEN) if status == 424 else b""
+    return (
+        b"HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n%s"
+    ) % (status, _REASONS[status].encode(), model, len(text), text)
+
+
+@dataclass(eq=False)
+class ManagedFront:
+    """Answers the requests at one endpoint.
+
+    Parameters
+    ----------
+    endpoint : str
+        The name of the endpoint.
+    faults : Faults
+        The injected faults.
+    mirror : Target, optional
+        The deployment that gets copies of requests.
+    percent : float
+        How many of the requests are copied, in percent.
+    credit : float
+        The part of a copy that is still due, in percent.
+    """
+
+    endpoint: str
+    faults: Faults
+    mirror: Target | None = None
+    percent: float = 0.0
+    credit: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._begun: dict[Target, int] = {}
+
+    async def answer(
+        self, request: bytes, client: socket.socket, target: Target | None, *, keep: _Keep
+    ) -> bytes:
+        """Forward a request, or return the response of the front itself."""
+        if (fault := self.faults.of_front(self.endpoint)) is not None:
+            return refused(fault.status)
+        if target is None:
+            return refused(404)
+        if self._is_full(target):
+            return refused(429)
+        self._begun[target] = self._begun.get(target, 0) + 1
+        try:
+            return await self._in_turn(request, client, target, keep)
+        except QueueTimeoutError:
+            return refused(408)
+        finally:
+            self._begun[target] -= 1
+
+    def _is_full(self, target: Target) -> bool:
+        limits = target.limits
+        most = ADMITTED_PER_SLOT * limits.at_once if limits else None
+        return most is not None and self._begun.get(target, 0) >= most
+
+    async def _in_turn(
+        self, request: bytes, client: socket.socket, target: Target, keep: _Keep
+    ) -> bytes:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (target.limits.timeout_s if target.limits else 0)
+        async with target.turn():
+            copy = self._copy_of(request)
+            if copy is not None:
+                keep(copy.run())
+            exchange = _Exchange(request, client, target, copy)
+            return await exchange.run(end - loop.time() if target.limits else None, keep)
+
+    def _copy_of(self, request: bytes) -> _Copy | None:
+        """Return the copy of a request, if one is due; none of a request that names a version."""
+        if self.mirror is None or field_of(request, VERSION_FIELD):
+            return None
+        self.credit += self.percent
+        if self.credit < _ALL:
+            return None
+        self.credit -= _ALL
+        return _Copy(request, self.mirror)
+
+
+class _Copy:
+    """A copy of a request, which is sent as it arrives; its response is dropped.
+
+    Parameters
+    ----------
+    request : bytes
+        What has been read of the request.
+    target : Target
+        The server that gets the copy.
+    """
+
+    def __init__(self, request: bytes, target: Target) -> None:
+        self._target = target
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self.add(request)
+
+    def add(self, chunk: bytes) -> None:
+        """Add the next bytes of the request; none at its end."""
+        self._chunks.put_nowait(chunk)
+
+    async def run(self) -> None:
+        """Send the copy, and drop the response."""
+        loop = asyncio.get_running_loop()
+        with suppress(OSError, asyncio.TimeoutError):
+            with await _connected(self._target) as server:
+                reading = loop.create_task(_read_all(server))
+                try:
+                    while chunk := await self._chunks.get():
+                        await loop.sock_sendall(server, chunk)
+                    await reading
+                finally:
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
+
+
+@dataclass(eq=False)
+class _Exchange:
+    """One request to a server, and its response."""
+
+    request: bytes
+    client: socket.socket
+    target: Target
+    copy: _Copy | None
+
+    async def run(self, timeout_s: float | None, keep: _Keep) -> bytes:
+        """Forward the request and its response; return the response of the front if there is none.
+
+        After the timeout, the server keeps working on the request.
+        """
+        try:
+            server = await _connected(self.target)
+        except (OSError, asyncio.TimeoutError):
+            return refused(424)
+        sending = asyncio.get_running_loop().create_task(self._send(server))
+        try:
+            head, rest = await asyncio.wait_for(self._final_head(server), timeout_s)
+            if not head:
+                return refused(424)
+            await self._forward(head + rest, server)
+        except asyncio.TimeoutError:
+            keep(_outlast(server.dup()))
+            return refused(408)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            server.close()
+            if self.copy is not None:
+                self.copy.add(b"")
+        return b""
+
+    async def _send(self, server: socket.socket) -> None:
+        # A server that responds before it has read everything is still read from.
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):
+            await loop.sock_sendall(server, self.request)
+            while chunk := await loop.sock_recv(self.client, CHUNK_BYTES):
+                if self.copy is not None:
+                    self.copy.add(chunk)
+                await loop.sock_sendall(server, chunk)
+            server.shutdown(socket.SHUT_WR)
+
+    async def _final_head(self, server: socket.socket) -> tuple[bytes, bytes]:
+        """Return the head of the response and what was read after it; interim ones are sent on."""
+        read = b""
+        while True:
+            read = await _read_head(server, read)
+            head, end, rest = read.partition(HEAD_END)
+            if not end:
+                return b"", b""
+            if not _status_of(head).startswith(b"1"):
+                return head + end, rest
+            await asyncio.get_running_loop().sock_sendall(self.client, head + end)
+            read = rest
+
+    async def _forward(self, response: bytes, server: socket.socket) -> None:
+        sent = _as_model_error(response)
+        sent = sent.replace(
+            b"\r\n", b"\r\n%s: %s\r\n" % (VERSION_FIELD, self.target.version.encode()), 1
+        )
+        await asyncio.get_running_loop().sock_sendall(self.client, sent)
+        with suppress(ConnectionResetError):  # closed with unread bytes, after a response
+            await pump(server, self.client)
+
+
+async def _connected(target: Target) -> socket.socket:
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    server.setblocking(False)
+    try:
+        connecting = asyncio.get_running_loop().sock_connect(server, target.address)
+        await asyncio.wait_for(connecting, _CONNECT_TIMEOUT_S)
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+async def _read_head(server: socket.socket, read: bytes) -> bytes:
+    """Return what has been read until the head of a response is complete, or the server ends."""
+    while HEAD_END not in read and len(read) < _LARGEST_HEAD_BYTES:
+        try:
+            chunk = await asyncio.get_running_loop().sock_recv(server, CHUNK_BYTES)
+        except OSError:
+            return b""
+        if not chunk:
+            break
+        read += chunk
+    return read
+
+
+async def _read_all(server: socket.socket) -> None:
+    while await asyncio.get_running_loop().sock_recv(server, CHUNK_BYTES):
+        pass
+
+
+async def _outlast(server: socket.socket) -> None:
+    """Keep the connection of a request that timed out until the server has answered it."""
+    server.setblocking(False)
+    with server, suppress(OSError):
+        await _read_all(server)
+
+
+def _status_of(head: bytes) -> bytes:
+    return head.split(b" ", 2)[1][:3] if head.count(b" ") else b""
+
+
+def _as_model_error(response: bytes) -> bytes:
+    """Return a response whose status, unless it is a success, is 424 with the status as a field."""
+    status = _status_of(response)
+    if status.startswith(b"2"):
+        return response
+    _, end, rest = response.partition(b"\r\n")
+    return b"HTTP/1.1 424 Failed Dependency" + end + _model_fields(status) + rest
+
+
+def _model_fields(status: bytes) -> bytes:
+    return (
+        b"ms-azureml-model-error-statuscode: %s\r\nms-azureml-model-error-reason: model_error\r\n"
+        % status
+    )

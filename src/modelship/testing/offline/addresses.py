@@ -29,8 +29,8 @@ __all__ = ["Addresses"]
 class Addresses:
     """Routes the address of each service to its current containers, according to the documents.
 
-    A version of an endpoint has no address of its own: it is served at the endpoint's address. So is
-    a deployment of a managed online endpoint.
+    A version of an endpoint has no address of its own: it is served at the endpoint's address. So
+    is a deployment of a managed online endpoint.
 
     Parameters
     ----------

@@ -29,12 +29,10 @@ def remarks(document: Mapping[str, Any], *, location: str) -> list[str]:
         The Azure region that the workspace simulates.
     """
     if document["computeType"] == MANAGED:
-        of_place = _of_managed
-    elif is_on_kubernetes(document):
-        of_place = _of_kubernetes
+        found = [*_of_managed(document)]
     else:
-        of_place = _of_container_instances
-    found = [*of_place(document, location), *_of_all(document)]
+        of_place = _of_kubernetes if is_on_kubernetes(document) else _of_container_instances
+        found = [*of_place(document, location), *_of_all(document)]
     return [f"Not simulated: {each}" for each in found]
 
 
@@ -74,7 +72,7 @@ def _of_kubernetes(document: Mapping[str, Any], _location: str) -> Iterator[str]
         yield "blobfuse_enabled: models are copied into the container."
 
 
-def _of_managed(document: Mapping[str, Any], _location: str) -> Iterator[str]:
+def _of_managed(document: Mapping[str, Any]) -> Iterator[str]:
     count, processes = replicas(document), workers(document)
     if count > 1:
         yield f"instance_count: {count} of them are one container with {processes} processes."

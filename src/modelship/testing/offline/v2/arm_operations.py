@@ -80,7 +80,8 @@ class ArmOperations(Part):
     @answers("online-operations.get", "GET", f"{_LOCATIONS}/mfeOperationsStatus/<operation>")
     def _status(self, operation: str) -> Response:
         found = self._find(operation)
-        document = {"id": operation, "status": _STATES.get(found["state"], "Failed")}
+        status = _STATES.get(found["state"], "Failed")
+        document: dict[str, Any] = {"id": operation, "status": status}
         if error := found.get("error"):
             document["error"] = {"details": [], **error}
         answer = json_response(document)

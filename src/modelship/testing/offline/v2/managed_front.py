@@ -163,16 +163,15 @@ class _Copy:
     async def run(self) -> None:
         """Send the copy, and drop the response."""
         loop = asyncio.get_running_loop()
-        with suppress(OSError, asyncio.TimeoutError):
-            with await _connected(self._target) as server:
-                reading = loop.create_task(_read_all(server))
-                try:
-                    while chunk := await self._chunks.get():
-                        await loop.sock_sendall(server, chunk)
-                    await reading
-                finally:
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
+        with suppress(OSError, asyncio.TimeoutError), await _connected(self._target) as server:
+            reading = loop.create_task(_read_all(server))
+            try:
+                while chunk := await self._chunks.get():
+                    await loop.sock_sendall(server, chunk)
+                await reading
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
 
 
 @dataclass(eq=False)

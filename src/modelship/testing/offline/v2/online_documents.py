@@ -51,7 +51,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "egressPublicNetworkAccess": "Enabled",
     "environmentVariables": {},
 }
-_NESTED: Final = {
+_NESTED: Final[dict[str, dict[str, Any]]] = {
     "requestSettings": _REQUESTS,
     "livenessProbe": _PROBE,
     "readinessProbe": _PROBE,

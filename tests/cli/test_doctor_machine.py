@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from modelship.cli import machine
+from modelship.cli.azure_clients import misfit, shown_clients
 from modelship.cli.config import Config
 from modelship.cli.machine import Seen, look
 
@@ -31,6 +32,7 @@ def test_each_part_is_looked_at(modelship):
     seen = {each["what"]: each for each in document["machine"]}
     assert [*seen] == [
         *("Python", "uv", "package index", "Pythons", "Docker", "disk", "ports", "extras"),
+        "Azure ML",
     ]
     assert ".".join(map(str, sys.version_info[:3])) in seen["Pythons"]["found"]
     assert (seen["Docker"]["status"], seen["Docker"]["found"]) == ("note", "no engine answers")
@@ -81,3 +83,22 @@ def test_missing_pythons_extras_and_a_taken_port_are_notes(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(machine, "_SERVE_PORT", taken.getsockname()[1])
         assert machine._ports().status == "note"
+
+
+@pytest.mark.parametrize(
+    ("installed", "wrong"),
+    [
+        ({}, None),
+        ({"azureml-core": "1.61.0.post4"}, None),
+        ({"azure-ai-ml": "1.35.2", "azure-identity": "1.26", "marshmallow": "3.26.1"}, None),
+        ({"azure-ai-ml": "1.26.0", "marshmallow": "4.0.0"}, "cannot use marshmallow 4.0.0, and"),
+        ({"azure-ai-ml": "1.26.5", "marshmallow": "3.26.1"}, "is too old: 1.27 or newer"),
+        ({"azure-ai-ml": "1.35.2", "marshmallow": "3.26.1"}, "has no azure-identity"),
+    ],
+)
+def test_clients_that_do_not_fit_together_are_told(installed, wrong):
+    """By the versions of the installed packages, without importing one."""
+    found = misfit(installed.get)
+    assert (found[0] if found else None) == wrong or wrong in found[0]
+    assert found is None or found[1].startswith("pip install 'modelship-ml[azure-v2]'")
+    assert all(each in installed for each in shown_clients(installed.get).split()[::2])

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from modelship.cli.azure_clients import misfit, shown_clients
 from modelship.cli.wording import hint_of, message_of
 from modelship.errors import MissingExtraError, ModelshipError, TargetUnavailableError
 
@@ -37,6 +38,7 @@ _PURPOSES: Final = {
     "report": "to draw pictures and HTML reports",
     "docker": "to run services in containers",
     "azure": "to use an Azure ML workspace",
+    "azure-v2": "to use managed online endpoints",
     "offline": "to run an Azure ML workspace on this machine",
     "parity": "to make random requests for parity",
     "rollout": "for canaries and shadows",
@@ -77,6 +79,7 @@ def look(config: Config, *, timeout_s: float = _TIMEOUT_S) -> list[Seen]:
         "disk": _disk,
         "ports": _ports,
         "extras": _extras,
+        "Azure ML": _azure_ml,
     }
     found: dict[str, Seen] = {}
     sysconfig.get_config_vars()  # Python fills this on first use, which is not thread-safe
@@ -237,6 +240,12 @@ def _extras() -> Seen:
     why = "; ".join(f"{each} ({_PURPOSES[each]})" for each in missing)
     remedy = f"If you need one: pip install '{_DISTRIBUTION}[{missing[0]}]'"
     return Seen("extras", "note", f"{', '.join(found) or 'none'}; without {why}", remedy)
+
+
+def _azure_ml() -> Seen:
+    if wrong := misfit():
+        return Seen("Azure ML", "note", *wrong)
+    return Seen("Azure ML", "ok", shown_clients() or "no client is installed")
 
 
 def _is_installed(extra: str) -> bool:

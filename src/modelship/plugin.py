@@ -31,6 +31,7 @@ from modelship.state_paths import state_folder
 from modelship.targets.backend import (
     Observation,
     Prepared,
+    SupportsDirect,
     SupportsLend,
     SupportsReplace,
     SupportsRoute,
@@ -78,6 +79,7 @@ __all__ = [
     "State",
     "Steps",
     "StorageError",
+    "SupportsDirect",
     "SupportsKeys",
     "SupportsLend",
     "SupportsReplace",

@@ -69,9 +69,6 @@ class FileBackend(TargetBackend):
     def stop(self, instance, *, grace_s=5.0):
         (self.folder / f"{instance.instance_id}.instance").unlink(missing_ok=True)
 
-    def address(self, instance):
-        raise NotImplementedError
-
     def accept(self, instance, *, on):
         self._write(instance, routed=on)
 

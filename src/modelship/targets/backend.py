@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Observation",
     "Prepared",
+    "SupportsDirect",
     "SupportsLend",
     "SupportsReplace",
     "SupportsRoute",
@@ -227,23 +228,33 @@ class SupportsReplace(Protocol):
 class SupportsRoute(Protocol):
     """A backend whose names have an address that does not belong to one instance.
 
-    Instances of a name share a listening socket. The backend tells each whether to accept
-    connections to it; no request is lost when that changes.
+    The backend sets which instance gets the requests to the name: instances that share a listening
+    socket accept from it or not, and a place with traffic rules changes those. No request is lost
+    when that changes.
     """
 
-    def address(self, instance: Instance) -> socket.socket:
-        """Return a duplicate of the listening socket of the name's address."""
-
     def accept(self, instance: Instance, *, on: bool) -> None:
-        """Set whether the instance accepts connections to the address; return once in effect."""
+        """Set whether requests to the name reach the instance; return once in effect."""
+
+
+@runtime_checkable
+class SupportsDirect(Protocol):
+    """A backend whose instances of one name share a URI, at which a header selects one of them."""
+
+    def direct_headers(self, instance: Instance) -> Mapping[str, str]:
+        """Return the headers of a request to this instance, whatever the name's routing is."""
 
 
 @runtime_checkable
 class SupportsLend(SupportsRoute, Protocol):
     """A backend with an address that another process can temporarily take over.
 
-    Required by a canary and a shadow: a router then accepts the connections to the address.
+    Required by a canary and a shadow: a router then accepts the connections to the address, which
+    is a listening socket that the instances of a name share.
     """
+
+    def address(self, instance: Instance) -> socket.socket:
+        """Return a duplicate of the listening socket of the name's address."""
 
     def lend(self, instance: Instance) -> socket.socket:
         """Stop the instance from accepting connections to the address while a connection is open.

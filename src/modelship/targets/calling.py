@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, ScoringRequestError, UnsupportedError
 from modelship.progress import Deadline
+from modelship.targets.backend import SupportsDirect
 from modelship.targets.http_scoring import score
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from modelship.targets.backend import TargetBackend
     from modelship.targets.describing import ServiceDescription
@@ -52,7 +53,8 @@ class Caller:
             Call this instance, whether or not requests to its name are routed to it.
         """
         uri = instance.direct_uri if directly else instance.scoring_uri
-        return self._with_key(instance, partial(score, uri, payload), timeout_s=timeout_s)
+        ask = partial(score, uri, payload, headers=self._headers(instance, directly=directly))
+        return self._with_key(instance, ask, timeout_s=timeout_s)
 
     def description(
         self, instance: Instance, *, timeout_s: float, directly: bool = False
@@ -61,9 +63,15 @@ class Caller:
         from modelship.targets.describing import ServiceDescription
 
         uri = instance.direct_uri if directly else instance.scoring_uri
-        read = partial(ServiceDescription.read, uri)
+        headers = self._headers(instance, directly=directly)
+        read = partial(ServiceDescription.read, uri, headers=headers)
         found: ServiceDescription = self._with_key(instance, read, timeout_s=timeout_s)
         return found
+
+    def _headers(self, instance: Instance, *, directly: bool) -> Mapping[str, str]:
+        if directly and isinstance(self._backend, SupportsDirect):
+            return self._backend.direct_headers(instance)
+        return {}
 
     def _with_key(self, instance: Instance, ask: Callable[..., Any], *, timeout_s: float) -> Any:
         """Send a request with the cached key, or else with the key from the place."""

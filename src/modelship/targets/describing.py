@@ -37,7 +37,12 @@ class ServiceDescription:
 
     @classmethod
     def read(
-        cls, scoring_uri: str, *, key: str | None = None, timeout_s: float = 10.0
+        cls,
+        scoring_uri: str,
+        *,
+        key: str | None = None,
+        timeout_s: float = 10.0,
+        headers: Mapping[str, str] | None = None,
     ) -> ServiceDescription:
         """Request the description of the service at `scoring_uri`.
 
@@ -51,6 +56,7 @@ class ServiceDescription:
                 f"{scoring_uri.removesuffix('/score')}/swagger.json?version={_VERSION}",
                 timeout_s=timeout_s,
                 key=key,
+                headers=headers or {},
             )
             document = json.loads(text)
         except (ValueError, RecursionError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,8 +21,6 @@ from modelship.server import not_json
 from modelship.targets.endpoint_answers import explained_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import requests
 
 __all__ = ["answers", "fetch", "score", "session_towards"]
@@ -30,9 +30,20 @@ _CHUNK_BYTES = 1 << 16
 _ERROR_STATUS = 400
 _BODY_SHOWN = 2000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+# Of a managed online endpoint, whose front answers 424 in place of the container's own status.
+_FRONT_STATUS = 424
+_MODEL_STATUS = "ms-azureml-model-error-statuscode"
 
 
-def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | None = None) -> Any:
+def score(
+    scoring_uri: str,
+    payload: object,
+    *,
+    timeout_s: float,
+    key: str | None = None,
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> Any:
     """POST one payload and return the decoded answer.
 
     Parameters
@@ -45,6 +56,8 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
         The deadline of the whole answer, in seconds.
     key : str, optional
         A key of the service, sent as ``Authorization: Bearer``.
+    headers : Mapping[str, str]
+        Further headers of the request.
 
     Returns
     -------
@@ -59,10 +72,10 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
     """
     body = _encode(payload)
     request_id = str(uuid.uuid4())
-    headers = {"Content-Type": "application/json", "x-request-id": request_id}
+    sent = {"Content-Type": "application/json", "x-request-id": request_id, **headers}
     if key is not None:
-        headers["Authorization"] = f"Bearer {key}"
-    response, content = _exchange("POST", scoring_uri, body, headers=headers, timeout_s=timeout_s)
+        sent["Authorization"] = f"Bearer {key}"
+    response, content = _exchange("POST", scoring_uri, body, headers=sent, timeout_s=timeout_s)
     try:
         if response.status_code < _ERROR_STATUS:
             return _decode(response.headers.get("Content-Type", ""), content)
@@ -72,7 +85,13 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
     raise _refusal(scoring_uri, response, content, request_id=request_id, **said)
 
 
-def fetch(uri: str, *, timeout_s: float, key: str | None = None) -> str:
+def fetch(
+    uri: str,
+    *,
+    timeout_s: float,
+    key: str | None = None,
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> str:
     """GET a page of a service, such as its description, and return the text.
 
     Parameters
@@ -83,14 +102,16 @@ def fetch(uri: str, *, timeout_s: float, key: str | None = None) -> str:
         The deadline of the whole page, in seconds.
     key : str, optional
         A key of the service, sent as ``Authorization: Bearer``.
+    headers : Mapping[str, str]
+        Further headers of the request.
 
     Raises
     ------
     ScoringError
         If the service does not answer, or not in time, or with a status of 400 or more.
     """
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    response, content = _exchange("GET", uri, None, headers=headers, timeout_s=timeout_s)
+    sent = {**headers} if key is None else {**headers, "Authorization": f"Bearer {key}"}
+    response, content = _exchange("GET", uri, None, headers=sent, timeout_s=timeout_s)
     if response.status_code >= _ERROR_STATUS:
         raise _refusal(uri, response, content, request_id="")
     return content.decode(errors="replace")
@@ -101,11 +122,18 @@ def _refusal(
 ) -> ScoringRequestError:
     return ScoringRequestError(
         scoring_uri=uri,
-        status=response.status_code,
+        status=_status(response),
         request_id=response.headers.get("x-request-id", request_id),
         body=hidden(content.decode(errors="replace"))[:_BODY_SHOWN],
         **said,
     )
+
+
+def _status(response: requests.Response) -> int:
+    """Return the status of the scoring script's server, also behind the front of an endpoint."""
+    told = response.headers.get(_MODEL_STATUS, "")
+    is_of_model = response.status_code == _FRONT_STATUS and told.isdecimal()
+    return int(told) if is_of_model else response.status_code
 
 
 def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:

@@ -187,7 +187,7 @@ class Workspace:
         )
 
     def models(
-        self, *, name: str | None = None, properties: Mapping[str, str] | None = None
+        self, name: str | None = None, *, properties: Mapping[str, str] | None = None
     ) -> Sequence[RegisteredModel]:
         """Return the models with this name and these properties, the newest first."""
         doing = "list its models"

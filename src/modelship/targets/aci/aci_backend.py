@@ -17,13 +17,14 @@ from modelship.targets.aci.aci_history import WorkspaceJournal
 from modelship.targets.aci.aci_options import AciOptions, check_resources, check_script, check_tags
 from modelship.targets.aci.azure_services import Services
 from modelship.targets.aci.making import AciPrepared, Earlier, Maker
-from modelship.targets.aci.registered_models import check_places, registered_ids
-from modelship.targets.aci.releases import WorkspaceReleases
 from modelship.targets.aci.service_records import read_record
 from modelship.targets.backend import Observation, TargetBackend
 from modelship.targets.keys import ServiceKeys
+from modelship.targets.registered_models import check_places, registered_ids
 from modelship.targets.state import State
+from modelship.targets.workspace_releases import WorkspaceReleases
 from modelship.workspace import Workspace
+from modelship.workspace.model_record import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -262,7 +263,10 @@ class AciBackend(TargetBackend):
         return WorkspaceJournal(self._services, name=name)
 
     def releases(self, name: str) -> WorkspaceReleases:
-        return WorkspaceReleases(self._workspace, target=self.name, name=name)
+        model_name = f"{RELEASES}{name}"
+        return WorkspaceReleases(
+            self._workspace, model_name=model_name, target=self.name, name=name
+        )
 
     def keys(self, instance: Instance) -> ServiceKeys:
         """Return the keys of a service."""

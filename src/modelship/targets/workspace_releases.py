@@ -1,6 +1,6 @@
 """Store the releases that a service can roll back to in its workspace.
 
-Each is a version of the model ``modelship-releases-<service>``, found by the digest among its
+Each is a version of a model such as ``modelship-releases-<service>``, found by the digest among its
 properties. Its file has the content of the folder of :mod:`modelship.targets.kept` on this machine,
 without the models of the bundle: these are already registered, and are fetched again.
 """
@@ -19,13 +19,12 @@ from modelship.errors import StorageError, WorkspaceError
 from modelship.sources.registered import DIGEST
 from modelship.staging import stage_in, storing
 from modelship.targets.kept import BUNDLE, KeptReleases
-from modelship.workspace.model_record import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from modelship.targets.release import Release
-    from modelship.workspace import Workspace
+    from modelship.workspace.model_registry import ModelRegistry
 
 __all__ = ["WorkspaceReleases"]
 
@@ -43,16 +42,20 @@ class WorkspaceReleases(KeptReleases):
 
     Parameters
     ----------
-    workspace : Workspace
+    workspace : ModelRegistry
         The workspace.
+    model_name : str
+        The name of the model whose versions they are.
     target, name : str
         See :class:`~modelship.targets.kept.KeptReleases`.
     """
 
-    def __init__(self, workspace: Workspace, *, target: str, name: str) -> None:
+    def __init__(
+        self, workspace: ModelRegistry, *, model_name: str, target: str, name: str
+    ) -> None:
         super().__init__(target, name)
         self._workspace = workspace
-        self._model_name = f"{RELEASES}{name}"
+        self._model_name = model_name
 
     def keep(self, release: Release) -> None:
         """Store a release here and in the workspace, once.

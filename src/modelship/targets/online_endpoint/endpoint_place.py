@@ -1,0 +1,205 @@
+"""Change the endpoints and deployments of a workspace, and wait for the end of each change."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import WorkspaceRequestError
+from modelship.progress import Deadline, DeadlineExceededError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modelship.targets.online_endpoint.online_workspace import OnlineWorkspace
+
+__all__ = ["MADE_BY", "EndpointPlace", "is_deleting", "shares_of", "state_of"]
+
+MADE_BY: Final = "modelship.made"
+"""The tag of an endpoint that modelship created, and therefore may delete."""
+
+_CHANGE_TIMEOUT_S: Final = 900.0
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 5.0
+_ENDED: Final = frozenset({"Succeeded", "Failed", "Canceled"})
+_ALL: Final = 100
+# What a GET returns and a PUT sets; the rest is Azure's own.
+_SETTABLE: Final = ("authMode", "description", "publicNetworkAccess", "traffic", "mirrorTraffic")
+_CONFLICTS: Final = frozenset({409, 412})
+
+
+def state_of(document: Mapping[str, Any]) -> str:
+    """Return the provisioning state of an endpoint or a deployment."""
+    return str((document.get("properties") or {}).get("provisioningState") or "Succeeded")
+
+
+def is_deleting(document: Mapping[str, Any] | None) -> bool:
+    """Return whether an endpoint or a deployment is about to disappear."""
+    return document is not None and state_of(document) == "Deleting"
+
+
+def shares_of(endpoint: Mapping[str, Any]) -> dict[str, int]:
+    """Return the share of each deployment that gets requests, in percent."""
+    traffic = (endpoint.get("properties") or {}).get("traffic") or {}
+    return {str(name): int(share) for name, share in traffic.items() if share}
+
+
+class EndpointPlace:
+    """The endpoints of a workspace.
+
+    Parameters
+    ----------
+    workspace : OnlineWorkspace
+        The workspace.
+    """
+
+    def __init__(self, workspace: OnlineWorkspace) -> None:
+        self.workspace = workspace
+
+    def put(self, name: str, document: Mapping[str, Any], *, deadline: Deadline) -> dict[str, Any]:
+        """Create or change an endpoint, and return it once the change is in effect."""
+        self._patiently(lambda: self.workspace.put_endpoint(name, document), deadline)
+        return self.settled(name, deadline=deadline)
+
+    def settled(self, name: str, *, deadline: Deadline) -> dict[str, Any]:
+        """Return an endpoint once no change of it is in progress.
+
+        Raises
+        ------
+        WorkspaceRequestError
+            If the change fails.
+        DeadlineExceededError
+            If it takes too long.
+        """
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            document = self.workspace.endpoint(name)
+            found[:] = [document] if document else []
+            return document is None or state_of(document) in _ENDED
+
+        _wait(look, deadline)
+        if not found or state_of(found[0]) != "Succeeded":
+            state = state_of(found[0]) if found else "deleted"
+            raise WorkspaceRequestError(
+                self.workspace.name,
+                f"change the endpoint {name!r}",
+                f"the endpoint is {state}",
+                advice="Delete the endpoint, and deploy again.",
+            )
+        return found[0]
+
+    def route(
+        self,
+        name: str,
+        traffic: Mapping[str, int],
+        *,
+        mirror: Mapping[str, int] | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        """Set which deployments get the requests to an endpoint, and which one copies.
+
+        Parameters
+        ----------
+        name : str
+            The endpoint.
+        traffic : Mapping[str, int]
+            The share of each deployment in percent.
+        mirror : Mapping[str, int], optional
+            The deployment that gets copies of a share of the requests. By default none does.
+        deadline : Deadline, optional
+            By default a quarter of an hour.
+        """
+        deadline = deadline or Deadline(_CHANGE_TIMEOUT_S)
+        before = self.settled(name, deadline=deadline)
+        wanted = {"traffic": dict(traffic), "mirrorTraffic": dict(mirror or {})}
+        now = before.get("properties") or {}
+        if shares_of(before) == wanted["traffic"] and not (
+            now.get("mirrorTraffic") or wanted["mirrorTraffic"]
+        ):
+            return
+        self.put(name, _changed(before, **wanted), deadline=deadline)
+
+    def accept(self, name: str, deployment: str, *, on: bool) -> None:
+        """Route all requests to a deployment, or none."""
+        endpoint = self.workspace.endpoint(name)
+        if endpoint is None:
+            return
+        shares = shares_of(endpoint)
+        if on:
+            self.route(name, {deployment: _ALL})
+        elif deployment in shares or deployment in _mirrored(endpoint):
+            self.route(name, _without(shares, deployment))
+
+    def delete_deployment(self, name: str, deployment: str, *, deadline: Deadline) -> None:
+        """Delete a deployment that gets no more requests, and wait until it is gone."""
+        self._patiently(lambda: self.workspace.delete_deployment(name, deployment), deadline)
+        _wait(lambda: self.workspace.deployment(name, deployment) is None, deadline)
+
+    def delete(self, name: str, *, deadline: Deadline) -> None:
+        """Delete an endpoint with its deployments, and wait until it is gone."""
+        self._patiently(lambda: self.workspace.delete_endpoint(name), deadline)
+        self.await_end(name, deadline=deadline)
+
+    def await_end(self, name: str, *, deadline: Deadline) -> None:
+        """Wait until an endpoint that is being deleted is gone."""
+        _wait(lambda: self.workspace.endpoint(name) is None, deadline)
+
+    def deployments(self, name: str) -> Sequence[dict[str, Any]]:
+        """Return the deployments of an endpoint, without those that are being deleted."""
+        return [each for each in self.workspace.deployments(name) if not is_deleting(each)]
+
+    def _patiently(self, call: Callable[[], object], deadline: Deadline) -> None:
+        """Send a change, again as long as another change of the same endpoint is in progress."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                call()
+            except WorkspaceRequestError as error:
+                if error.status not in _CONFLICTS or deadline.remaining_s <= pause_s:
+                    raise
+            else:
+                return
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+
+def _wait(look: Callable[[], bool], deadline: Deadline) -> None:
+    pause_s = _FIRST_PAUSE_S
+    while not look():
+        if not deadline.remaining_s:
+            raise DeadlineExceededError
+        time.sleep(min(pause_s, deadline.remaining_s))
+        pause_s = min(pause_s * 1.3, _LONGEST_PAUSE_S)
+
+
+def _changed(endpoint: Mapping[str, Any], **properties: Any) -> dict[str, Any]:
+    """Return the body of a PUT that changes some properties of an endpoint and keeps the others."""
+    now = endpoint.get("properties") or {}
+    kept = {key: now[key] for key in _SETTABLE if now.get(key) is not None}
+    return {
+        "location": endpoint.get("location"),
+        "identity": _identity(endpoint.get("identity") or {}),
+        "tags": dict(endpoint.get("tags") or {}),
+        "properties": {**kept, **properties},
+    }
+
+
+def _identity(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an identity without what Azure adds: the ids of its principals."""
+    users = found.get("userAssignedIdentities") or {}
+    kept = {"type": found.get("type") or "SystemAssigned"}
+    return {**kept, "userAssignedIdentities": {each: {} for each in users}} if users else kept
+
+
+def _mirrored(endpoint: Mapping[str, Any]) -> Mapping[str, int]:
+    return (endpoint.get("properties") or {}).get("mirrorTraffic") or {}
+
+
+def _without(shares: Mapping[str, int], deployment: str) -> dict[str, int]:
+    """Return the shares without one deployment, whose share goes to the largest of the others."""
+    others = {name: share for name, share in shares.items() if name != deployment}
+    if others:
+        largest = max(others, key=lambda name: others[name])
+        others[largest] += _ALL - sum(others.values())
+    return others

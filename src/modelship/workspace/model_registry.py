@@ -1,0 +1,47 @@
+"""Define ModelRegistry: the models of a workspace, whichever SDK speaks to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from modelship.workspace.location import WorkspaceLocation
+    from modelship.workspace.model_record import RegisteredModel
+
+__all__ = ["ModelRegistry"]
+
+
+class ModelRegistry(Protocol):
+    """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
+
+    location: WorkspaceLocation
+
+    def models(
+        self, name: str | None = None, *, properties: Mapping[str, str] | None = None
+    ) -> Sequence[RegisteredModel]:
+        """Return the models with this name and these properties, the newest first."""
+
+    def register(
+        self,
+        path: Path,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        properties: Mapping[str, str],
+        description: str = "",
+        timeout_s: float = ...,
+        doing: str = "",
+    ) -> RegisteredModel:
+        """Upload a file or folder as the next version of the model `name`."""
+
+    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a registered model."""
+
+    def download(self, model_id: str, folder: Path, *, timeout_s: float = ...) -> None:
+        """Write a registered model's file or folder into `folder`."""
+
+    def delete(self, model_id: str) -> None:
+        """Delete a registered model."""

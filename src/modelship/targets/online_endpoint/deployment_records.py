@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import InvalidOptionError
 from modelship.targets.history import packed, unpacked
 from modelship.targets.instance import Instance
+from modelship.targets.online_endpoint.endpoint_names import deployment_of
+from modelship.targets.online_endpoint.endpoint_place import MADE_BY
 from modelship.targets.release import ReleaseRecord
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def record_tags(instance: Instance) -> dict[str, str]:
     ]
     return {
         **release.tags,
+        MADE_BY: "deployment",
         _INSTANCE: instance.instance_id,
         f"{PREFIX}release": release.digest,
         f"{PREFIX}model": release.model[:_MOST_CHARACTERS],
@@ -81,8 +84,6 @@ def instance_id(document: Mapping[str, Any], *, endpoint: str) -> str:
 
 def deployment_name(instance: Instance) -> str:
     """Return the name of the deployment of an instance."""
-    from modelship.targets.online_endpoint.endpoint_names import deployment_of
-
     digest = instance.release.digest
     if digest:
         return deployment_of(digest)

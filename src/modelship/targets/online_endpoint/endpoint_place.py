@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelship.errors import WorkspaceRequestError
 from modelship.progress import Deadline, DeadlineExceededError
+from modelship.targets.keys import ServiceKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from modelship.targets.online_endpoint.online_workspace import OnlineWorkspace
+    from modelship.workspace.ml_workspace import MlWorkspace
 
-__all__ = ["MADE_BY", "EndpointPlace", "is_deleting", "shares_of", "state_of"]
+__all__ = ["MADE_BY", "EndpointPlace", "is_deleting", "leader_of", "shares_of", "state_of"]
 
 MADE_BY: Final = "modelship.made"
-"""The tag of an endpoint that modelship created, and therefore may delete."""
+"""The tag of what modelship created, and therefore may delete."""
 
 _CHANGE_TIMEOUT_S: Final = 900.0
 _FIRST_PAUSE_S: Final = 0.05
@@ -44,16 +45,28 @@ def shares_of(endpoint: Mapping[str, Any]) -> dict[str, int]:
     return {str(name): int(share) for name, share in traffic.items() if share}
 
 
+def leader_of(endpoint: Mapping[str, Any], deployments: Sequence[Mapping[str, Any]]) -> str:
+    """Return the name of the deployment that gets the most requests; ``""`` if none gets any.
+
+    Of two with the same share it is the older one: during a canary, the new one is not proven yet.
+    """
+    shares = shares_of(endpoint)
+    there = [each for each in deployments if each["name"] in shares]
+    there.sort(key=lambda each: str((each.get("systemData") or {}).get("createdAt") or ""))
+    names = [str(each["name"]) for each in there]
+    return max(names, key=lambda name: shares[name], default="")
+
+
 class EndpointPlace:
     """The endpoints of a workspace.
 
     Parameters
     ----------
-    workspace : OnlineWorkspace
+    workspace : MlWorkspace
         The workspace.
     """
 
-    def __init__(self, workspace: OnlineWorkspace) -> None:
+    def __init__(self, workspace: MlWorkspace) -> None:
         self.workspace = workspace
 
     def put(self, name: str, document: Mapping[str, Any], *, deadline: Deadline) -> dict[str, Any]:
@@ -145,6 +158,23 @@ class EndpointPlace:
         """Wait until an endpoint that is being deleted is gone."""
         _wait(lambda: self.workspace.endpoint(name) is None, deadline)
 
+    def keys(self, name: str) -> ServiceKeys:
+        """Return the keys of an endpoint; with tokens, the token as both of them."""
+        endpoint = self.workspace.endpoint(name) or {}
+        mode = str((endpoint.get("properties") or {}).get("authMode") or "Key").casefold()
+        if mode == "key":
+            found = self.workspace.keys(name)
+            return ServiceKeys(found.primary, found.secondary)
+        token = self.workspace.token(name).value
+        return ServiceKeys(token, token)
+
+    def regenerate_key(self, name: str, which: Literal["primary", "secondary"]) -> None:
+        """Replace one of the keys at random, and wait until that is in effect."""
+        before = getattr(self.workspace.keys(name), which)
+        self.workspace.regenerate_key(name, which)
+        deadline = Deadline(_CHANGE_TIMEOUT_S)
+        _wait(lambda: getattr(self.workspace.keys(name), which) != before, deadline)
+
     def deployments(self, name: str) -> Sequence[dict[str, Any]]:
         """Return the deployments of an endpoint, without those that are being deleted."""
         return [each for each in self.workspace.deployments(name) if not is_deleting(each)]
@@ -178,7 +208,6 @@ def _changed(endpoint: Mapping[str, Any], **properties: Any) -> dict[str, Any]:
     now = endpoint.get("properties") or {}
     kept = {key: now[key] for key in _SETTABLE if now.get(key) is not None}
     return {
-        "location": endpoint.get("location"),
         "identity": _identity(endpoint.get("identity") or {}),
         "tags": dict(endpoint.get("tags") or {}),
         "properties": {**kept, **properties},

@@ -1,0 +1,376 @@
+"""Define OnlineEndpointBackend: releases as deployments of managed online endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+from modelship.bundle.profile import PROFILES
+from modelship.diagnosis import Facts
+from modelship.errors import InvalidOptionError, WorkspaceError
+from modelship.progress import Deadline
+from modelship.targets.backend import Observation, Prepared, TargetBackend
+from modelship.targets.keys import ServiceKeys
+from modelship.targets.online_endpoint.deployment_records import (
+    deployment_name,
+    instance_id,
+    read_instance,
+    record_tags,
+)
+from modelship.targets.online_endpoint.endpoint_assets import (
+    registered_code,
+    registered_environment,
+    registered_model,
+)
+from modelship.targets.online_endpoint.endpoint_place import (
+    MADE_BY,
+    EndpointPlace,
+    is_deleting,
+    leader_of,
+    state_of,
+)
+from modelship.targets.online_endpoint.endpoint_rules import (
+    REFUSED,
+    check_release,
+    check_serving,
+    deployment_settings,
+    quota_of,
+)
+from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
+from modelship.targets.state import State
+from modelship.targets.workspace_history import RegistryJournal
+from modelship.targets.workspace_releases import WorkspaceReleases
+from modelship.workspace.model_record import HISTORY, RELEASES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.bundle.profile import Profile
+    from modelship.progress import Steps
+    from modelship.targets.instance import Instance
+    from modelship.targets.release import Release, Serving
+    from modelship.workspace.ml_workspace import MlWorkspace
+
+__all__ = ["OnlineEndpointBackend"]
+
+_STATES: Final = {
+    "Succeeded": State.HEALTHY,
+    "Scaling": State.HEALTHY,
+    "Failed": State.FAILED,
+    "Canceled": State.FAILED,
+    "Deleting": State.DELETING,
+}
+_ROUTING: Final = "azureml-model-deployment"
+_ENDPOINT: Final = ".endpoint"  # no service on Container Instances has a dot in its name
+_STOP_TIMEOUT_S: Final = 1800.0
+_LOG_LINES: Final = 10_000
+
+
+@dataclass(frozen=True)
+class OnlinePrepared(Prepared):
+    """A release whose parts are registered.
+
+    Parameters
+    ----------
+    model_id : str or None
+        The id of the model.
+    environment_id, code_id : str
+        The ids of the environment and of the source.
+    """
+
+    model_id: str | None = None
+    environment_id: str = ""
+    code_id: str = ""
+
+
+class OnlineEndpointBackend(TargetBackend):
+    """Runs each service as a managed online endpoint of an Azure ML workspace.
+
+    The name of a service is that of its endpoint, and a release is a deployment, named by its
+    digest. A new deployment starts next to the old one and gets no requests until it has passed its
+    checks; then one change of the endpoint's traffic routes all requests to it. The workspace keeps
+    the history of each service and its releases as registered models.
+
+    Parameters
+    ----------
+    workspace : azure.ai.ml.MLClient, MlWorkspace, str or Path, optional
+        An open workspace; or a ``config.json``, or a folder in which (and above which) to look for
+        it. Default: the current folder.
+    subscription_id, resource_group, workspace_name : str, optional
+        All three of them, instead of `workspace`.
+    instance_type : str, optional
+        The size of the virtual machines. Default: ``"Standard_DS3_v2"``.
+    instance_count : int, optional
+        Their number, 1 to 50. Default: 1.
+    request_settings : Mapping, optional
+        ``request_timeout_ms`` (up to 180000; Azure's default is 5000) and
+        ``max_concurrent_requests_per_instance``, which is the number of workers.
+    liveness_probe, readiness_probe : Mapping, optional
+        ``initial_delay``, ``period``, ``timeout`` in seconds; ``success_threshold``,
+        ``failure_threshold``.
+    scale_settings : Mapping, optional
+        ``{"type": "default"}``: Azure Monitor scales managed deployments.
+    app_insights_enabled : bool, optional
+        Send logs to Application Insights.
+    egress_public_network_access : str, optional
+        ``"enabled"`` or ``"disabled"``: whether the service can reach the internet.
+    data_collector : Mapping, optional
+        Which requests and answers Azure ML keeps.
+    base_image : str, optional
+        The image on which Azure ML installs the packages of the lock.
+    auth_mode : str, optional
+        Of a new endpoint: ``"key"``, ``"aml_token"`` or ``"aad_token"``.
+    public_network_access : str, optional
+        Of a new endpoint: ``"enabled"`` or ``"disabled"``.
+    identity : Mapping, optional
+        Of a new endpoint: ``{"type": "user_assigned", "user_assigned_identities": [id]}``.
+    endpoint_tags : Mapping[str, str], optional
+        Tags of a new endpoint.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has an invalid value.
+    """
+
+    name: ClassVar[str] = "online-endpoint"
+    default_check: ClassVar[Literal["static", "trial"]] = "trial"
+    serves: ClassVar[frozenset[str]] = frozenset({"auth", "workers", "variables"})
+
+    def __init__(
+        self,
+        *,
+        workspace: object = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace_name: str | None = None,
+        instance_type: str | None = None,
+        instance_count: int | None = None,
+        request_settings: Mapping[str, Any] | None = None,
+        liveness_probe: Mapping[str, Any] | None = None,
+        readiness_probe: Mapping[str, Any] | None = None,
+        scale_settings: Mapping[str, Any] | None = None,
+        app_insights_enabled: bool | None = None,
+        egress_public_network_access: str | None = None,
+        data_collector: Mapping[str, Any] | None = None,
+        base_image: str | None = None,
+        auth_mode: str | None = None,
+        public_network_access: str | None = None,
+        identity: Mapping[str, Any] | None = None,
+        endpoint_tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self._where = {
+            "subscription_id": subscription_id,
+            "resource_group": resource_group,
+            "workspace_name": workspace_name,
+        }
+        self._given_workspace = workspace
+        self._opened: MlWorkspace | None = None
+        self._operations: dict[str, str] = {}
+        self._options = TargetOptions(
+            instance_type=instance_type,
+            instance_count=instance_count,
+            request_settings=request_settings,
+            liveness_probe=liveness_probe,
+            readiness_probe=readiness_probe,
+            scale_settings=scale_settings,
+            app_insights_enabled=app_insights_enabled,
+            egress_public_network_access=egress_public_network_access,
+            data_collector=data_collector,
+            base_image=base_image,
+            auth_mode=auth_mode,
+            public_network_access=public_network_access,
+            identity=identity,
+            endpoint_tags=endpoint_tags,
+        )
+
+    @classmethod
+    def at(cls, workspace: MlWorkspace, **options: Any) -> OnlineEndpointBackend:
+        """Return the target in a workspace that is open."""
+        made = cls(**options)
+        made._opened = workspace
+        return made
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        return self._options.recorded()
+
+    @property
+    def profile(self) -> Profile:
+        return self._options.limited(PROFILES[self.name])
+
+    def check_serving(self, serving: Serving) -> None:
+        super().check_serving(serving)
+        check_serving(serving, self._options)
+
+    def _without(self, option: str) -> str:
+        return REFUSED.get(option) or super()._without(option)
+
+    @property
+    def _workspace(self) -> MlWorkspace:
+        if self._opened is None:
+            from modelship.workspace.ml_workspace import open_ml
+
+            self._opened = open_ml(self._given_workspace, **self._where)
+        return self._opened
+
+    @property
+    def _place(self) -> EndpointPlace:
+        return EndpointPlace(self._workspace)
+
+    def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
+        bundle = release.bundle
+        check_release(release, self._options)
+        with steps.step("Open the workspace"):
+            workspace = self._workspace
+        with steps.step("Register the model"):
+            model_id = registered_model(bundle, workspace, steps)
+        with steps.step("Register the environment and the code"):
+            image = self._options.base_image or DEFAULT_IMAGE
+            environment_id = registered_environment(bundle, workspace, image=image)
+            code_id = registered_code(bundle, workspace)
+        return OnlinePrepared(release, model_id, environment_id, code_id)
+
+    def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
+        assert isinstance(prepared, OnlinePrepared)  # noqa: S101 - prepare() has made it
+        endpoint = self._endpoint(draft.name, steps)
+        if quota := quota_of(self._options):
+            steps.say(f"  {quota}")
+        settings = deployment_settings(prepared.release, self._options)
+        document = replace(settings, tags=record_tags(draft)).to_arm(
+            location="",
+            model=prepared.model_id,
+            environment=prepared.environment_id,
+            code=prepared.code_id,
+            scoring_script=prepared.release.bundle.entry_script,
+        )
+        del document["location"]  # the workspace adds its own
+        name = deployment_name(draft)
+        put = self._workspace.put_deployment
+        self._operations[draft.instance_id] = put(draft.name, name, document)
+        return draft.at(str(endpoint["properties"].get("scoringUri") or ""))
+
+    def _endpoint(self, name: str, steps: Steps) -> Mapping[str, Any]:
+        """Return the endpoint of a service; create it if there is none."""
+        found = self._workspace.endpoint(name)
+        if is_deleting(found):
+            self._place.await_end(name, deadline=steps.deadline)
+            found = None
+        if found is not None:
+            return self._place.settled(name, deadline=steps.deadline)
+        settings = self._options.endpoint
+        tags = {**settings.tags, MADE_BY: "endpoint"}
+        document = replace(settings, tags=tags).to_arm(location="")
+        del document["location"]
+        steps.say(f"  creating the endpoint {name!r}")
+        return self._place.put(name, document, deadline=steps.deadline)
+
+    def instances(self, name: str | None = None) -> Sequence[Instance]:
+        workspace = self._workspace
+        endpoints = workspace.endpoints() if name is None else [workspace.endpoint(name)]
+        there = [each for each in endpoints if each is not None and not is_deleting(each)]
+        return [each for endpoint in there for each in self._of_endpoint(endpoint)]
+
+    def _of_endpoint(self, endpoint: Mapping[str, Any]) -> list[Instance]:
+        """Return the deployments that are ours, and those to which requests are routed."""
+        found = self._place.deployments(endpoint["name"])
+        leader = leader_of(endpoint, found)
+        return [
+            read_instance(each, endpoint=endpoint, routed=each["name"] == leader)
+            for each in found
+            if MADE_BY in (each.get("tags") or {}) or each["name"] == leader
+        ]
+
+    def observe(self, instance: Instance) -> Observation:
+        found = self._deployment(instance)
+        if found is None:
+            return Observation(State.FAILED)
+        state = _STATES.get(state_of(found), State.TRANSITIONING)
+        return Observation(state, partial(self._facts, instance, found))
+
+    def logs(self, instance: Instance) -> str:
+        return self.log_end(instance, lines=_LOG_LINES)
+
+    def log_end(self, instance: Instance, *, lines: int) -> str:
+        found = self._deployment(instance)
+        if found is None:
+            return ""
+        ask = partial(self._workspace.logs, instance.name, found["name"], tail=lines)
+        downloads = ask(container="storage") if state_of(found) == "Failed" else ""
+        return downloads + ask(container="server")
+
+    def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
+        name, deadline = instance.name, Deadline(_STOP_TIMEOUT_S)
+        endpoint = self._workspace.endpoint(name)
+        if endpoint is None or is_deleting(endpoint):
+            return
+        found = self._deployment(instance)
+        others = [each for each in self._place.deployments(name) if each != found]
+        if not others and MADE_BY in (endpoint.get("tags") or {}):
+            self._place.delete(name, deadline=deadline)
+        elif found is not None:
+            self._place.accept(name, found["name"], on=False)
+            self._place.delete_deployment(name, found["name"], deadline=deadline)
+
+    def accept(self, instance: Instance, *, on: bool) -> None:
+        """Route all requests to the instance, or none."""
+        if found := self._deployment(instance):
+            self._place.accept(instance.name, found["name"], on=on)
+
+    def direct_headers(self, instance: Instance) -> Mapping[str, str]:
+        """Return the header that selects the deployment of an instance."""
+        return {_ROUTING: deployment_name(instance)}
+
+    def journal(self, name: str) -> RegistryJournal:
+        """Return the history of a service, which the workspace keeps."""
+        model_name = f"{HISTORY}{name}{_ENDPOINT}"
+        before = partial(self._before, name)
+        return RegistryJournal(self._workspace, model_name=model_name, name=name, before=before)
+
+    def releases(self, name: str) -> WorkspaceReleases:
+        """Return the releases of a service, which the workspace keeps."""
+        model_name = f"{RELEASES}{name}{_ENDPOINT}"
+        return WorkspaceReleases(
+            self._workspace, model_name=model_name, target=self.name, name=name
+        )
+
+    def keys(self, instance: Instance) -> ServiceKeys:
+        """Return the keys of an endpoint, or its token as both of them."""
+        return self._place.keys(instance.name)
+
+    def regenerate_key(
+        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
+    ) -> None:
+        """Regenerate one of the keys at random."""
+        if value is not None:
+            expected = "no value: Azure ML makes the keys of an endpoint itself"
+            raise InvalidOptionError("value", "(not shown)", expected)
+        self._place.regenerate_key(instance.name, which)
+
+    def _deployment(self, instance: Instance) -> dict[str, Any] | None:
+        """Return the deployment that runs an instance; None if it is gone, or runs another one."""
+        found = self._workspace.deployment(instance.name, deployment_name(instance))
+        if found is None or instance_id(found, endpoint=instance.name) != instance.instance_id:
+            return None
+        return found
+
+    def _facts(self, instance: Instance, deployment: Mapping[str, Any]) -> Facts:
+        """Return why a deployment failed, as Azure reports it."""
+        properties = (deployment.get("properties") or {}).get("properties") or {}
+        url = self._operations.get(instance.instance_id) or properties.get("AzureAsyncOperationUri")
+        if not url:
+            return Facts()
+        try:
+            failure = self._workspace.operation_failure(str(url))
+        except WorkspaceError:  # an old operation is forgotten
+            return Facts()
+        return Facts(problem=failure, error={"message": failure} if failure else None)
+
+    def _before(self, name: str) -> tuple[Mapping[str, Any], str]:
+        """Return the endpoint and its deployments as they are, without secrets."""
+        endpoint = self._workspace.endpoint(name)
+        if endpoint is None:
+            return {}, ""
+        deployments = self._place.deployments(name)
+        return {"endpoint": endpoint, "deployments": [*deployments]}, state_of(endpoint)

@@ -1,0 +1,106 @@
+"""Check that a managed online endpoint can serve a release, before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import InvalidOptionError
+from modelship.targets.online_endpoint.container_settings import RequestSettings
+from modelship.targets.online_endpoint.deployment_records import check_tags
+from modelship.targets.online_endpoint.endpoint_assets import check_one_model
+
+if TYPE_CHECKING:
+    from modelship.targets.online_endpoint.deployment_settings import DeploymentSettings
+    from modelship.targets.online_endpoint.target_options import TargetOptions
+    from modelship.targets.release import Release, Serving
+
+__all__ = ["REFUSED", "check_release", "check_serving", "deployment_settings", "quota_of"]
+
+REFUSED: Final = {
+    "server": "'azmlinfsrv', which Azure ML starts; modelship's server runs on the targets "
+    "'process' and 'docker'",
+    "port": "no value: Azure assigns the address of an endpoint",
+    "limits": "no value: the limits are those of the endpoint; request_settings= of the target "
+    "sets them",
+    "server_options": "no value: Azure ML starts its server with its own settings; "
+    "request_settings= of the target sets the timeout of a request",
+    "secrets": "none: everyone who can read the workspace sees the variables of a deployment. Give "
+    "it a reference to a workspace connection as a plain variable, "
+    "'${{azureml://connections/NAME/credentials/KEY}}', or let init() read your own store",
+}
+"""What a managed online endpoint does not support, and the alternative."""
+
+_WORKERS: Final = "WORKER_COUNT"
+_TIMEOUT: Final = "SCORING_TIMEOUT_MS"
+
+
+def check_serving(serving: Serving, options: TargetOptions) -> None:
+    """Refuse a serving that an endpoint with these options does not support.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is to be without a key, or its workers do not match the concurrency.
+    """
+    if serving.auth is False:
+        expected = "True or no value: a managed online endpoint always requires a key or a token"
+        raise InvalidOptionError("auth", False, expected)  # noqa: FBT003 - the value found
+    _requests(serving, options)
+
+
+def check_release(release: Release, options: TargetOptions) -> None:
+    """Refuse a release that Azure ML would refuse, or that could not run.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it has several models, invalid tags, or needs more than an instance has.
+    """
+    bundle = release.bundle
+    check_one_model(bundle)
+    check_tags(bundle.tags)
+    machine = options.machine
+    if machine is None:
+        return
+    asked = (
+        ("cpu_cores", bundle.resources.cpu_cores, machine.cpu_cores, "cores"),
+        ("memory_gb", bundle.resources.memory_gb, machine.memory_gb, "GiB"),
+    )
+    for option, found, most, unit in asked:
+        if found > most:
+            expected = f"at most {most:g} {unit}, or a larger instance_type than {machine.name}"
+            raise InvalidOptionError(option, found, expected)
+
+
+def quota_of(options: TargetOptions) -> str:
+    """Return the quota that a new deployment needs, as a sentence; ``""`` if it is not known."""
+    machine, count = options.machine, options.deployment.instance_count
+    if machine is None:
+        return ""
+    return (
+        f"it needs a quota of {machine.quota_cores(count)} cores of {machine.family} while it is "
+        f"deployed ({count} x {machine.name})"
+    )
+
+
+def deployment_settings(release: Release, options: TargetOptions) -> DeploymentSettings:
+    """Return the settings of the deployment of a release, without its record."""
+    serving = release.serving
+    variables = {
+        _WORKERS: str(serving.workers),
+        _TIMEOUT: str(int(options.timeout_s * 1000)),
+        **serving.variables,
+    }
+    return replace(
+        options.deployment,
+        request_settings=_requests(serving, options),
+        environment_variables=variables,
+        description=release.bundle.description,
+    )
+
+
+def _requests(serving: Serving, options: TargetOptions) -> RequestSettings:
+    """Return the settings of requests, with as many at once as there are workers."""
+    given = options.deployment.request_settings or RequestSettings()
+    return given.for_workers(serving.workers)

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _DIGITS: Final = 64
-OUR_TARGETS: Final = ("aci", "docker", "process")
+OUR_TARGETS: Final = ("aci", "docker", "online-endpoint", "process")
 
 
 def _complete(

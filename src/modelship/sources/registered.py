@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modelship.workspace import RegisteredModel, Workspace
+    from modelship.workspace.model_registry import ModelRegistry
 
 __all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
 
@@ -185,9 +186,7 @@ def register_model(
     DigestMismatchError
         If the files of the model have changed since it was described.
     """
-    from modelship.workspace import Workspace
-
-    place = Workspace.open(workspace)
+    place = _registry(workspace)
     name = check_name(name or model.name, kind="model")
     there = _same_content(model, name=name, workspace=place)
     if there is not None:
@@ -214,7 +213,15 @@ def register_model(
         )
 
 
-def fetched_from(model: Model, workspace: Workspace) -> RegisteredModel | None:
+def _registry(workspace: object) -> ModelRegistry:
+    """Return the models of a workspace that is open, or is opened here."""
+    from modelship.workspace import Workspace
+    from modelship.workspace.model_registry import ModelRegistry
+
+    return workspace if isinstance(workspace, ModelRegistry) else Workspace.open(workspace)
+
+
+def fetched_from(model: Model, workspace: ModelRegistry) -> RegisteredModel | None:
     """Return the registered model that `model` was fetched from, if it has the same content.
 
     The origin of a model is not trusted: that of a bundle comes from the bundle's folder. So the
@@ -238,7 +245,7 @@ def fetched_from(model: Model, workspace: Workspace) -> RegisteredModel | None:
     return found if _has_content(found, model, workspace=workspace) else None
 
 
-def _has_content(found: RegisteredModel, model: Model, *, workspace: Workspace) -> bool:
+def _has_content(found: RegisteredModel, model: Model, *, workspace: ModelRegistry) -> bool:
     recorded = found.properties.get(DIGEST)
     if recorded is not None:
         return recorded == model.digest
@@ -247,14 +254,14 @@ def _has_content(found: RegisteredModel, model: Model, *, workspace: Workspace) 
     return (found.uri, model.digest) in _SEEN
 
 
-def _downloads_as(model: Model, found: RegisteredModel, workspace: Workspace) -> bool:
+def _downloads_as(model: Model, found: RegisteredModel, workspace: ModelRegistry) -> bool:
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
         workspace.download(found.model_id, Path(folder))
         arrived = list(Path(folder).iterdir())
         return len(arrived) == 1 and Model.read(arrived[0]).digest == model.digest
 
 
-def _same_content(model: Model, *, name: str, workspace: Workspace) -> RegisteredModel | None:
+def _same_content(model: Model, *, name: str, workspace: ModelRegistry) -> RegisteredModel | None:
     fetched = fetched_from(model, workspace)
     if fetched is not None and fetched.name == name:
         return fetched

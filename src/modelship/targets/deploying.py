@@ -138,7 +138,7 @@ def intend(
     """
     older = backend.instances(name)
     current = serving_one(backend, older)
-    wanted = serving if exactly else _after(serving, current)
+    wanted = serving if exactly else _after(serving, current, asks=backend.profile.asks_for_key)
     try:
         backend.check_serving(wanted)
     except InvalidOptionError as error:
@@ -238,9 +238,12 @@ def _doubts_in(found: Sequence[Finding], *, explained: Diagnosis | None) -> tupl
     )
 
 
-def _after(serving: Serving, current: Instance | None) -> Serving:
-    """Return `serving` with the options that it inherits from the replaced service."""
-    if serving.auth is not None or current is None:
+def _after(serving: Serving, current: Instance | None, *, asks: bool | None) -> Serving:
+    """Return `serving` with the options that it inherits from the replaced service or the place.
+
+    `asks` is whether a request needs a key on this place, unless the serving says otherwise.
+    """
+    if serving.auth is not None:
         return serving
-    asks_for_key = bool((current.release.options or {}).get("auth"))
-    return replace(serving, auth=True) if asks_for_key else serving
+    inherited = current is not None and (current.release.options or {}).get("auth")
+    return replace(serving, auth=True) if asks or inherited else serving

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,6 +20,8 @@ from modelship.server import not_json
 from modelship.targets.endpoint_answers import explained_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import requests
 
 __all__ = ["answers", "fetch", "score", "session_towards"]

@@ -21,11 +21,12 @@ TARGETS: Final = Registry(
         "process": "modelship.targets.process:ProcessBackend",
         "docker": "modelship.targets.docker:DockerBackend",
         "aci": "modelship.targets.aci:AciBackend",
+        "online-endpoint": "modelship.targets.online_endpoint:OnlineEndpointBackend",
         "memory": "modelship.testing.memory:MemoryBackend",
     },
 )
 
-_FOR_USERS: Final = ("process", "docker", "aci")
+_FOR_USERS: Final = ("process", "docker", "aci", "online-endpoint")
 # Of options of Serving, as options of a target.
 _EARLIER_NAMES: Final = {"auth_enabled": "auth", "profile": "limits"}
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.progress import Steps
     from modelship.sources import Model
-    from modelship.workspace import Workspace
+    from modelship.workspace.model_registry import ModelRegistry
 
 __all__ = ["check_places", "registered_ids"]
 
 
-def registered_ids(bundle: ScoringBundle, workspace: Workspace, steps: Steps) -> list[str]:
+def registered_ids(bundle: ScoringBundle, workspace: ModelRegistry, steps: Steps) -> list[str]:
     """Return the id of each model in the workspace; register those that have none.
 
     Raises
@@ -74,7 +74,7 @@ def _as_registered(model: Model, model_id: str) -> Model:
     return replace(model, name=name, version=version)
 
 
-def _registered_id(model: Model, workspace: Workspace, steps: Steps) -> str:
+def _registered_id(model: Model, workspace: ModelRegistry, steps: Steps) -> str:
     known = fetched_from(model, workspace)
     if known is not None:
         return known.model_id

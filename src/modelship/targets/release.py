@@ -116,8 +116,10 @@ class Serving:
     def profile(self, place: Profile) -> Profile:
         """Return the limits on `place`, restricted to those that the serving requests."""
         profile = place if self.limits is None else Profile.named(self.limits)
-        is_public = place.asks_for_key is not None
-        return profile.replace(asks_for_key=bool(self.auth) if is_public else None)
+        if place.asks_for_key is None:
+            return profile.replace(asks_for_key=None)
+        asks = place.asks_for_key if self.auth is None else self.auth
+        return profile.replace(asks_for_key=asks)
 
     def environment(self, profile: Profile) -> dict[str, str]:
         """Return the environment variables of the service on such a place, without secrets."""

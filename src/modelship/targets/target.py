@@ -50,7 +50,8 @@ class DeployTarget:
         Parameters
         ----------
         name : str
-            ``"process"``, ``"docker"``, ``"aci"``, or the name of an installed plug-in.
+            ``"process"``, ``"docker"``, ``"aci"``, ``"online-endpoint"``, or the name of an
+            installed plug-in.
         **options
             The keyword parameters of that target's class, such as ``base_image``.
 
@@ -123,7 +124,8 @@ class DeployTarget:
         check : {"static", "trial", "off"}, optional
             Whether to check the bundle statically (:meth:`ScoringBundle.check`), to also try its
             script, or neither. Errors block the deployment, and warnings are shown. The default
-            depends on the target: a trial on ``"aci"``, static on all others. Whether the model is
+            depends on the target: a trial on ``"aci"`` and ``"online-endpoint"``, static on all
+            others. Whether the model is
             safe to load is always checked.
         trust_model : bool
             Deploy the model whatever code loading it runs, because you trust its author. Its

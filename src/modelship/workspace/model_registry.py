@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 __all__ = ["ModelRegistry"]
 
 
+@runtime_checkable
 class ModelRegistry(Protocol):
     """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
 
     location: WorkspaceLocation
+
+    def model(self, name: str, version: int | None = None) -> RegisteredModel:
+        """Return a registered model, the latest if no version is given."""
 
     def models(
         self, name: str | None = None, *, properties: Mapping[str, str] | None = None
@@ -32,6 +36,8 @@ class ModelRegistry(Protocol):
         tags: Mapping[str, str],
         properties: Mapping[str, str],
         description: str = "",
+        framework: str | None = None,
+        framework_version: str | None = None,
         timeout_s: float = ...,
         doing: str = "",
     ) -> RegisteredModel:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES
-from modelship.diagnosis import Facts
-from modelship.errors import InvalidOptionError, WorkspaceError
-from modelship.progress import Deadline
-from modelship.targets.backend import Observation, Prepared, TargetBackend
-from modelship.targets.keys import ServiceKeys
-from modelship.targets.online_endpoint.deployment_records import (
-    deployment_name,
-    instance_id,
-    read_instance,
-    record_tags,
-)
+from modelship.targets.backend import Prepared
+from modelship.targets.online_endpoint.deployment_records import deployment_name, record_tags
 from modelship.targets.online_endpoint.endpoint_assets import (
     registered_code,
     registered_environment,
     registered_model,
 )
-from modelship.targets.online_endpoint.endpoint_place import (
-    MADE_BY,
-    EndpointPlace,
-    is_deleting,
-    leader_of,
-    state_of,
-)
+from modelship.targets.online_endpoint.endpoint_place import MADE_BY, is_deleting
 from modelship.targets.online_endpoint.endpoint_rules import (
     REFUSED,
     check_release,
@@ -37,14 +21,11 @@ from modelship.targets.online_endpoint.endpoint_rules import (
     deployment_settings,
     quota_of,
 )
+from modelship.targets.online_endpoint.endpoint_services import EndpointServices
 from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
-from modelship.targets.state import State
-from modelship.targets.workspace_history import RegistryJournal
-from modelship.targets.workspace_releases import WorkspaceReleases
-from modelship.workspace.model_record import HISTORY, RELEASES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
@@ -53,18 +34,6 @@ if TYPE_CHECKING:
     from modelship.workspace.ml_workspace import MlWorkspace
 
 __all__ = ["OnlineEndpointBackend"]
-
-_STATES: Final = {
-    "Succeeded": State.HEALTHY,
-    "Scaling": State.HEALTHY,
-    "Failed": State.FAILED,
-    "Canceled": State.FAILED,
-    "Deleting": State.DELETING,
-}
-_ROUTING: Final = "azureml-model-deployment"
-_ENDPOINT: Final = ".endpoint"  # no service on Container Instances has a dot in its name
-_STOP_TIMEOUT_S: Final = 1800.0
-_LOG_LINES: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -84,7 +53,7 @@ class OnlinePrepared(Prepared):
     code_id: str = ""
 
 
-class OnlineEndpointBackend(TargetBackend):
+class OnlineEndpointBackend(EndpointServices):
     """Runs each service as a managed online endpoint of an Azure ML workspace.
 
     The name of a service is that of its endpoint, and a release is a deployment, named by its
@@ -160,6 +129,7 @@ class OnlineEndpointBackend(TargetBackend):
         identity: Mapping[str, Any] | None = None,
         endpoint_tags: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self._where = {
             "subscription_id": subscription_id,
             "resource_group": resource_group,
@@ -167,7 +137,6 @@ class OnlineEndpointBackend(TargetBackend):
         }
         self._given_workspace = workspace
         self._opened: MlWorkspace | None = None
-        self._operations: dict[str, str] = {}
         self._options = TargetOptions(
             instance_type=instance_type,
             instance_count=instance_count,
@@ -215,10 +184,6 @@ class OnlineEndpointBackend(TargetBackend):
             self._opened = open_ml(self._given_workspace, **self._where)
         return self._opened
 
-    @property
-    def _place(self) -> EndpointPlace:
-        return EndpointPlace(self._workspace)
-
     def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
         bundle = release.bundle
         check_release(release, self._options)
@@ -265,112 +230,3 @@ class OnlineEndpointBackend(TargetBackend):
         del document["location"]
         steps.say(f"  creating the endpoint {name!r}")
         return self._place.put(name, document, deadline=steps.deadline)
-
-    def instances(self, name: str | None = None) -> Sequence[Instance]:
-        workspace = self._workspace
-        endpoints = workspace.endpoints() if name is None else [workspace.endpoint(name)]
-        there = [each for each in endpoints if each is not None and not is_deleting(each)]
-        return [each for endpoint in there for each in self._of_endpoint(endpoint)]
-
-    def _of_endpoint(self, endpoint: Mapping[str, Any]) -> list[Instance]:
-        """Return the deployments that are ours, and those to which requests are routed."""
-        found = self._place.deployments(endpoint["name"])
-        leader = leader_of(endpoint, found)
-        return [
-            read_instance(each, endpoint=endpoint, routed=each["name"] == leader)
-            for each in found
-            if MADE_BY in (each.get("tags") or {}) or each["name"] == leader
-        ]
-
-    def observe(self, instance: Instance) -> Observation:
-        found = self._deployment(instance)
-        if found is None:
-            return Observation(State.FAILED)
-        state = _STATES.get(state_of(found), State.TRANSITIONING)
-        return Observation(state, partial(self._facts, instance, found))
-
-    def logs(self, instance: Instance) -> str:
-        return self.log_end(instance, lines=_LOG_LINES)
-
-    def log_end(self, instance: Instance, *, lines: int) -> str:
-        found = self._deployment(instance)
-        if found is None:
-            return ""
-        ask = partial(self._workspace.logs, instance.name, found["name"], tail=lines)
-        downloads = ask(container="storage") if state_of(found) == "Failed" else ""
-        return downloads + ask(container="server")
-
-    def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
-        name, deadline = instance.name, Deadline(_STOP_TIMEOUT_S)
-        endpoint = self._workspace.endpoint(name)
-        if endpoint is None or is_deleting(endpoint):
-            return
-        found = self._deployment(instance)
-        others = [each for each in self._place.deployments(name) if each != found]
-        if not others and MADE_BY in (endpoint.get("tags") or {}):
-            self._place.delete(name, deadline=deadline)
-        elif found is not None:
-            self._place.accept(name, found["name"], on=False)
-            self._place.delete_deployment(name, found["name"], deadline=deadline)
-
-    def accept(self, instance: Instance, *, on: bool) -> None:
-        """Route all requests to the instance, or none."""
-        if found := self._deployment(instance):
-            self._place.accept(instance.name, found["name"], on=on)
-
-    def direct_headers(self, instance: Instance) -> Mapping[str, str]:
-        """Return the header that selects the deployment of an instance."""
-        return {_ROUTING: deployment_name(instance)}
-
-    def journal(self, name: str) -> RegistryJournal:
-        """Return the history of a service, which the workspace keeps."""
-        model_name = f"{HISTORY}{name}{_ENDPOINT}"
-        before = partial(self._before, name)
-        return RegistryJournal(self._workspace, model_name=model_name, name=name, before=before)
-
-    def releases(self, name: str) -> WorkspaceReleases:
-        """Return the releases of a service, which the workspace keeps."""
-        model_name = f"{RELEASES}{name}{_ENDPOINT}"
-        return WorkspaceReleases(
-            self._workspace, model_name=model_name, target=self.name, name=name
-        )
-
-    def keys(self, instance: Instance) -> ServiceKeys:
-        """Return the keys of an endpoint, or its token as both of them."""
-        return self._place.keys(instance.name)
-
-    def regenerate_key(
-        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
-    ) -> None:
-        """Regenerate one of the keys at random."""
-        if value is not None:
-            expected = "no value: Azure ML makes the keys of an endpoint itself"
-            raise InvalidOptionError("value", "(not shown)", expected)
-        self._place.regenerate_key(instance.name, which)
-
-    def _deployment(self, instance: Instance) -> dict[str, Any] | None:
-        """Return the deployment that runs an instance; None if it is gone, or runs another one."""
-        found = self._workspace.deployment(instance.name, deployment_name(instance))
-        if found is None or instance_id(found, endpoint=instance.name) != instance.instance_id:
-            return None
-        return found
-
-    def _facts(self, instance: Instance, deployment: Mapping[str, Any]) -> Facts:
-        """Return why a deployment failed, as Azure reports it."""
-        properties = (deployment.get("properties") or {}).get("properties") or {}
-        url = self._operations.get(instance.instance_id) or properties.get("AzureAsyncOperationUri")
-        if not url:
-            return Facts()
-        try:
-            failure = self._workspace.operation_failure(str(url))
-        except WorkspaceError:  # an old operation is forgotten
-            return Facts()
-        return Facts(problem=failure, error={"message": failure} if failure else None)
-
-    def _before(self, name: str) -> tuple[Mapping[str, Any], str]:
-        """Return the endpoint and its deployments as they are, without secrets."""
-        endpoint = self._workspace.endpoint(name)
-        if endpoint is None:
-            return {}, ""
-        deployments = self._place.deployments(name)
-        return {"endpoint": endpoint, "deployments": [*deployments]}, state_of(endpoint)

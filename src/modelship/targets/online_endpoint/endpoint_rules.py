@@ -45,7 +45,7 @@ def check_serving(serving: Serving, options: TargetOptions) -> None:
     """
     if serving.auth is False:
         expected = "True or no value: a managed online endpoint always requires a key or a token"
-        raise InvalidOptionError("auth", False, expected)  # noqa: FBT003 - the value found
+        raise InvalidOptionError("auth", False, expected)
     _requests(serving, options)
 
 

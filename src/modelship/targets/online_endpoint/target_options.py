@@ -35,7 +35,6 @@ DEFAULT_IMAGE: Final = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:lates
 """The base image of the environment; Azure ML installs the packages of the lock on it."""
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions:
     """The options of a managed online endpoint and of its deployments; see the backend for each.

@@ -163,7 +163,9 @@ class FakeMlWorkspace:
         said = document["properties"]
         code = self.folder / "code" / said["codeConfiguration"]["codeId"].split("/")[-3]
         *_, name, _, version = said["model"].split("/")
-        return code / said["codeConfiguration"]["scoringScript"], self._files_of(f"{name}:{version}")
+        return code / said["codeConfiguration"]["scoringScript"], self._files_of(
+            f"{name}:{version}"
+        )
 
     def _answer(self, name, request):
         if request.fields.get(b"authorization") != f"Bearer {self.keys(name).primary}".encode():
@@ -192,7 +194,7 @@ class FakeContainer:
             try:
                 self.script = script_at(str(script))
                 self.script.init()
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - what a script raises is its own
                 self.log.write(traceback.format_exc())
                 state = "Failed"
             finally:
@@ -204,6 +206,6 @@ class FakeContainer:
         try:
             with captured(self.log):
                 return HttpAnswer(200, encode(self.script.run(body.decode()), strict=True), JSON)
-        except Exception:
+        except Exception:  # noqa: BLE001 - what a script raises is its own
             self.log.write(traceback.format_exc())
             return HttpAnswer(424, b"failed", JSON + _REASON)

@@ -1,4 +1,4 @@
-"""Define EndpointServices: the deployments that run in a workspace, whoever made them."""
+"""Define EndpointServices: the deployments that run in a workspace."""
 
 from __future__ import annotations
 

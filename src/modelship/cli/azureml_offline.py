@@ -51,12 +51,21 @@ __all__ = ["azureml_offline"]
     is_flag=True,
     help="Block hosts other than Azure's for code that runs with its variables.",
 )
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="A failure of online endpoints to simulate until the end, by Azure's name, such as "
+    "OutOfQuota; can be given several times.",
+)
 def azureml_offline(
     *,
     folder: Path | None,
     compute: Literal["process", "docker"],
     base_image: str | None,
     sealed: bool,
+    faults: tuple[str, ...],
 ) -> None:
     """Run an Azure ML workspace that needs no Azure, until Ctrl-C.
 
@@ -65,7 +74,9 @@ def azureml_offline(
     stay in its folder.
     """
     from modelship.testing.offline.offline_workspace import OfflineWorkspace
+    from modelship.testing.offline.v2.named_faults import named_fault
 
+    planted = [named_fault(each, times=None) for each in faults]
     with (
         OfflineWorkspace(
             folder, compute=compute, base_image=base_image, sealed=sealed
@@ -73,6 +84,8 @@ def azureml_offline(
         _failures_shown(),
         _until_interrupted(),
     ):
+        for fault in planted:
+            workspace.faults.plant(fault)
         answer(_document(workspace), lambda: _say(workspace, compute))
         threading.Event().wait()
 

@@ -100,6 +100,7 @@ class Builder:
         """
         if build.stage == "build":
             self._operations.write(build.operation, f"{failures.MARK}: the build fails")
+            self._operations.publish(build.operation)
             raise failures.build_failed()
         request, conda = build.document["environmentImageRequest"], ""
         try:
@@ -117,6 +118,7 @@ class Builder:
             name = str((request.get("environment") or {}).get("name") or "")
             cause = BuildCause.of(error, environment=name, conda=conda)
             self._operations.write(build.operation, cause.log)
+            self._operations.publish(build.operation)
             raise failures.build_failed(cause) from error
         return image if specification.has_server else None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.targets.logtail import relevant_part
 from modelship.testing.offline.faults import MARK
-from modelship.testing.offline.service_documents import MANAGED
+from modelship.testing.offline.service_documents import MANAGED, OWN
 from modelship.testing.offline.v2.managed_failures import managed_error
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
     def error_at(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return the error as the place of a service, such as a cluster, reports it."""
         if document.get("computeType") == MANAGED:
-            return managed_error(self.error)
+            return managed_error(self.error, operation=document[OWN]["operation"])
         if document.get("computeType") != "AKS" or self.error["code"] != _ACI_FAILED:
             return self.error
         return self.error | {"code": _AKS_FAILED, "message": "Kubernetes Deployment failed"}

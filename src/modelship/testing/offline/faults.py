@@ -46,7 +46,10 @@ class Fault:
     status : int, optional
         Respond with this status instead of the real response.
     code, message : str
-        The code and message of the error, with `status`.
+        The code and message of the error, with `status`. ``{endpoint}`` in the message becomes
+        the name of the online endpoint that the call is about.
+    details : tuple[dict[str, str], ...]
+        The errors behind it, each with a code and a message.
     delay_s : float
         How long to wait first, in seconds.
     drop : bool
@@ -61,6 +64,7 @@ class Fault:
     status: int | None = None
     code: str = "ServiceError"
     message: str = MARK
+    details: tuple[dict[str, str], ...] = ()
     delay_s: float = 0.0
     drop: bool = False
     after: bool = False

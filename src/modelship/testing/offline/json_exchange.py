@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from werkzeug.wrappers import Request
 
@@ -58,10 +58,12 @@ class RefusalError(Exception):
         self.status = status
         self.code = code
         self.message = message
+        self.details: Sequence[Mapping[str, str]] = ()
+        """The errors behind it, each with a code and a message."""
 
     def response(self) -> Response:
         """Return the response, with the message in each place that a client of the SDK reads."""
-        root = {"code": self.code, "message": self.message, "details": []}
+        root = {"code": self.code, "message": self.message, "details": [*self.details]}
         body = {
             "code": self.code,
             "statusCode": self.status,

@@ -200,7 +200,10 @@ class App:
         if fault.drop:
             request.environ[DROP]()
         if fault.status is not None:
-            raise RefusalError(fault.status, fault.code, fault.message)
+            message = fault.message.replace("{endpoint}", values.get("endpoint", ""))
+            refusal = call.refusal(fault.status, fault.code, message)
+            refusal.details = fault.details
+            raise refusal
         return answer or Response(status=500)
 
 

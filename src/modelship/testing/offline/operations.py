@@ -16,6 +16,7 @@ from modelship.testing.offline.json_exchange import json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
+from modelship.testing.offline.v2.managed_failures import build_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +80,10 @@ class Operations(Part):
         self._logs.mkdir(exist_ok=True)
         with self._log_file(operation).open("a", encoding="utf-8") as file:
             file.write(f"{text.rstrip()}\n")
+
+    def publish(self, operation: str) -> None:
+        """Copy the build log of an operation to where users of SDK v2 look for it."""
+        self._store.new_blob(build_log(operation)).write_text(self.log(operation), encoding="utf-8")
 
     def end(
         self,

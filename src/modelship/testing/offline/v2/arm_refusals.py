@@ -33,10 +33,10 @@ class ArmRefusalError(RefusalError):
         self, status: int, code: str, message: str, details: Sequence[Mapping[str, str]] = ()
     ) -> None:
         super().__init__(status, code, message)
-        self.details = [dict(each) for each in details]
+        self.details = details
 
     def response(self) -> Response:
-        error = {"code": self.code, "message": self.message, "details": self.details}
+        error = {"code": self.code, "message": self.message, "details": [*self.details]}
         return json_response({"error": error}, status=self.status)
 
 

@@ -103,7 +103,7 @@ def check_quota(settings: DeploymentSettings, others: Iterable[Mapping[str, Any]
             used += theirs.quota_cores(found.instance_count)
     needed = size.quota_cores(settings.instance_count)
     if used + needed > QUOTA_CORES:
-        message = quota_message(family=size.family, limit=QUOTA_CORES, usage=used, needed=needed)
+        message = quota_message(size=size.name, limit=QUOTA_CORES, usage=used, needed=needed)
         raise ArmRefusalError(400, "BadRequest", message, quota_details(message))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["managed_error", "quota_details", "quota_message"]
+__all__ = ["build_log", "managed_error", "quota_details", "quota_message"]
 
 _GUIDE: Final = (
     "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-{anchor}"
@@ -21,23 +21,34 @@ _CRASH: Final = (
 )
 _NOT_READY: Final = "User container is not ready: Readiness probe failed: HTTP probe failed. "
 _KILLED: Final = "User container has crashed or terminated: OOMKilled, exit code 137. "
-_BUILD: Final = "Image building failed. For more details, check the build log. "
+_BUILD: Final = "Image building failed. The build log is azureml/{log} in the storage. "
 
 
-def managed_error(error: Mapping[str, Any]) -> dict[str, Any]:
+def build_log(operation: str) -> str:
+    """Return the blob with the log of a build that failed, in the container ``azureml``."""
+    return f"ImageLogs/{operation}/build.log"
+
+
+def managed_error(error: Mapping[str, Any], *, operation: str) -> dict[str, Any]:
     """Return the error of a failed deployment as managed online endpoints report it.
 
     Parameters
     ----------
     error : Mapping[str, Any]
         The error as Container Instances report it.
+    operation : str
+        The operation that failed.
     """
     code, message = error["code"], error["message"]
     details = error.get("details") or []
     if code == "EnvironmentBuildFailed":
         cause = message.removeprefix("Failed Building the Environment.").strip()
         told = [{"code": "BuildFailed", "message": cause}] if cause else []
-        return _error("ImageBuildFailure", _BUILD + _guide("imagebuildfailure"), told)
+        return _error(
+            "ImageBuildFailure",
+            _BUILD.format(log=build_log(operation)) + _guide("imagebuildfailure"),
+            told,
+        )
     if code == "DeploymentTimedOut":
         return _error("ResourceNotReady", _NOT_READY + _guide("resourcenotready"))
     if code == "AciDeploymentFailed" and details:
@@ -45,12 +56,11 @@ def managed_error(error: Mapping[str, Any]) -> dict[str, Any]:
     return _error(code, message, details)
 
 
-def quota_message(*, family: str, limit: int, usage: int, needed: int) -> str:
-    """Return the message for more cores than the quota of a family of machines has left."""
-    short = max(0, usage + needed - limit)
+def quota_message(*, size: str, limit: int, usage: int, needed: int) -> str:
+    """Return the message for more cores than the quota for a size of machines has left."""
     return (
-        f"Not enough quota available for {family}. Current usage/limit: {usage}/{limit}. "
-        f"Additional needed: {short}. {_guide('outofquota')}"
+        f"Not enough quota available for {size} in the subscription. Current usage/limit: "
+        f"{usage}/{limit}. Additional needed: {needed}. {_guide('outofquota')}"
     )
 
 

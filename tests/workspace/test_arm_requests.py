@@ -2,11 +2,10 @@
 
 import json
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 import requests
+from scripted_http import scripted
 
 from modelship.errors import WorkspaceCredentialsError, WorkspaceRequestError
 from modelship.workspace.arm_requests import ArmError, ArmRequests
@@ -18,36 +17,10 @@ ANY = "2024-01-01"
 
 @contextmanager
 def serving(*replies):
-    """Serve these replies, each (status, headers, document), and list what was asked."""
-    left, asked = list(replies), []
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def _reply(self):
-            size = int(self.headers.get("Content-Length", 0))
-            asked.append((self.command, self.path, dict(self.headers), self.rfile.read(size)))
-            status, headers, document = left.pop(0)
-            body = document if isinstance(document, bytes) else json.dumps(document).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_PUT = do_POST = do_DELETE = _reply  # noqa: N815 - the base class's names
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    with requests.Session() as session:
-        url = f"http://127.0.0.1:{server.server_port}"
+    """Serve these replies as a resource manager, and list what was asked."""
+    with scripted(*replies) as (url, asked), requests.Session() as session:
         cloud = Cloud("Test", url, "https://ml.azure.com", "core.windows.net")
         yield ArmRequests(cloud, lambda scope: f"token for {scope}", session=session), asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_a_request_has_the_token_and_the_version():

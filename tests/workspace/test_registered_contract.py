@@ -1,9 +1,10 @@
-"""The source ``azureml:`` keeps the source contract."""
+"""The source ``azureml:`` keeps the source contract, through either SDK."""
 
 import pytest
 
-import modelship as ms
 from modelship.testing import OfflineWorkspace, SourceContract
+from modelship.workspace.either_sdk import open_registry
+from modelship.workspace.ml_workspace import open_ml
 
 
 class TestRegistered(SourceContract):
@@ -18,12 +19,19 @@ class TestRegistered(SourceContract):
 
     def put(self, folder, file_name, content):
         (folder / file_name).write_bytes(content)
-        told = {"tags": {}, "properties": {}, "description": ""}
-        told |= {"framework": None, "framework_version": None}
-        opened = ms.Workspace.open(**self.options)
         name = folder.parent.name.replace("_", "-")
-        opened._sdk.register(folder / file_name, name=name, **told)
+        opened = open_registry(**self.options)
+        opened.register(folder / file_name, name=name, tags={}, properties={})
         return f"azureml:{name}"
 
     def missing(self, folder):
         return "azureml:none"
+
+
+class TestRegisteredV2(TestRegistered):
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def workspace(cls, tmp_path_factory):
+        with OfflineWorkspace(tmp_path_factory.mktemp("workspace")) as offline:
+            cls.options = {"workspace": open_ml(offline.config_path)}
+            yield offline

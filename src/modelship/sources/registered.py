@@ -16,7 +16,7 @@ from modelship.sources.source import ModelSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from modelship.workspace import RegisteredModel, Workspace
+    from modelship.workspace import RegisteredModel
     from modelship.workspace.model_registry import ModelRegistry
 
 __all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
@@ -24,7 +24,7 @@ __all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
 DIGEST: Final = "modelship.sha256"
 """The property of a registered model that stores its digest."""
 
-_URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>\d+|latest))?")
+_URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?:[:@](?P<version>latest)|:(?P<number>\d+))?")
 # Models without a recorded digest whose files were compared in this process.
 _SEEN: Final[set[tuple[str, str]]] = set()
 
@@ -45,7 +45,7 @@ class RegisteredSource(ModelSource):
     """
 
     def __init__(
-        self, name: str, *, version: int | None, open_workspace: Callable[[], Workspace]
+        self, name: str, *, version: int | None, open_workspace: Callable[[], ModelRegistry]
     ) -> None:
         self._name = name
         self._version = version
@@ -62,13 +62,13 @@ class RegisteredSource(ModelSource):
         resource_group: str | None = None,
         workspace_name: str | None = None,
     ) -> RegisteredSource:
-        """Return the source for ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME:latest``.
+        """Return the source for ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME@latest``.
 
         Parameters
         ----------
         uri : str
             The URI.
-        workspace : azureml.core.Workspace, str or Path, optional
+        workspace : azureml.core.Workspace, azure.ai.ml.MLClient, str or Path, optional
             An open workspace; or the path of a ``config.json``, or of a folder in and above which
             it is searched. The current folder if omitted.
         subscription_id, resource_group, workspace_name : str, optional
@@ -82,12 +82,11 @@ class RegisteredSource(ModelSource):
         match = _URI.fullmatch(uri)
         if match is None:
             raise InvalidOptionError("location", uri, "azureml:NAME or azureml:NAME:VERSION")
-        version = match["version"]
 
-        def open_workspace() -> Workspace:
-            from modelship.workspace import Workspace
+        def open_workspace() -> ModelRegistry:
+            from modelship.workspace.either_sdk import open_registry
 
-            return Workspace.open(
+            return open_registry(
                 workspace,
                 subscription_id=subscription_id,
                 resource_group=resource_group,
@@ -96,7 +95,7 @@ class RegisteredSource(ModelSource):
 
         return cls(
             check_name(match["name"], kind="model"),
-            version=None if version in (None, "latest") else int(version),
+            version=int(match["number"]) if match["number"] else None,
             open_workspace=open_workspace,
         )
 
@@ -160,7 +159,7 @@ def register_model(
     ----------
     model : Model
         The result of :meth:`ModelSource.fetch`.
-    workspace : azureml.core.Workspace, Workspace, str or Path, optional
+    workspace : azureml.core.Workspace, azure.ai.ml.MLClient, Workspace, str or Path, optional
         The workspace, as in :meth:`modelship.Workspace.open`.
     name : str, optional
         The name to register it under; by default the model's own.
@@ -186,7 +185,9 @@ def register_model(
     DigestMismatchError
         If the files of the model have changed since it was described.
     """
-    place = _registry(workspace)
+    from modelship.workspace.either_sdk import open_registry
+
+    place = open_registry(workspace)
     name = check_name(name or model.name, kind="model")
     there = _same_content(model, name=name, workspace=place)
     if there is not None:
@@ -209,16 +210,9 @@ def register_model(
             description=description,
             framework=framework or ("ScikitLearn" if written_by else None),
             framework_version=framework_version or (None if framework else written_by),
+            kind="mlflow_model" if model.format == "mlflow" else "custom_model",
             timeout_s=timeout_s,
         )
-
-
-def _registry(workspace: object) -> ModelRegistry:
-    """Return the models of a workspace that is open, or is opened here."""
-    from modelship.workspace import Workspace
-    from modelship.workspace.model_registry import ModelRegistry
-
-    return workspace if isinstance(workspace, ModelRegistry) else Workspace.open(workspace)
 
 
 def fetched_from(model: Model, workspace: ModelRegistry) -> RegisteredModel | None:

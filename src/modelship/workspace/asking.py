@@ -84,7 +84,7 @@ def _mute() -> None:
     _before["warnings"] = warnings.catch_warnings()
     _before["warnings"].__enter__()
     # Deprecations of the SDK itself and of its imports; the documentation covers them.
-    warnings.filterwarnings("ignore", module=r"azureml|azure|msrest|pkg_resources")
+    warnings.filterwarnings("ignore", module=r"azureml|azure|msrest|pkg_resources|marshmallow")
 
 
 def _unmute() -> None:

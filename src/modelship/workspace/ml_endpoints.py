@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from modelship.workspace.arm_requests import ArmError
 from modelship.workspace.blob_storage import BlobContainer
@@ -126,8 +127,9 @@ class MlEndpoints:
         found = self._arm.send("POST", pending, version=_CODES, body=asked)
         given = found["blobReferenceForConsumption"]
         container = BlobContainer.signed(given["credential"]["sasUri"], session=self._session)
-        container.upload(folder, "")
-        said = {"codeUri": given["blobUri"], "isAnonymous": True, "properties": {}}
+        container.upload(folder, folder.name)
+        place = f"{str(given['blobUri']).rstrip('/')}/{quote(folder.name)}"
+        said = {"codeUri": place, "isAnonymous": True, "properties": {}}
         written = self._arm.send("PUT", path, version=_CODES, body={"properties": said})
         return str(written["id"])
 

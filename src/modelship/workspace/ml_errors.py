@@ -51,8 +51,12 @@ _ADVICE: Final = (
         ("Run this from the workspace's virtual network, or allow public access to the workspace."),
     ),
     (
-        r"(?i)provisioning state|operationcanceled|\bconflict\b",
+        r"(?i)provisioning state|operationcanceled",
         ("Wait until the other operation has ended, and try again."),
+    ),
+    (
+        r"(?i)already (?:registered|created)|immutable",
+        "Register another version: the content of a version never changes.",
     ),
     (
         r"(?i)already (?:exists|taken|in use)|with this name",

@@ -38,6 +38,7 @@ class ModelRegistry(Protocol):
         description: str = "",
         framework: str | None = None,
         framework_version: str | None = None,
+        kind: str = "custom_model",
         timeout_s: float = ...,
         doing: str = "",
     ) -> RegisteredModel:

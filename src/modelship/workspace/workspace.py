@@ -203,10 +203,14 @@ class Workspace:
         description: str = "",
         framework: str | None = None,
         framework_version: str | None = None,
+        kind: str = "custom_model",  # noqa: ARG002 - see below
         timeout_s: float = _TRANSFER_TIMEOUT_S,
         doing: str = "",
     ) -> RegisteredModel:
-        """Upload a file or folder as the next version of the model `name`."""
+        """Upload a file or folder as the next version of the model `name`.
+
+        SDK v1 has no `kind`: it is accepted so that callers need not know the SDK.
+        """
         return self.ask(
             doing or f"register the model {name!r}",
             lambda: self._sdk.register(

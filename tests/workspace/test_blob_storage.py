@@ -1,0 +1,75 @@
+"""Files go to storage and come back, whatever fails once on the way."""
+
+import pytest
+import requests
+from scripted_http import scripted
+
+from modelship.workspace import blob_storage
+from modelship.workspace.arm_requests import ArmError
+from modelship.workspace.blob_storage import BlobContainer
+
+OK = (201, {}, b"")
+BUSY = (503, {}, b"<Error><Code>ServerBusy</Code><Message>busy</Message></Error>")
+
+
+def listed(*names, marker=""):
+    """Return a page of the list of a container."""
+    blobs = "".join(f"<Blob><Name>{name}</Name></Blob>" for name in names)
+    body = f"<R><Blobs>{blobs}</Blobs><NextMarker>{marker}</NextMarker></R>"
+    return (200, {}, body.encode())
+
+
+def container(url):
+    return BlobContainer.signed(f"{url}/c?sig=a%2Bb", session=requests.Session())
+
+
+def test_a_large_file_goes_up_in_blocks(tmp_path):
+    """Each block is sent again after a failure, and the list of blocks puts them together."""
+    size = 2 * blob_storage._BLOCK_BYTES + 5
+    (tmp_path / "big").write_bytes(bytes(size))
+    with scripted(BUSY, OK, OK, OK, OK) as (url, asked):
+        container(url).upload(tmp_path / "big", "a b/big")
+    assert all(path.startswith("/c/a%20b/big?sig=a%2Bb&comp=block") for _, path, _, _ in asked)
+    blocks = {path: len(body) for _, path, _, body in asked[:-1]}
+    assert sum(blocks.values()) == size
+    assert len(blocks) == 3
+    assert asked[-1][3].count(b"<Latest>") == 3
+
+
+def test_an_interrupted_download_continues_where_it_stopped(tmp_path):
+    """The second request asks for what is missing; pages of names are followed."""
+    content = bytes(range(256)) * (blob_storage._PIECE_BYTES // 128)
+    half = len(content) // 2
+    replies = [
+        listed("m/a", marker="next"),
+        listed("m/b/c", "mm"),
+        (200, {"Content-Length": str(len(content))}, content[: half + 5]),
+        (206, {}, content[half:]),
+        (200, {}, b"x"),
+    ]
+    with scripted(*replies) as (url, asked):
+        container(url).download("m", tmp_path)
+    assert (tmp_path / "m" / "a").read_bytes() == content
+    assert (tmp_path / "m" / "b" / "c").read_bytes() == b"x"
+    assert asked[3][2]["x-ms-range"] == f"bytes={half}-"
+    assert not (tmp_path / "mm").exists()
+
+
+@pytest.mark.parametrize(
+    ("replies", "problem"),
+    [
+        ([listed()], "no files at m"),
+        ([listed("m/../../outside")], "name m/../../outside"),
+        ([listed("m"), (200, {"Content-MD5": "AAAA"}, b"x")], "differs from its checksum"),
+        ([(403, {}, b"<E><Code>AuthorizationFailure</Code><Message>no</Message></E>")], "no"),
+    ],
+)
+def test_what_is_not_right_is_refused(tmp_path, replies, problem):
+    """No file, one outside the folder, other content, or a refusal: each has its error."""
+    target = tmp_path / "target"
+    target.mkdir()
+    with scripted(*replies) as (url, _), pytest.raises(ArmError) as caught:
+        container(url).download("m", target)
+    assert problem in str(caught.value)
+    assert "sig" not in repr(container(url))
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []

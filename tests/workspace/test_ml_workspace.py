@@ -1,0 +1,124 @@
+"""A workspace through azure-ai-ml and plain requests, on the offline one, with the real SDK."""
+
+import os
+
+import pytest
+
+import modelship as ms
+from modelship.errors import (
+    InvalidOptionError,
+    ModelNotFoundError,
+    WorkspaceNotFoundError,
+    WorkspaceRequestError,
+    WorkspaceUnreachableError,
+)
+from modelship.testing import OfflineWorkspace
+from modelship.workspace._ml_client import adopt_client
+from modelship.workspace.ml_workspace import MlWorkspace, open_ml
+
+CONDA = "name: e\ndependencies:\n- python=3.11\n"
+IMAGE = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py39-cpu-inference"
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    with OfflineWorkspace(tmp_path_factory.mktemp("workspace")) as offline:
+        yield offline
+
+
+@pytest.fixture(scope="module")
+def workspace(offline):
+    return open_ml(offline.config_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with two files, one of them below."""
+    (tmp_path / "net" / "sub dir").mkdir(parents=True)
+    (tmp_path / "net" / "weights").write_bytes(b"w")
+    (tmp_path / "net" / "sub dir" / "more").write_bytes(b"m" * 1000)
+    return tmp_path / "net"
+
+
+def test_models_of_one_sdk_are_those_of_the_other(workspace, offline, folder, tmp_path):
+    """A folder that v2 registers is listed and fetched by v1, and the other way round."""
+    told = {"tags": {"a": "b"}, "properties": {"c": "d"}}
+    second = workspace.register(folder, name="both", kind="mlflow_model", **told)
+    first = ms.Workspace.open(offline.config_path).register(folder, name="both", **told)
+    assert (second.model_id, second.kind, first.model_id) == ("both:1", "mlflow_model", "both:2")
+    assert [each.model_id for each in workspace.models("both")] == ["both:2", "both:1"]
+    for opened, model in ((workspace, first), (ms.Workspace.open(offline.config_path), second)):
+        assert opened.model(model.name, model.version).tags == {"a": "b"}
+        arrived = tmp_path / type(opened).__name__
+        arrived.mkdir()
+        opened.download(model.model_id, arrived)
+        assert (arrived / "net" / "sub dir" / "more").read_bytes() == b"m" * 1000
+
+
+def test_a_model_is_found_by_its_properties_and_changed_by_its_tags(workspace, folder):
+    """Tags are added to those there; a missing model names what there is."""
+    made = workspace.register(folder / "weights", name="one", tags={"x": "1"},
+                              properties={"p": "q"}, framework="Custom")  # fmt: skip
+    workspace.tag(made.model_id, {"y": "2"})
+    [found] = workspace.models("one", properties={"p": "q"})
+    assert (dict(found.tags), found.framework) == ({"x": "1", "y": "2"}, "Custom")
+    assert workspace.models("one", properties={"p": "other"}) == []
+    with pytest.raises(ModelNotFoundError, match="one:1"):
+        workspace.model("one", 9)
+
+
+def test_environments_and_code_are_found_again(workspace, folder):
+    """The version and the digest are given, so the second time they are there."""
+    assert workspace.environment("e", "1a") is workspace.code("1a" * 32) is None
+    for _ in range(2):
+        workspace.put_environment("e", "1a", image=IMAGE, conda_file=CONDA, tags={"k": "v"})
+    found = workspace.environment("e", "1a")["properties"]
+    assert (found["image"], found["tags"]) == (IMAGE, {"k": "v"})
+    assert "python=3.11" in found["condaFile"]
+    assert workspace.put_code(folder, "1a" * 32) == workspace.code("1a" * 32)
+    with pytest.raises(WorkspaceRequestError, match="409") as caught:
+        workspace.put_environment("e", "1a", image=IMAGE, conda_file=f"{CONDA}- pip\n")
+    assert "another version" in caught.value.hint
+
+
+def test_nothing_is_left_in_the_process(workspace, folder, capfd):
+    """No call prints, and the variables of the SDK are as before."""
+    before = dict(os.environ)
+    workspace.register(folder, name="quiet", tags={}, properties={})
+    workspace.put_environment("quiet", "1", image=IMAGE)
+    assert capfd.readouterr() == ("", "")
+    assert dict(os.environ) == before
+
+
+def test_a_check_of_the_sdk_is_one_line(workspace):
+    """What the SDK refuses by itself comes without colors and frames."""
+    with pytest.raises(WorkspaceRequestError) as caught:
+        workspace.put_environment("e", "2", image=IMAGE, conda_file="- : {not yaml")
+    assert "\x1b" not in str(caught.value)
+    assert len(caught.value.message.splitlines()) == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDK's own imports
+def test_open_ml_takes_what_there_is(workspace):
+    """An open workspace or an MLClient; other objects, and a wrong name, are refused."""
+    from azure.ai.ml import MLClient
+
+    assert open_ml(workspace) is workspace
+    client = MLClient(object(), "s", "g", "w")
+    assert adopt_client(client)[0].uri == "azureml://subscriptions/s/resourceGroups/g/workspaces/w"
+    with pytest.raises(InvalidOptionError, match="MLClient"):
+        open_ml(3)
+    location = workspace.location
+    wrong = type(location)(location.subscription_id, "none", "none", location.offline)
+    with pytest.raises(WorkspaceNotFoundError):
+        MlWorkspace(wrong, workspace._cloud, workspace._token).open()
+
+
+def test_a_closed_workspace_is_named_at_once(tmp_path):
+    """Opening it and calling it say how to start it."""
+    with OfflineWorkspace(tmp_path / "w") as offline:
+        opened = open_ml(offline.config_path)
+    for call in (lambda: open_ml(offline.config_path), opened.models):
+        with pytest.raises(WorkspaceUnreachableError) as caught:
+            call()
+        assert "modelship azureml-offline --folder" in caught.value.hint

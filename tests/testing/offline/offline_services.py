@@ -137,7 +137,7 @@ def deploying(folder, *, home, **options):
         patch.setenv("AZUREML_LOG_DEPRECATION_WARNING_ENABLED", "False")
         with (
             OfflineWorkspace(folder / "offline", **options) as offline,
-            _shared_locks(home / "offline-locks", offline.folder / "environments"),
+            shared_locks(home / "offline-locks", offline.folder / "environments"),
             _trusting_only(offline),
         ):
             yield Deployer(offline, here)
@@ -159,7 +159,7 @@ def _trusting_only(offline):
 
 
 @contextmanager
-def _shared_locks(shared, folder):
+def shared_locks(shared, folder):
     """Let workspaces share what they resolved, so that each text is resolved once a session."""
     shared.mkdir(exist_ok=True)
     shutil.copytree(shared, folder, dirs_exist_ok=True)

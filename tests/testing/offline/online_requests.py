@@ -6,10 +6,14 @@ import hashlib
 import secrets
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 import requests
+from offline_services import shared_locks
 
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.testing.offline.v2.environment_definitions import definition_of
 
 DEADLINE_S = 120
@@ -61,7 +65,7 @@ class Online:
     def environment(self, conda=CONDA):
         """Register an environment; return its id."""
         properties = {"image": "mcr.microsoft.com/azureml/base", "condaFile": conda}
-        name = f"env-{hashlib.sha256(conda.encode()).hexdigest()[:8]}"
+        name = f"env-{hashlib.sha256(str(conda).encode()).hexdigest()[:8]}"
         definition = definition_of(name, "1", properties)
         document = {"name": name, "version": "1", "digest": "0", "environment": definition}
         return self.asset("environments", name, document)
@@ -89,11 +93,17 @@ class Online:
             },
         }
 
+    def put(self, endpoint, name, body):
+        """Request a deployment."""
+        return self.call("PUT", f"onlineEndpoints/{endpoint}/deployments/{name}", body)
+
+    def get(self, endpoint, name):
+        """Return the document of a deployment."""
+        return self.call("GET", f"onlineEndpoints/{endpoint}/deployments/{name}").json()
+
     def deploy(self, endpoint, name, script=INSPECTOR, **properties):
         """Create a deployment, and wait until its operation ends; return what that says."""
-        answer = self.call(
-            "PUT", f"onlineEndpoints/{endpoint}/deployments/{name}", self.body(script, **properties)
-        )
+        answer = self.put(endpoint, name, self.body(script, **properties))
         assert answer.status_code in {200, 201}, answer.text
         return self.settled(answer)
 
@@ -125,3 +135,23 @@ class Online:
         key = key or self.keys(endpoint)["primaryKey"]
         headers = {"Authorization": f"Bearer {key}", **fields}
         return requests.post(uri, data=text, headers=headers, timeout=60)
+
+
+def wait_until(condition):
+    """Wait until a condition holds."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@contextmanager
+def open_online(folder, *, home, **options):
+    """Yield the endpoints of a new offline workspace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(home))
+        with (
+            OfflineWorkspace(folder, **options) as offline,
+            shared_locks(home / "offline-locks", offline.folder / "environments"),
+        ):
+            yield Online(offline)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from online_requests import wait_until
 from test_front import Server, answer_after, receive, request
 
 from modelship.testing.offline.faults import Faults, FrontFault
@@ -65,14 +65,6 @@ def responding(answer, *, after=None):
         return read
 
     return behave
-
-
-def wait_until(condition):
-    """Wait until a condition holds."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_an_answer_is_forwarded_with_the_name_of_the_deployment(place):

@@ -1,0 +1,125 @@
+"""The faults of online endpoints by name: what Azure says leads the doctor to the cause."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from online_requests import open_online
+
+from modelship.diagnosis import Facts, diagnose
+from modelship.errors import InvalidOptionError
+from modelship.testing.offline.v2.named_faults import NAMED_FAULTS, named_fault
+
+CAUSES = {
+    "OutOfQuota": "MS610",
+    "EndpointUpdating": "MS614",
+    "EndpointAlreadyExists": "MS615",
+    "KeyBasedAuthenticationNotPermitted": "MS613",
+    "PrivateLinkOnly": "MS616",
+    "ImageBuildFailure": "MS603",
+    "ImagePullFailed": "MS613",
+    "DownloadFailed": "MS613",
+    "WorkspaceManagedNetworkNotReady": "MS616",
+    "SecretsInjectionError": "MS613",
+    "InternalServerError": "MS617",
+}
+CRASH = "ResourceNotReady"  # the log has the cause
+ANSWERS = {"NoValidDeployments": 404, "RequestTimeout": 408, "ModelError": 424}
+ANSWERS |= {"TooManyRequests": 429}
+
+
+@pytest.fixture(scope="module")
+def online(tmp_path_factory, shared_home):
+    """Return a workspace that all tests of this module share."""
+    with open_online(tmp_path_factory.mktemp("faults") / "offline", home=shared_home) as found:
+        yield found
+
+
+def error_after(online, name):
+    """Return the error of the first call that meets a fault, or of the operation."""
+    endpoint, _ = online.endpoint()
+    online.offline.faults.plant(named_fault(name))
+    found = online.call("GET", "")
+    if found.ok:
+        found = online.call("PUT", f"onlineEndpoints/{endpoint}", {"properties": {}})
+    if found.ok:
+        found = online.put(endpoint, "blue", online.body())
+    return (online.settled(found) if found.ok else found.json())["error"]
+
+
+def cause_of(error):
+    """Return the code of the diagnosis of an error."""
+    return diagnose("", facts=Facts(state="Failed", error=error)).code
+
+
+@pytest.mark.parametrize("name", CAUSES.keys() - {"KeyBasedAuthenticationNotPermitted"})
+def test_the_doctor_names_the_cause(online, name):
+    """As the error of a request, or of the operation that it starts."""
+    error = error_after(online, name)
+    assert cause_of(error) == CAUSES[name], error
+
+
+def test_a_storage_without_keys_refuses_them(online):
+    """In XML, and with the code in a header."""
+    online.offline.faults.plant(named_fault("KeyBasedAuthenticationNotPermitted"))
+    account = {"x-ms-version": "2025-01-05"}
+    key = "LocalUpload/1/a.txt"
+    found = requests.get(f"{online.offline.endpoint}/azureml/{key}", headers=account, timeout=30)
+    assert found.status_code == 403
+
+
+def test_a_quota_arrives_as_azure_nests_it(online):
+    """The code is BadRequest, and the detail holds JSON."""
+    error = error_after(online, "OutOfQuota")
+    assert error["code"] == "BadRequest"
+    assert error["details"][0]["code"] == "InferencingClientCreateDeploymentFailed"
+    assert '"OutOfQuota"' in error["details"][0]["message"]
+
+
+def test_a_build_that_failed_has_its_log_in_the_storage(online):
+    """At the path that the error names."""
+    message = error_after(online, "ImageBuildFailure")["message"]
+    path = next(each for each in message.split() if each.startswith("azureml/ImageLogs/"))
+    log = online.offline._shared.store.blob(path.removeprefix("azureml/"))
+    assert "the build fails" in log.read_text()
+
+
+def test_the_logs_say_where_a_deployment_stopped(online):
+    """The status, the event, and the log of the download."""
+    endpoint, _ = online.endpoint()
+    online.offline.faults.plant(named_fault("DownloadFailed"))
+    found = online.settled(online.put(endpoint, "blue", online.body()))
+    assert found["status"] == "Failed"
+    assert online.get(endpoint, "blue")["properties"]["provisioningState"] == "Failed"
+    log = online.logs(endpoint, "blue")
+    assert "ModelDownload: InProgress" in log
+    assert "Name: DownloadFailed, Type: Warning" in log
+    assert "UserContainerStart: Waiting" in log
+    log = online.logs(endpoint, "blue", containerType="StorageInitializer")
+    assert "Unable to download user model" in log
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_the_front_answers(online, name):
+    """An endpoint without deployments answers it too."""
+    endpoint, _ = online.endpoint()
+    online.offline.faults.plant(named_fault(name))
+    assert online.ask(endpoint).status_code == ANSWERS[name]
+
+
+def test_a_crash_has_its_cause_in_the_log(online):
+    """The error says that the container crashed, and the log has the exception."""
+    endpoint, _ = online.endpoint()
+    online.offline.faults.plant(named_fault(CRASH))
+    error = online.settled(online.put(endpoint, "blue", online.body()))["error"]
+    assert "User container has crashed or terminated" in error["message"]
+    log = online.logs(endpoint, "blue")
+    assert "Name: LivenessProbeFailed, Type: Warning" in log
+    assert diagnose(log, facts=Facts(state="Failed", error=error)).code == "MS502"
+
+
+def test_every_fault_has_a_test():
+    """And a name that is not one is refused."""
+    assert NAMED_FAULTS.keys() == {*CAUSES, *ANSWERS, CRASH}
+    with pytest.raises(InvalidOptionError, match="one of DownloadFailed"):
+        named_fault("Unknown")

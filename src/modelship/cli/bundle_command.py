@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.az_files import az_files_option, described_by, read_az_files
 from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle
@@ -57,6 +58,7 @@ __all__ = ["bundle"]
 @click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")
 @pairs_option("--tag", "tags", form="KEY=VALUE", about="A label, such as data=MNIST")
 @click.option("--description", help="One sentence for people.")
+@az_files_option
 @config_option
 def bundle(
     *,
@@ -65,6 +67,7 @@ def bundle(
     upgrade: bool,
     proba: bool,
     no_validate: bool,
+    az_files: tuple[Path, ...],
     config_file: Path | None,
     **given: Any,
 ) -> None:
@@ -72,14 +75,18 @@ def bundle(
 
     Without a script or an environment, they are generated from the model. Several
     models need a script; each is in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
-    that of the file, or NAME in NAME=MODEL.
+    that of the file, or NAME in NAME=MODEL. A deployment file of az ml, given with -f, can take the
+    place of both; its sample request is given with --sample-input.
     """
     if proba:
         given["output"] = "proba"
     if no_validate:
         given["validate"] = False
-    config = Config.find(config_file).overridden_by(model=models, **given)
-    with showing("Make the bundle"), open_bundle(config) as made:
+    with (
+        described_by(read_az_files(az_files), Config.find(config_file)) as found,
+        showing("Make the bundle"),
+        open_bundle(found.overridden_by(model=models, **given)) as made,
+    ):
         if upgrade:
             from modelship.bundle.remembered import upgraded_lock
 

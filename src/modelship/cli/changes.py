@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.az_files import az_files_option, described_by, read_az_files
 from modelship.cli.opening import Place, bundle_from, open_target, place_options
 from modelship.cli.output import answer, deployment_document, say_facts, say_table
 from modelship.cli.rollouts import Deploying, deploying_options
@@ -42,6 +43,7 @@ _SHORT = 100  # characters; a longer sample request is no useful example to copy
 @place_options
 @serving_options
 @deploying_options("Seconds for everything [default: 600].")
+@az_files_option
 @click.option("--overwrite", is_flag=True, help="Replace a different service of this name.")
 def deploy(
     *,
@@ -50,20 +52,26 @@ def deploy(
     at: Place,
     serving: dict[str, Any],
     how: Deploying,
+    az_files: tuple[Path, ...],
     overwrite: bool,
 ) -> None:
     """Run the bundle in BUNDLE_FOLDER, or what modelship.yaml describes, as a service.
 
-    It is done when the service answers. If anything fails, nothing new is left behind.
+    Or what a deployment file of az ml describes, given with -f: its name is then that of its
+    endpoint, unless -n is given. It is done when the service answers. If anything fails, nothing
+    new is left behind.
     """
-    config = at.settings_of(name)
+    if bundle_folder is not None and az_files:
+        raise click.UsageError("Give BUNDLE_FOLDER or -f FILE, not both.")
     if bundle_folder is not None:
         from modelship.bundle.mistaken import require_bundle
 
         require_bundle(bundle_folder)
-    if config.name is None:
-        raise click.UsageError("Give the service a name with -n NAME.")
+    files = read_az_files(az_files)
     with ExitStack() as stack:
+        config = stack.enter_context(described_by(files, at.settings_of(name)))
+        if config.name is None:
+            raise click.UsageError("Give the service a name with -n NAME.")
         place = at.open(config)
         bundle = bundle_from(bundle_folder, config, stack)
         deployment = place.deploy(

@@ -59,7 +59,13 @@ if TYPE_CHECKING:
     from modelship.targets.online_endpoint.az_yaml.yaml_tree import YamlValue
     from modelship.targets.online_endpoint.az_yaml.yaml_values import Table
 
-__all__ = ["OnlineDeploymentFile", "OnlineEndpointFile", "read_deployment", "read_endpoint"]
+__all__ = [
+    "OnlineDeploymentFile",
+    "OnlineEndpointFile",
+    "read_deployment",
+    "read_endpoint",
+    "read_file",
+]
 
 
 @dataclass(frozen=True)
@@ -122,15 +128,7 @@ def read_endpoint(path: str | Path) -> OnlineEndpointFile:
     DeploymentFileError
         If it is invalid; with the line.
     """
-    node = read_tree(Path(path))
-    if "compute" in node.keys:
-        problem = "compute is for endpoints on Kubernetes; only managed endpoints are supported."
-        raise node.keys["compute"].error(problem)
-    ignored = READ_ONLY | {"location", "kind", "scoring_uri", "openapi_uri"}
-    given = record(node, "", {"name": text, **_OF_ENDPOINTS}, required=("name",), ignored=ignored)
-    name = given.pop("name")
-    made = built(node, "", EndpointSettings, given)
-    return built(node, "", OnlineEndpointFile, {"name": name, "settings": made})
+    return _endpoint(read_tree(Path(path)))
 
 
 def read_deployment(path: str | Path) -> OnlineDeploymentFile:
@@ -141,7 +139,36 @@ def read_deployment(path: str | Path) -> OnlineDeploymentFile:
     DeploymentFileError
         If it is invalid; with the line.
     """
+    return _deployment(read_tree(Path(path)))
+
+
+def read_file(path: str | Path) -> OnlineDeploymentFile | OnlineEndpointFile:
+    """Read a file of either kind: only that of a deployment says of which endpoint it is.
+
+    Raises
+    ------
+    DeploymentFileError
+        If it is invalid; with the line.
+    """
     node = read_tree(Path(path))
+    is_deployment = not {"endpoint_name", *_OF_DEPLOYMENTS, *_WHAT}.isdisjoint(
+        {*node.keys} - {"name", *_LABELS}
+    )
+    return _deployment(node) if is_deployment else _endpoint(node)
+
+
+def _endpoint(node: YamlValue) -> OnlineEndpointFile:
+    if "compute" in node.keys:
+        problem = "compute is for endpoints on Kubernetes; only managed endpoints are supported."
+        raise node.keys["compute"].error(problem)
+    ignored = READ_ONLY | {"location", "kind", "scoring_uri", "openapi_uri"}
+    given = record(node, "", {"name": text, **_OF_ENDPOINTS}, required=("name",), ignored=ignored)
+    name = given.pop("name")
+    made = built(node, "", EndpointSettings, given)
+    return built(node, "", OnlineEndpointFile, {"name": name, "settings": made})
+
+
+def _deployment(node: YamlValue) -> OnlineDeploymentFile:
     _refuse_kubernetes(node)
     required = ("name", "endpoint_name", "instance_type")
     table = {**_OF_DEPLOYMENTS, **_WHAT}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AzFiles", "missing_server", "read_files", "settings_of"]
 
 ONLINE: Final = "online-endpoint"
+_HERE: Final = ("process", "docker")
 _WORKERS: Final = "WORKER_COUNT"
 _TIMEOUT: Final = "scoring_timeout_ms"
 _VARIABLES: Final = {each.variable: each for each in OPTIONS.values() if each.on_target}
@@ -97,14 +98,15 @@ def settings_of(files: AzFiles, *, target: str, scratch: Path) -> dict[str, Any]
         If the deployment does not say which packages or which script it needs.
     """
     deployment = files.deployment
+    is_here = target in _HERE
     settings: dict[str, Any] = {
         "name": deployment.endpoint_name,
         "model": _model(deployment.model),
         "environment": _environment(deployment, scratch),
         "description": deployment.settings.description or None,
         "tags": dict(deployment.settings.tags) or None,
-        "serving": _serving(deployment, is_here=target != ONLINE),
-        **_resources(deployment.settings.instance_type, is_here=target != ONLINE),
+        "serving": _serving(deployment, is_here=is_here),
+        **_resources(deployment.settings.instance_type, is_here=is_here),
     }
     if deployment.code_configuration is not None:
         code = deployment.code_configuration

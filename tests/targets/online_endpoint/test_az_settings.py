@@ -1,0 +1,73 @@
+"""Files of az ml as settings of modelship, for a target here and for online endpoints."""
+
+import az_yaml_files
+import pytest
+
+from modelship.cli.kinds import KINDS, problem_of
+from modelship.targets.online_endpoint.az_yaml.az_settings import read_files, settings_of
+from modelship.targets.online_endpoint.target_options import TargetOptions
+
+MORE = """\
+description: digits
+tags: {team: a}
+model: azureml:digits@latest
+code_configuration: {code: code, scoring_script: score.py}
+environment: {image: img, conda_file: conda.yml}
+environment_variables: {WORKER_COUNT: 2, MODE: a}
+request_settings: {request_timeout_ms: 9000}
+data_collector: {collections: {inputs: {enabled: 'true'}}, sampling_rate: 0.5}
+"""
+ENDPOINT = "name: digits\nauth_mode: aml_token\ntraffic: {blue: 100}\ntags: {team: b}\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return the files of a deployment and of its endpoint, as read."""
+    folder = az_yaml_files.folder_of(tmp_path)
+    (folder / "deployment.yml").write_text(az_yaml_files.DEPLOYMENT + MORE)
+    (folder / "endpoint.yml").write_text(ENDPOINT)
+    return read_files([folder / "deployment.yml", folder / "endpoint.yml"])
+
+
+def test_a_target_here_gets_the_time_limit_as_that_of_its_server(files, tmp_path):
+    """Each setting is a valid one of modelship.yaml."""
+    found = settings_of(files, target="process", scratch=tmp_path)
+    assert found["serving"] == {
+        "workers": 2,
+        "server_options": {"scoring_timeout_ms": 9000},
+        "variables": {"MODE": "a"},
+    }
+    assert (found["name"], found["model"]) == ("digits", "azureml:digits:latest")
+    assert found["cpu_cores"] <= 4
+    assert found["memory_gb"] <= 14
+    assert "options" not in found
+    assert [problem_of(key, value, KINDS[key]) for key, value in found.items()] == [""] * len(found)
+
+
+def test_an_online_endpoint_gets_the_settings_as_options(files, tmp_path):
+    """They are valid there, and have the values of the files."""
+    found = settings_of(files, target="online-endpoint", scratch=tmp_path)
+    assert found["serving"] == {"workers": 2, "variables": {"MODE": "a"}}
+    options = TargetOptions(**found["options"]["online-endpoint"])
+    assert options.deployment.request_settings.request_timeout_ms == 9000
+    assert options.deployment.data_collector == files.deployment.settings.data_collector
+    assert options.endpoint.auth_mode == "aml_token"
+    assert (options.base_image, options.endpoint_tags) == ("img", {"team": "b"})
+
+
+def test_without_a_time_limit_the_one_of_azure_applies(tmp_path):
+    """It is five seconds, which the limits of modelship know."""
+    folder = az_yaml_files.folder_of(tmp_path)
+    lines = MORE.replace("request_settings: {request_timeout_ms: 9000}\n", "")
+    (folder / "deployment.yml").write_text(az_yaml_files.DEPLOYMENT + lines)
+    found = settings_of(read_files([folder / "deployment.yml"]), target="docker", scratch=tmp_path)
+    assert found["serving"]["limits"] == "online-endpoint"
+
+
+def test_a_model_of_mlflow_needs_neither_a_script_nor_an_environment(tmp_path):
+    """Both are made from the model, as Azure ML does."""
+    folder = az_yaml_files.folder_of(tmp_path)
+    lines = "model: {path: m.txt, type: mlflow_model}\n"
+    (folder / "deployment.yml").write_text(az_yaml_files.DEPLOYMENT + lines)
+    found = settings_of(read_files([folder / "deployment.yml"]), target="docker", scratch=tmp_path)
+    assert not {"entry_script", "environment"} & {*found}

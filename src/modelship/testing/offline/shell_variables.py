@@ -59,6 +59,10 @@ def variables(
         "AZUREML_SERVICE_PRINCIPAL_TENANT_ID": principal.tenant_id,
         "AZUREML_SERVICE_PRINCIPAL_ID": principal.client_id,
         "AZUREML_SERVICE_PRINCIPAL_PASSWORD": principal.client_secret,
+        # The same for SDK v2, whose credentials are those of azure-identity.
+        "AZURE_TENANT_ID": principal.tenant_id,
+        "AZURE_CLIENT_ID": principal.client_id,
+        "AZURE_CLIENT_SECRET": principal.client_secret,
         **_PATIENCE,
         "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
         "AZURE_CONFIG_DIR": str(folder),

@@ -30,7 +30,8 @@ __all__ = ["Job", "Jobs"]
 
 _LOOK_EVERY_S: Final = 0.1
 _TOKEN_LIFETIME_S: Final = 24 * 3600
-_NOT_FOR_SCRIPTS: Final = "AZUREML_SERVICE_PRINCIPAL_"  # a run has its own token
+# A run has its own token.
+_NOT_FOR_SCRIPTS: Final = ("AZUREML_SERVICE_PRINCIPAL_", "AZURE_CLIENT_SECRET")
 _LOG: Final = "user_logs/std_log.txt"  # the SDK looks for it, and shows it while it grows
 _TAIL_LINES: Final = 40
 _COLLECTED: Final = ("outputs", "logs")

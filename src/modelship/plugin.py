@@ -35,6 +35,7 @@ from modelship.targets.backend import (
     SupportsLend,
     SupportsReplace,
     SupportsRoute,
+    SupportsShares,
     TargetBackend,
 )
 from modelship.targets.history import Change, Journal
@@ -84,6 +85,7 @@ __all__ = [
     "SupportsLend",
     "SupportsReplace",
     "SupportsRoute",
+    "SupportsShares",
     "TargetBackend",
     "TargetUnavailableError",
     "UnsupportedError",

@@ -41,6 +41,7 @@ __all__ = [
     "SupportsLend",
     "SupportsReplace",
     "SupportsRoute",
+    "SupportsShares",
     "TargetBackend",
 ]
 
@@ -263,3 +264,17 @@ class SupportsLend(SupportsRoute, Protocol):
         duplicates, the instance accepts connections to the address again, unless :meth:`accept` has
         been called for it since. So the address is always served, whichever process is killed.
         """
+
+
+@runtime_checkable
+class SupportsShares(SupportsRoute, Protocol):
+    """A backend whose place divides the requests to a name among its instances.
+
+    A canary and a shadow then need no router in front of the address.
+    """
+
+    def share(self, new: Instance, old: Instance, *, percent: int) -> None:
+        """Route `percent` of the requests to `new` and all others to `old`."""
+
+    def mirror(self, new: Instance, old: Instance, *, percent: int) -> None:
+        """Route all requests to `old`, and copies of `percent` of them to `new`."""

@@ -24,9 +24,9 @@ from modelship.targets.health import serving_one
 from modelship.targets.instance import check_service_name
 from modelship.targets.release import Release, Serving
 from modelship.targets.rollout import Rollout, way_to
+from modelship.targets.rollout_stages import Stages
 from modelship.targets.settling import settle
 from modelship.targets.state import State
-from modelship.targets.trying import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -95,7 +95,7 @@ class Deployment(ServiceHandle):
             As :meth:`DeployTarget.deploy`.
         """
         from modelship.targets.deploying import deploy
-        from modelship.targets.trying import Stages
+        from modelship.targets.rollout_stages import Stages
 
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         self._follow()

@@ -31,6 +31,7 @@ from modelship.targets.health import failure, timed_out, wait_until_healthy
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
 from modelship.targets.rolling_back import releases_to_keep
+from modelship.targets.rollout_stages import Stages
 from modelship.targets.settling import (
     DRAIN_S,
     conclude,
@@ -39,7 +40,7 @@ from modelship.targets.settling import (
     switch_back,
 )
 from modelship.targets.state import State
-from modelship.targets.trying import Stages, Trying
+from modelship.targets.trying import Trying
 from modelship.targets.way_back import WayBack
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ class Rollout:
                 with self._steps.step("Start the service"):
                     instance = self._backend.start(draft, prepared, self._steps)
                 self._prove(instance, prepared.release)
-                self._trying.run(instance, current)
+                sample = prepared.release.bundle.sample_json
+                self._trying.run(instance, current, sample=sample)
             except DeadlineExceededError as error:
                 raise timed_out(self._backend, draft, self._steps) from error
             self._route(instance, older, current=current)

@@ -170,7 +170,7 @@ class DeployTarget:
             If a canary or a shadow is requested without the extra ``rollout``.
         """
         from modelship.targets.deploying import deploy
-        from modelship.targets.trying import Stages
+        from modelship.targets.rollout_stages import Stages
 
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         instance = deploy(

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelship.errors import (
     GateError,
-    InvalidOptionError,
     RolloutFailedError,
     ScoringTimeoutError,
     TargetUnavailableError,
-    UnsupportedError,
 )
-from modelship.evaluation import Gate
 from modelship.progress import DeadlineExceededError
-from modelship.routing import Canary, Shadow
-from modelship.routing.router import Router, RouterLostError, require_router
+from modelship.routing.router import Router, RouterLostError
 from modelship.routing.trials import try_canary, try_shadow
 from modelship.staging import storing
 from modelship.state_paths import state_folder
-from modelship.targets.backend import SupportsLend
+from modelship.targets.backend import SupportsLend, SupportsShares
 from modelship.targets.calling import Caller
 from modelship.targets.settling import switch, switch_back
+from modelship.targets.sharing import Samples, share_canary, share_shadow
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modelship.evaluation import Gate
     from modelship.progress import Deadline, Steps
     from modelship.routing.trials import Trial
     from modelship.tables import Schema
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
+    from modelship.targets.rollout_stages import Stages
 
-__all__ = ["Stages", "Trying", "forget_differences"]
+__all__ = ["Trying", "forget_differences"]
 
 _OTHERS: Final = "Allow more time or fewer requests, or deploy without this stage."
 _ADVICE: Final = {
@@ -45,65 +43,6 @@ _ADVICE: Final = {
     "shadow": "Read {record}: it lists requests that were answered differently.",
     "canary": "Check the figures; modelship history --json shows them too.",
 }
-
-
-@dataclass(frozen=True)
-class Stages:
-    """The stages that a new release has to pass before all requests are routed to it.
-
-    Parameters
-    ----------
-    gate : Gate, optional
-        It is evaluated, before any request of a client is routed to it.
-    shadow : Shadow, optional
-        Copies of requests are sent to it, before any request itself.
-    canary : Canary, optional
-        A growing share of the requests is routed to it.
-    """
-
-    gate: Gate | None = None
-    shadow: Shadow | None = None
-    canary: Canary | None = None
-
-    @classmethod
-    def checked(cls, *, gate: object, rollout: object, shadow: object) -> Stages:
-        """Return the requested stages.
-
-        Raises
-        ------
-        InvalidOptionError
-            If one has an invalid type or value.
-        MissingExtraError
-            If the packages of the router are needed and not installed.
-        """
-        canary = Canary() if rollout == "canary" else rollout
-        if not isinstance(gate, Gate | None):
-            raise InvalidOptionError("gate", gate, "a Gate, such as Gate(evaluator, accuracy=0.9)")
-        if not isinstance(canary, Canary | None):
-            raise InvalidOptionError("rollout", rollout, "'canary', a Canary(...) or None")
-        if not isinstance(shadow, Shadow | None):
-            raise InvalidOptionError("shadow", shadow, "a Shadow(...) or None")
-        if canary or shadow:
-            require_router()
-        return cls(gate, shadow, canary)
-
-    @property
-    def needs_traffic(self) -> bool:
-        """Whether requests of clients are needed."""
-        return self.shadow is not None or self.canary is not None
-
-    def require(self, backend: TargetBackend, *, way: str, current: Instance | None) -> None:
-        """Raise UnsupportedError if a place does not support them when it replaces `current`."""
-        if current is None:
-            return
-        if self.gate is not None and way != "side by side":
-            ability = f"gate for a name whose service it replaces {way}: it would already serve"
-            raise UnsupportedError(target=backend.name, ability=ability)
-        if not self.needs_traffic:
-            return
-        if not isinstance(backend, SupportsLend) or not current.own_uri or way != "side by side":
-            ability = "canary or shadow here: the name has no address of its own"
-            raise UnsupportedError(target=backend.name, ability=ability)
 
 
 class _Subject:
@@ -159,8 +98,19 @@ class Trying:
         self._steps = steps
         self.figures: dict[str, float] = {}
 
-    def run(self, instance: Instance, current: Instance | None) -> None:
+    def run(
+        self, instance: Instance, current: Instance | None, *, sample: str | None = None
+    ) -> None:
         """Return once `instance` has passed every stage; requests are then routed to it, if any.
+
+        Parameters
+        ----------
+        instance : Instance
+            The new instance.
+        current : Instance or None
+            The one to which requests are routed.
+        sample : str, optional
+            The sample request of the new release, as JSON.
 
         Raises
         ------
@@ -179,6 +129,8 @@ class Trying:
             )
         elif self._backend.observe(current).state is not State.HEALTHY:
             self._steps.say("the old release does not answer: there is nothing to compare with")
+        elif isinstance(self._backend, SupportsShares):
+            self._share(self._backend, Samples(self._backend, instance, current, sample))
         elif isinstance(self._backend, SupportsLend):
             try:
                 self._try(self._backend, instance, current)
@@ -226,6 +178,24 @@ class Trying:
                     trial = try_canary(router, canary, record=self._record, say=say, look=look)
                     self._conclude("canary", trial, serves)
 
+    def _share(self, backend: SupportsShares, samples: Samples) -> None:
+        """Try the new release where the place divides the requests; if it fails, undo that."""
+        serves, say = samples.old.release.digest, self._steps.say
+        if samples.sample is None:
+            say("the bundle has no sample request: only the state of the new release is watched")
+        try:
+            if (shadow := self._stages.shadow) is not None:
+                with self._steps.step("Send copies of requests to the new release"):
+                    self._conclude("shadow", share_shadow(backend, samples, shadow), serves)
+            if (canary := self._stages.canary) is not None:
+                with self._steps.step("Send a part of the requests to the new release"):
+                    self._conclude(
+                        "canary", share_canary(backend, samples, canary, say=say), serves
+                    )
+        except BaseException:
+            switch_back(backend, samples.old, off=[samples.new])
+            raise
+
     @contextmanager
     def _router(
         self, backend: SupportsLend, instance: Instance, current: Instance
@@ -259,7 +229,9 @@ class Trying:
     def _failure(
         self, stage: str, reason: str, serves: str, report: Any = None
     ) -> RolloutFailedError:
-        advice = _ADVICE.get(stage, "Deploy again.").format(record=self._record)
+        # Where the place divides the requests, those of the clients are not recorded.
+        of = "canary" if stage == "shadow" and isinstance(self._backend, SupportsShares) else stage
+        advice = _ADVICE.get(of, "Deploy again.").format(record=self._record)
         return RolloutFailedError(
             name=self._name,
             target=self._backend.name,

@@ -3,7 +3,8 @@
 import pytest
 
 from modelship import Serving
-from modelship.errors import DeploymentFailedError, InvalidOptionError
+from modelship.errors import DeploymentFailedError, InvalidOptionError, RolloutFailedError
+from modelship.routing import Bounds, Canary, Shadow
 from modelship.testing import cases
 
 QUIETLY = {"check": "static", "show_output": False}
@@ -88,3 +89,36 @@ def test_what_an_endpoint_cannot_do_is_refused_first(target, bundle, workspace, 
         target.deploy(bundle, name="scale", serving=serving, **QUIETLY)
     assert caught.value.option == option
     assert workspace.sent == {}
+
+
+def other_of(make_bundle):
+    """Return a bundle whose service negates what the other one answers."""
+    return make_bundle(cases.SCALING.replace("factor * ", "-factor * "), sample_input={"data": [1]})
+
+
+def test_a_canary_changes_the_traffic_in_steps(target, bundle, make_bundle, workspace):
+    """Both deployments answer the sample request meanwhile, and the history has the figures."""
+    target.deploy(bundle, name="scale", **QUIETLY)
+    before = workspace.sent["endpoint"]
+    canary = Canary(weights=(10, 50), requests=3, bounds=Bounds(p95_ratio=None))
+    new = target.deploy(
+        other_of(make_bundle), name="scale", overwrite=True, rollout=canary, **QUIETLY
+    )
+    assert workspace.sent["endpoint"] - before == 3  # 10, 50 and 100 percent
+    assert len(workspace.deployments("scale")) == 1
+    assert new.history()[-1].figures["canary.new.requests"] == 6
+    assert new.run(cases.ROWS) == [-each for each in cases.SCORED]
+
+
+@pytest.mark.parametrize("stage", ["rollout", "shadow"])
+def test_a_release_that_differs_is_taken_back(target, bundle, make_bundle, workspace, stage):
+    """All requests go to the old deployment again, none are mirrored, and the new one is deleted."""
+    old = target.deploy(bundle, name="scale", **QUIETLY)
+    kind = {"rollout": Canary, "shadow": Shadow}[stage]
+    stages = {stage: kind(requests=3, bounds=Bounds(p95_ratio=None, disagreement=0))}
+    with pytest.raises(RolloutFailedError, match="answered differently"):
+        target.deploy(other_of(make_bundle), name="scale", overwrite=True, **stages, **QUIETLY)
+    [kept] = workspace.deployments("scale")
+    properties = workspace.endpoint("scale")["properties"]
+    assert (properties["traffic"], properties["mirrorTraffic"]) == ({kept["name"]: 100}, {})
+    assert target.get("scale").instance == old.instance

@@ -47,6 +47,7 @@ _ROUTING: Final = "azureml-model-deployment"
 _ENDPOINT: Final = ".endpoint"  # no service on Container Instances has a dot in its name
 _STOP_TIMEOUT_S: Final = 1800.0
 _LOG_LINES: Final = 10_000
+_ALL: Final = 100
 
 
 class EndpointServices(TargetBackend):
@@ -115,6 +116,16 @@ class EndpointServices(TargetBackend):
         """Route all requests to the instance, or none."""
         if found := self._deployment(instance):
             self._place.accept(instance.name, found["name"], on=on)
+
+    def share(self, new: Instance, old: Instance, *, percent: int) -> None:
+        """Route a part of the requests to the new instance, and the others to the old one."""
+        shares = {deployment_name(new): percent, deployment_name(old): _ALL - percent}
+        self._place.route(new.name, {name: share for name, share in shares.items() if share})
+
+    def mirror(self, new: Instance, old: Instance, *, percent: int) -> None:
+        """Route all requests to the old instance, and copies of a part of them to the new one."""
+        mirror = {deployment_name(new): percent} if percent else {}
+        self._place.route(new.name, {deployment_name(old): _ALL}, mirror=mirror)
 
     def direct_headers(self, instance: Instance) -> Mapping[str, str]:
         """Return the header that selects the deployment of an instance."""

@@ -112,7 +112,7 @@ def test_a_canary_changes_the_traffic_in_steps(target, bundle, make_bundle, work
 
 @pytest.mark.parametrize("stage", ["rollout", "shadow"])
 def test_a_release_that_differs_is_taken_back(target, bundle, make_bundle, workspace, stage):
-    """All requests go to the old deployment again, none are mirrored, and the new one is deleted."""
+    """All requests go to the old deployment again, and the new one is deleted."""
     old = target.deploy(bundle, name="scale", **QUIETLY)
     kind = {"rollout": Canary, "shadow": Shadow}[stage]
     stages = {stage: kind(requests=3, bounds=Bounds(p95_ratio=None, disagreement=0))}

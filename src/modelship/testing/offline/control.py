@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
+from modelship.testing.offline.v2.offline_cloud import arm_metadata
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
@@ -98,13 +99,13 @@ class Control(Part):
         super().__init__(context)
         self._documents = context.store.documents("workspaces")
 
-    @staticmethod
     @answers("metadata.get", "GET", "/metadata/endpoints", door=Door.OPEN)
-    def _metadata(request: Request) -> list[dict[str, Any]]:
+    def _metadata(self, request: Request) -> list[dict[str, Any]]:
         cloud = dict(PUBLIC_CLOUD["endpoints"])
         if is_direct(request):
             login = cloud["authentication"] | {"loginEndpoint": request.host_url}
             cloud |= {"resourceManager": request.host_url, "authentication": login}
+            return [cloud, arm_metadata(self._identity, PUBLIC_CLOUD["endpoints"])]
         return [cloud]
 
     @answers("discovery.get", "GET", "/discovery/workspaces/<workspace_id>", door=Door.OPEN)

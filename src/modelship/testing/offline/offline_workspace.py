@@ -175,7 +175,8 @@ class OfflineWorkspace:
         """Return an ``azure.ai.ml.MLClient`` that connects to it directly.
 
         Until the workspace is closed, it is the current cloud of azure-ai-ml in this process
-        (``AZUREML_CURRENT_CLOUD``), where the SDK looks for the storage of uploads and downloads.
+        (``AZUREML_CURRENT_CLOUD``, ``ARM_CLOUD_METADATA_URL``): the SDK looks there for the storage
+        of uploads and downloads.
 
         Parameters
         ----------
@@ -189,7 +190,7 @@ class OfflineWorkspace:
         """
         from modelship.testing.offline.v2.ml_clients import current_cloud, ml_client
 
-        self._stack.enter_context(current_cloud(self.identity))
+        self._stack.enter_context(current_cloud(self.identity, endpoint=self.endpoint))
         return ml_client(self.identity, self._shared.access, **options)
 
     @property

@@ -9,6 +9,7 @@ from modelship.testing.offline.data.account import NO_SHARES, StorageAccount, fo
 from modelship.testing.offline.data.storage_containers import CONTAINER_NAME
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, json_list
 from modelship.testing.offline.offline_app import Part, answers
+from modelship.testing.offline.v2.offline_cloud import storage_suffix
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
@@ -44,7 +45,7 @@ class Datastores(Part):
         identity = context.identity
         self._documents = context.store.documents("datastores")
         self._account = StorageAccount.of(identity)
-        self._direct_endpoint = f"offline@127.0.0.1:{identity.ports['https']}"
+        self._direct_endpoint = storage_suffix(identity)
         built_in = (
             (_FIRST, _BLOB, f"azureml-blobstore-{identity.workspace_id}"),
             ("workspaceartifactstore", _BLOB, "azureml"),

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import MissingExtraError
+from modelship.testing.offline.v2.offline_cloud import cloud_metadata, cloud_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,31 +20,11 @@ if TYPE_CHECKING:
     from modelship.testing.offline.identity import Identity
     from modelship.workspace.access import Access
 
-__all__ = ["cloud_metadata", "current_cloud", "ml_client", "storage_suffix"]
+__all__ = ["current_cloud", "ml_client"]
 
-_VARIABLE: Final = "AZUREML_CURRENT_CLOUD"
+_NAME: Final = "AZUREML_CURRENT_CLOUD"
+_ADDRESSES: Final = "ARM_CLOUD_METADATA_URL"
 _LIFETIME_S: Final = 3600
-
-
-def storage_suffix(identity: Identity) -> str:
-    """Return what clients append to ``https://<account>.blob.`` to reach the workspace directly.
-
-    The labels before the ``@`` become user information, which no server reads.
-    """
-    return f"offline@127.0.0.1:{identity.ports['https']}"
-
-
-def cloud_metadata(identity: Identity) -> dict[str, str]:
-    """Return the addresses of a workspace as those of a cloud, all over TLS."""
-    manager = f"https://127.0.0.1:{identity.ports['https']}/"
-    return {
-        "azure_portal": "https://portal.azure.com/",
-        "resource_manager": manager,
-        "active_directory": manager,
-        "aml_resource_id": "https://ml.azure.com/",
-        "storage_endpoint": storage_suffix(identity),
-        "registry_discovery_endpoint": manager,
-    }
 
 
 def ml_client(identity: Identity, access: Access, **options: Any) -> Any:
@@ -54,38 +35,50 @@ def ml_client(identity: Identity, access: Access, **options: Any) -> Any:
     MissingExtraError
         If azure-ai-ml is not installed.
     """
-    try:
-        from azure.ai.ml import MLClient
-    except ImportError as error:
-        purpose = "A client of Azure ML's SDK v2"
-        raise MissingExtraError(purpose=purpose, extra="azure-v2") from error
-    return MLClient(
+    return _imported()(
         _Credential(access),
         identity.subscription_id,
         identity.resource_group,
         identity.workspace_name,
-        cloud=_name(identity),
+        cloud=cloud_name(identity),
         cloud_metadata=cloud_metadata(identity),
         **{"enable_telemetry": False, "retry_total": 1, **options},
     )
 
 
 @contextmanager
-def current_cloud(identity: Identity) -> Iterator[None]:
-    """Make a workspace the current cloud of the SDK within the body, and restore the one before."""
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = _name(identity)
+def current_cloud(identity: Identity, *, endpoint: str) -> Iterator[None]:
+    """Make a workspace the current cloud of the SDK within the body, and restore the one before.
+
+    A program that is started within the body finds the cloud, too: without its addresses the SDK
+    could not be imported there.
+
+    Parameters
+    ----------
+    identity : Identity
+        The workspace.
+    endpoint : str
+        Its URL.
+    """
+    wanted = {_NAME: cloud_name(identity), _ADDRESSES: f"{endpoint}/metadata/endpoints"}
+    _imported()  # the SDK looks for the cloud while it is imported, and does not know this one
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        os.environ.pop(_VARIABLE, None)
-        if before is not None:
-            os.environ[_VARIABLE] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
 
 
-def _name(identity: Identity) -> str:
-    """Return the name of the cloud; the SDK never replaces the addresses that it has for one."""
-    return f"Offline-{identity.workspace_id}-{identity.ports['https']}"
+def _imported() -> Any:
+    try:
+        from azure.ai.ml import MLClient
+    except ImportError as error:
+        purpose = "A client of Azure ML's SDK v2"
+        raise MissingExtraError(purpose=purpose, extra="azure-v2") from error
+    return MLClient
 
 
 class _Credential:

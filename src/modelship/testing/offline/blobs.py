@@ -93,7 +93,7 @@ class Blobs(Part):
 
     def _set_metadata(self, request: Request, place: Path) -> Response:
         _check_exists(place)
-        self._metadata.put(place, request.headers)
+        self._metadata.put(place, request)
         return Response(headers=properties(place))
 
     def _put_block(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
@@ -139,7 +139,7 @@ class Blobs(Part):
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 message = "another blob's name is a folder of this one's, or this one's of another"
                 raise StorageRefusalError(409, "ResourceTypeMismatch", message) from None
-            self._metadata.put(place, request.headers)
+            self._metadata.put(place, request)
             return properties(place)
 
     @storage_answers("blobs.head", "HEAD", _BLOB)

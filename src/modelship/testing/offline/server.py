@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 
+from modelship.testing.offline.data.account import FIELDS
 from modelship.testing.offline.offline_app import DROP
 from modelship.testing.offline.peers import is_another_users
 
@@ -162,7 +163,8 @@ class _Handler(WSGIRequestHandler):
     timeout = _QUIET_S
 
     def make_environ(self) -> WSGIEnvironment:
-        environ = super().make_environ() | {DROP: self._drop}
+        fields = {name.lower(): value for name, value in self.headers.items()}
+        environ = super().make_environ() | {DROP: self._drop, FIELDS: fields}
         if isinstance(environ["wsgi.input"], DechunkedInput):
             environ["wsgi.input"] = DechunkedInput(_Whole(self.rfile))  # type: ignore[arg-type]  # it only reads
         return environ

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["NO_SHARES", "StorageAccount", "StorageRefusalError", "foreign_account"]
+__all__ = ["FIELDS", "NO_SHARES", "StorageAccount", "StorageRefusalError", "foreign_account"]
+
+FIELDS = "modelship.fields"
+"""The key in the WSGI environment of all header fields as they were sent, by lowercase name.
+
+WSGI has none whose name contains an underscore, as that of a blob's metadata may.
+"""
 
 NO_SHARES = (
     "An offline workspace has no file shares: use the blob container of "
@@ -90,9 +96,9 @@ class StorageAccount:
             for name, text in zip(_SIGNED_FIELDS, fields, strict=True)
         ]
         own = sorted(
-            f"{name.lower()}:{' '.join(value.split())}"
-            for name, value in request.headers
-            if name.lower().startswith("x-ms-")
+            f"{name}:{' '.join(value.split())}"
+            for name, value in request.environ[FIELDS].items()
+            if name.startswith("x-ms-")
         )
         text = "\n".join([request.method, *fields, *own, self._resource(request)])
         digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
+from modelship.testing.offline.data.account import FIELDS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from werkzeug.datastructures import Headers
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.document_store import Store
 
@@ -34,12 +36,13 @@ class BlobMetadata:
         self._folder = store.folder
         self._documents = store.documents("blob-metadata")
 
-    def put(self, blob: Path, headers: Headers) -> None:
+    def put(self, blob: Path, request: Request) -> None:
         """Replace the metadata of a blob by that of a request; without any, it has none."""
+        fields = request.environ.get(FIELDS, {})
         found = {
-            name.lower().removeprefix(_PREFIX): value
-            for name, value in headers.items()
-            if name.lower().startswith(_PREFIX)
+            name.removeprefix(_PREFIX): value
+            for name, value in fields.items()
+            if name.startswith(_PREFIX)
         }
         if found:
             self._documents.put(self._key(blob), {"fields": found})

@@ -10,6 +10,7 @@ from modelship.testing.offline.control import ENV
 from modelship.testing.offline.environments.curated import check_stand_in, curated, sent_back
 from modelship.testing.offline.json_exchange import RefusalError, json_list
 from modelship.testing.offline.offline_app import Part, answers
+from modelship.testing.offline.v2.asset_versions import next_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ class Environments(Part):
             same = [each for each in versions if each["digest"] == digest]
             if same and version in {None, same[0]["version"]}:
                 return dict(same[0]["environment"])
-            version = version or str(1 + len(versions))
+            version = version or next_version(each["version"] for each in versions)
             environment = {**own, "version": version}
             kept = {"name": name, "version": version, "digest": digest, "environment": environment}
             self._documents.put(f"{name}:{version}", kept)

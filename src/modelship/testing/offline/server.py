@@ -163,7 +163,7 @@ class _Handler(WSGIRequestHandler):
     timeout = _QUIET_S
 
     def make_environ(self) -> WSGIEnvironment:
-        fields = {name.lower(): value for name, value in self.headers.items()}
+        fields = {name.lower(): value for name, value in self.headers.items() if "_" in name}
         environ = super().make_environ() | {DROP: self._drop, FIELDS: fields}
         if isinstance(environ["wsgi.input"], DechunkedInput):
             environ["wsgi.input"] = DechunkedInput(_Whole(self.rfile))  # type: ignore[arg-type]  # it only reads

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["FIELDS", "NO_SHARES", "StorageAccount", "StorageRefusalError", "foreign_account"]
+__all__ = [
+    "FIELDS",
+    "NO_SHARES",
+    "StorageAccount",
+    "StorageRefusalError",
+    "foreign_account",
+    "x_ms_fields",
+]
 
 FIELDS = "modelship.fields"
-"""The key in the WSGI environment of all header fields as they were sent, by lowercase name.
+"""The key in the WSGI environment of the header fields with an underscore in their names.
 
-WSGI has none whose name contains an underscore, as that of a blob's metadata may.
+WSGI leaves them out; a blob's metadata may have one.
 """
 
 NO_SHARES = (
@@ -96,9 +103,7 @@ class StorageAccount:
             for name, text in zip(_SIGNED_FIELDS, fields, strict=True)
         ]
         own = sorted(
-            f"{name}:{' '.join(value.split())}"
-            for name, value in request.environ[FIELDS].items()
-            if name.startswith("x-ms-")
+            f"{name}:{' '.join(value.split())}" for name, value in x_ms_fields(request).items()
         )
         text = "\n".join([request.method, *fields, *own, self._resource(request)])
         digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
@@ -112,6 +117,13 @@ class StorageAccount:
             parameters.setdefault(name.lower(), []).append(value)
         lines = [f"{name}:{','.join(sorted(parameters[name]))}" for name in sorted(parameters)]
         return "\n".join([f"/{self.name}{target.path}", *lines])
+
+
+def x_ms_fields(request: Request) -> dict[str, str]:
+    """Return the header fields of Azure's own, by lowercase name."""
+    known = {name.lower(): value for name, value in request.headers}
+    found = known | request.environ.get(FIELDS, {})
+    return {name: value for name, value in found.items() if name.startswith("x-ms-")}
 
 
 def _is_recent(request: Request) -> bool:

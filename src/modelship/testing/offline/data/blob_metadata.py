@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
-from modelship.testing.offline.data.account import FIELDS
+from modelship.testing.offline.data.account import x_ms_fields
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +38,9 @@ class BlobMetadata:
 
     def put(self, blob: Path, request: Request) -> None:
         """Replace the metadata of a blob by that of a request; without any, it has none."""
-        fields = request.environ.get(FIELDS, {})
         found = {
             name.removeprefix(_PREFIX): value
-            for name, value in fields.items()
+            for name, value in x_ms_fields(request).items()
             if name.startswith(_PREFIX)
         }
         if found:

@@ -50,6 +50,7 @@ NEEDS_AZURE = (
     "tests/targets/aci",
     "tests/targets/online_endpoint/test_az_yaml_sdk.py",
     "tests/cli/test_azureml_offline.py",
+    "tests/migration/test_migration_offline.py",
     "docs/how-to/azure.md",
     "docs/how-to/azure-offline.md",
 )

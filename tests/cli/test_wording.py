@@ -38,7 +38,7 @@ PYTHON = re.compile(
 )
 
 
-OF_OTHERS = {"--prefix", "--timestamps", "--platform", "--upgrade"}
+OF_OTHERS = {"--prefix", "--timestamps", "--platform", "--upgrade", "--traffic", "--all-traffic"}
 
 
 def sentences(path):

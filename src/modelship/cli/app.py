@@ -33,6 +33,7 @@ _COMMANDS = {
     "run": "modelship.cli.service_commands:run",
     "logs": "modelship.cli.service_commands:logs",
     "doctor": "modelship.cli.doctor:doctor",
+    "migrate": "modelship.cli.migrate_command:migrate",
     "replay": "modelship.cli.replay_command:replay",
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.service_commands:keys",

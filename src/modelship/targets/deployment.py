@@ -121,6 +121,16 @@ class Deployment(ServiceHandle):
             stages=stages,
         )
 
+    def bundle(self) -> ScoringBundle:
+        """Return the bundle that it serves.
+
+        Raises
+        ------
+        StorageError
+            If it was deployed by other means or from another machine, and is not kept.
+        """
+        return self._kept.bundle(self.release.digest)
+
     def serving(self, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
         """Return how the bundle is served; its secrets are read again from their sources.
 

@@ -133,6 +133,21 @@ class Sdk:
 
         Model(self.workspace, id=model_id).delete()
 
+    def download_artifact(self, artifact: str, path: Path) -> None:
+        """Write an artifact, ``origin/container/path``, to the file `path`."""
+        from azureml._restclient.artifacts_client import ArtifactsClient
+
+        origin, container, name = artifact.split("/", 2)
+        client = ArtifactsClient(self.workspace.service_context)
+        client.download_artifact(origin, container, name, str(path))
+
+    def service(self, name: str) -> Mapping[str, Any] | None:
+        """Return the whole record of a web service, or None."""
+        from azureml.core.webservice import Webservice
+
+        found: dict[str, Any] | None = Webservice._get(self.workspace, name)  # noqa: SLF001 - only this returns the whole record
+        return found
+
     def _registered(self, model: Any) -> RegisteredModel:
         return RegisteredModel(
             model_id=model.id,

@@ -243,6 +243,22 @@ class Workspace:
         """Delete a registered model."""
         self.ask(f"delete the model {model_id!r}", lambda: self._sdk.delete(model_id))
 
+    # --- services -------------------------------------------------------------------------
+
+    def service(self, name: str) -> Mapping[str, Any] | None:
+        """Return the whole record of a web service as Azure ML has it; None if there is none."""
+        return self.ask(f"look at the service {name!r}", lambda: self._sdk.service(name))
+
+    def download_artifact(
+        self, artifact: str, path: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
+    ) -> None:
+        """Write an artifact, such as ``LocalUpload/1a/score.py``, to the file `path`."""
+        self.ask(
+            f"download the artifact {artifact!r}",
+            lambda: self._sdk.download_artifact(artifact, path),
+            timeout_s=timeout_s,
+        )
+
     def __repr__(self) -> str:
         return f"Workspace({self.name!r})"
 

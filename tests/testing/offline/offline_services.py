@@ -138,13 +138,13 @@ def deploying(folder, *, home, **options):
         with (
             OfflineWorkspace(folder / "offline", **options) as offline,
             shared_locks(home / "offline-locks", offline.folder / "environments"),
-            _trusting_only(offline),
+            trusting_only(offline),
         ):
             yield Deployer(offline, here)
 
 
 @contextmanager
-def _trusting_only(offline):
+def trusting_only(offline):
     """Let the SDK trust only the workspace: at each connection it reads all roots that it trusts.
 
     Those of the machine stay in SSL_CERT_FILE, which uv reads.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
-from offline_services import shared_locks
+from offline_services import shared_locks, trusting_only
 
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.testing.offline.v2.environment_definitions import definition_of
@@ -153,5 +153,6 @@ def open_online(folder, *, home, **options):
         with (
             OfflineWorkspace(folder, **options) as offline,
             shared_locks(home / "offline-locks", offline.folder / "environments"),
+            trusting_only(offline),
         ):
             yield Online(offline)

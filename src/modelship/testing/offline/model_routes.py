@@ -140,9 +140,10 @@ class Models(Part):
         for service in self._services.all():
             image = service.get("environmentImageRequest") or {}
             if model_id in (image.get("modelIds") or []):
+                name = str(service[OWN].get("endpoint") or service["name"]).rpartition(":")[2]
                 message = (
-                    f"DeletionRequired: the model {model_id} is used by the service "
-                    f"{service[OWN].get('endpoint') or service['name']}; delete that first."
+                    f"DeletionRequired: the model {model_id} is used by the service {name}; "
+                    "delete that first."
                 )
                 raise RefusalError(412, "DeletionRequired", message)
         return json_response({}, status=200 if self._models.delete(model_id) else 204)

@@ -274,9 +274,13 @@ async def _read_all(server: socket.socket) -> None:
 
 
 async def _outlast(server: socket.socket) -> None:
-    """Keep the connection of a request that timed out until the server has answered it."""
+    """Keep the connection of a request that timed out until the server has answered it.
+
+    No more of the request is sent: a server that still waits for a part of it stops waiting.
+    """
     server.setblocking(False)
     with server, suppress(OSError):
+        server.shutdown(socket.SHUT_WR)
         await _read_all(server)
 
 

@@ -1,0 +1,73 @@
+"""What becomes of online deployments: an update, a crash, the end of the workspace."""
+
+from __future__ import annotations
+
+import pytest
+from online_requests import open_online
+from test_online_endpoints import saying
+
+SLOW = "import time\n\ndef init():\n    time.sleep(1)\n\ndef run(raw_data):\n    return 'slow'\n"
+BROKEN = "def init():\n    raise ValueError('broken')\n\ndef run(raw_data):\n    return 1\n"
+
+
+@pytest.fixture
+def place(tmp_path, shared_home):
+    """Return a function that opens one workspace, again and again."""
+    return lambda: open_online(tmp_path / "offline", home=shared_home)
+
+
+def serving(online, script):
+    """Return the name of a new endpoint with one deployment."""
+    name, _ = online.endpoint()
+    found = online.deploy(name, "blue", script)
+    assert found["status"] == "Succeeded", online.logs(name, "blue")
+    online.endpoint(name, traffic={"blue": 100})
+    return name
+
+
+def test_an_update_replaces_the_container_without_a_gap(place):
+    """The old one serves until the new one does, and also after a new one that crashes."""
+    with place() as online:
+        name = serving(online, saying("old"))
+        answer = online.put(name, "blue", online.body(SLOW))
+        assert answer.status_code == 200
+        assert online.get(name, "blue")["properties"]["provisioningState"] == "Updating"
+        assert online.put(name, "blue", online.body(SLOW)).status_code == 409
+        assert online.ask(name).json() == "old"
+        assert online.settled(answer)["status"] == "Succeeded"
+        assert online.ask(name).json() == "slow"
+        assert online.deploy(name, "blue", BROKEN)["error"]["code"] == "BadArgument"
+        assert "ValueError: broken" in online.logs(name, "blue")
+        assert online.ask(name).json() == "slow"
+
+
+def test_settings_of_requests_change_without_a_new_container(place):
+    """The operation has ended at once, and the next request meets them."""
+    with place() as online:
+        name = serving(online, "import os, time\n" + saying("x").replace("'x'", "os.getpid()"))
+        body = online.body("")
+        body["properties"] |= {
+            "codeConfiguration": online.get(name, "blue")["properties"]["codeConfiguration"],
+            "requestSettings": {"requestTimeout": "PT0.001S"},
+        }
+        process = online.ask(name).json()
+        assert online.settled(online.put(name, "blue", body))["status"] == "Succeeded"
+        assert online.ask(name).status_code == 408
+        body["properties"]["requestSettings"] = {"requestTimeout": "PT9S"}
+        online.put(name, "blue", body)
+        assert online.ask(name).json() == process
+        shown = online.get(name, "blue")["properties"]["requestSettings"]
+        assert shown["requestTimeout"] == "PT9S"
+
+
+def test_endpoints_come_back_with_the_workspace(place):
+    """At the same addresses and with the same keys; one without a deployment too."""
+    with place() as online:
+        full, (empty, document) = serving(online, saying("here")), online.endpoint()
+        keys = online.keys(full)
+    with place() as online:
+        assert online.ask(full, key=keys["primaryKey"]).json() == "here"
+        again = online.call("GET", f"onlineEndpoints/{empty}").json()
+        assert again["properties"]["scoringUri"] == document["properties"]["scoringUri"]
+        assert online.ask(empty).status_code == 404
+        assert online.call("DELETE", f"onlineEndpoints/{full}").status_code == 202

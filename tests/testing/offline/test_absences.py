@@ -75,7 +75,7 @@ def test_the_sdk_says_what_is_not_there(offline, ws, call_sdk, sentence, monkeyp
         ("history/v1.0", "/moons", "no answer to the call POST /moons of the run history: leave"),
         (MMS, "/moons", "no answer to the call POST /moons of the model management service"),
         ("", "/batchEndpoints/b", "no batch endpoints: score the batch"),
-        ("", "/onlineEndpoints", "no managed online endpoints: use azureml-core"),
+        ("", "/models/m/moons", "no answer to the call POST /models/m/moons of the resource"),
         ("", "/moons/m", "no 'moons' among its resources: run it"),
         ("moons/v1.0", "", "no service 'moons': run it"),
     ],

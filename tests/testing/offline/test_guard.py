@@ -137,6 +137,18 @@ def test_no_route_escapes_the_guard(offline):
             assert (call.name, status) == (call.name, 403 if call.door in SIGNED else 401)
 
 
+def test_the_signature_of_a_container_opens_only_that_one(offline):
+    """For its blobs and for what it permits; changed, it opens nothing."""
+    query = offline._shared.guard.signed_container("azureml", permissions="r")
+    assert ask(offline, f"/azureml?restype=container&comp=list&{query}")[0] == 200
+    assert ask(offline, f"/azureml/x/y?{query}")[0] == 404
+    assert ask(offline, f"/azureml/x?{query}", method="PUT")[0] == 403
+    assert ask(offline, f"/azureml/x?{query.replace('sp=r', 'sp=rw')}", method="PUT")[0] == 403
+    store = f"azureml-blobstore-{offline.identity.workspace_id}"
+    assert ask(offline, f"/{store}/x?{query}")[0] == 403
+    assert ask(offline, f"/azureml/x?{query.replace('sr=c', 'sr=b')}")[0] == 403
+
+
 def test_the_registry_is_opened_by_its_password_alone(offline, access):
     """Docker sends it as basic authentication; a token of the workspace does not serve for it."""
     right = offline.identity.key_for("registry")

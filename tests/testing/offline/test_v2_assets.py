@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from modelship.sources import ModelSource
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
@@ -19,6 +20,8 @@ from modelship.testing.offline.v2.arm_ids import (
     environment_version,
     model_version,
 )
+
+pytest.importorskip("azure.ai.ml")
 
 CONDA = {"name": "digits", "dependencies": ["python=3.11", {"pip": ["numpy==2.2.0"]}]}
 HERE = "azureml://datastores/workspaceblobstore/paths/"
@@ -102,6 +105,7 @@ def test_a_folder_keeps_its_files_and_is_uploaded_once(client, model_folder, sto
     assert client.models.get("folder", version="1").type == "mlflow_model"
 
 
+@pytest.mark.long
 def test_a_large_file_goes_up_in_blocks(client, here):
     """A file above the 64 MiB that the SDK sends at once is put together from its blocks."""
     content = os.urandom(1 << 20) * 65
@@ -256,6 +260,16 @@ def test_what_is_not_there_is_named(client, offline):
     assert model_version(offline._shared.store, "/subscriptions/x") is None
 
 
+def test_the_number_of_a_deleted_version_is_not_used_again(client, offline, model_file):
+    """The resource manager deletes a version; SDK v2 itself only archives."""
+    assert [registered(client, "deleted", model_file).version for _ in range(2)] == ["1", "2"]
+    url = f"{offline.endpoint}{offline.identity.path}/models/deleted/versions/2"
+    headers = {"Authorization": f"Bearer {offline._shared.access.token(lifetime_s=60)}"}
+    found = [requests.delete(url, headers=headers, timeout=30).status_code for _ in range(2)]
+    assert found == [200, 204]
+    assert registered(client, "deleted", model_file).version == "3"
+
+
 PROGRAM = """
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
@@ -267,6 +281,7 @@ client.models.download("proxied", "1", download_path="out")
 """
 
 
+@pytest.mark.long
 def test_a_program_finds_it_in_place_of_azure(offline, model_file, here):
     """Unmodified, with the variables of environment.sh: through the proxy, by Azure's own hosts."""
     (here / "config.json").write_bytes(offline.config_path.read_bytes())

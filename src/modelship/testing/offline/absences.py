@@ -43,7 +43,9 @@ def refusal_of(method: str, path: str, *, host: str, status: int) -> RefusalErro
     absence = _absence_at(host) or _absence_of(method, path)
     if absence is None:
         where = path[:_LONGEST_CALL]
-        message = f"An offline workspace has no {method} of {where}: it only answers azureml-core."
+        message = (
+            f"An offline workspace has no {method} of {where}: it only answers Azure ML's SDKs."
+        )
         return RefusalError(status, "NotFound", message)
     what, instead = absence
     message = f"An offline workspace has no {what}: {instead}."
@@ -59,8 +61,7 @@ def _absence_of(method: str, path: str) -> tuple[str, str] | None:
     if found := _SERVICE.match(path):
         return _of_service(found[1].lower(), f"{method} {found[2] or '/'}")
     if found := _RESOURCE.match(path):
-        kind = found[1].strip("/").partition("/")[0].lower()
-        return _of("resources", kind, f"{kind!r} among its resources")
+        return _of_resource(found[1].strip("/"), method)
     if path.endswith("/vmSizes"):
         return _NO_SIZES
     if path.lower().startswith("/subscriptions/"):
@@ -68,6 +69,14 @@ def _absence_of(method: str, path: str) -> tuple[str, str] | None:
         whose = found[1][:_LONGEST_CALL] if found else "Azure"
         return f"resources of {whose} other than itself", f"leave the call out, or {_IN_AZURE}"
     return None
+
+
+def _of_resource(path: str, method: str) -> tuple[str, str]:
+    kind = path.partition("/")[0].lower()
+    if kind in _TABLES["resources that there are"]:
+        what = f"answer to the call {method} /{path[:_LONGEST_CALL]} of the resource manager"
+        return what, f"leave the call out, or {_IN_AZURE}"
+    return _of("resources", kind, f"{kind!r} among its resources")
 
 
 def _of_service(service: str, call: str) -> tuple[str, str]:

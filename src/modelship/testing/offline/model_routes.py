@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.offline_context import Context
 
-__all__ = ["Models"]
+__all__ = ["Models", "check_unused"]
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 _ONE = f"{MMS}/models/<model_id>"
@@ -66,7 +67,6 @@ class Models(Part):
         self._models = store.documents("models")
         self._assets = store.documents("assets")
         self._counters = store.documents("model-counters")
-        self._services = store.documents("services")
 
     @answers("assets.create", "POST", f"{MMS}/assets", shape={"artifacts": [_ARTIFACT]})
     def _create_asset(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -137,16 +137,27 @@ class Models(Part):
 
     @answers("models.delete", "DELETE", _ONE)
     def _delete(self, model_id: str) -> Response:
-        for service in self._services.all():
-            image = service.get("environmentImageRequest") or {}
-            if model_id in (image.get("modelIds") or []):
-                name = str(service[OWN].get("endpoint") or service["name"]).rpartition(":")[2]
-                message = (
-                    f"DeletionRequired: the model {model_id} is used by the service {name}; "
-                    "delete that first."
-                )
-                raise RefusalError(412, "DeletionRequired", message)
+        check_unused(self._store, model_id)
         return json_response({}, status=200 if self._models.delete(model_id) else 204)
+
+
+def check_unused(store: Store, model_id: str) -> None:
+    """Refuse to delete a model that a service uses.
+
+    Raises
+    ------
+    RefusalError
+        With the name of the service, or of its endpoint.
+    """
+    for service in store.documents("services").all():
+        image = service.get("environmentImageRequest") or {}
+        if model_id in (image.get("modelIds") or []):
+            name = str(service[OWN].get("endpoint") or service["name"]).rpartition(":")[2]
+            message = (
+                f"DeletionRequired: the model {model_id} is used by the service {name}; "
+                "delete that first."
+            )
+            raise RefusalError(412, "DeletionRequired", message)
 
 
 def _age(model: dict[str, Any]) -> tuple[str, str]:

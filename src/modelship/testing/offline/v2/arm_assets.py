@@ -139,6 +139,14 @@ class ArmAssets(Part):
         changed = registry.put(name, version, body["properties"])
         return json_response(self._document(kind, changed), status=201 if is_new else 200)
 
+    @answers("v2-KIND.delete-version", "DELETE", _VERSION)
+    def _delete_version(
+        self, scope: dict[str, str], kind: str, name: str, version: str
+    ) -> Response:
+        self._check(scope)
+        existed = self._registries[kind].delete(name, version)
+        return json_response({}, status=200 if existed else 204)
+
     def _find(self, scope: dict[str, str], kind: str, name: str, version: str) -> AssetVersion:
         self._check(scope)
         found = self._registries[kind].find(name, version)

@@ -60,6 +60,9 @@ class Registry(Protocol):
     def put(self, name: str, version: str, properties: dict[str, Any]) -> AssetVersion:
         """Register a version, or change it; raise RefusalError if that is not possible."""
 
+    def delete(self, name: str, version: str) -> bool:
+        """Remove a version, unless something uses it. Return whether it existed."""
+
     def next_version(self, name: str) -> str:
         """Return the version that the next registration gets."""
 

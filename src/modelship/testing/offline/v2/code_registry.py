@@ -48,6 +48,10 @@ class CodeRegistry:
         found = self._documents.get(f"{name}:{version}")
         return _shown(found) if found else None
 
+    def delete(self, name: str, version: str) -> bool:
+        """Remove a version. Return whether it existed."""
+        return self._documents.delete(f"{name}:{version}")
+
     def next_version(self, name: str) -> str:
         """Return the number after the highest one."""
         return next_version(each.version for each in self.versions() if each.name == name)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
+from modelship.testing.offline.model_routes import check_unused
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.v2.arm_ids import V2
 from modelship.testing.offline.v2.asset_versions import AssetVersion
@@ -94,7 +95,14 @@ class ModelVersions:
         return self._shown(changed)
 
     def delete(self, name: str, version: str) -> bool:
-        """Remove a version. Return whether it existed."""
+        """Remove a version. Return whether it existed.
+
+        Raises
+        ------
+        RefusalError
+            412 if a service uses it.
+        """
+        check_unused(self._store, f"{name}:{version}")
         return self._models.delete(f"{name}:{version}")
 
     def _new(self, name: str, version: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class TargetContract(ChangeClauses, FailureClauses):
             running.run({"data": ["sepal"]})
         assert (caught.value.status, len(caught.value.request_id)) == (500, 36)
         assert "sepal" not in str(caught.value)
+        if self.front:
+            return
         fields = {"x-request-id": "contract-t03"}
         with requests.Session() as session:
             session.trust_env = not self.on_loopback
@@ -86,6 +88,8 @@ class TargetContract(ChangeClauses, FailureClauses):
 
         with requests.Session() as session:
             session.trust_env = not self.on_loopback
+            if self.front:
+                session.headers["Authorization"] = f"Bearer {running.keys().primary}"
             document = session.get(running.swagger_uri, timeout=30).json()
         assert "/score" in document["paths"]
 

@@ -13,7 +13,13 @@ from modelship.errors import DeploymentFailedError, InvalidOptionError, RolloutF
 from modelship.evaluation import Evaluator, Gate
 from modelship.routing import Bounds, Canary
 from modelship.targets import Serving
-from modelship.targets.backend import SupportsLend, SupportsReplace, SupportsRoute, TargetBackend
+from modelship.targets.backend import (
+    SupportsLend,
+    SupportsReplace,
+    SupportsRoute,
+    SupportsShares,
+    TargetBackend,
+)
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
 from modelship.testing.watching import Callers, Told
@@ -150,9 +156,10 @@ class ChangeClauses(ContractFixtures):
         self, target: DeployTarget, running: Deployment, other_bundle: ScoringBundle
     ) -> None:
         """T37: a canary out of bounds is removed, and no request is lost meanwhile."""
-        if not isinstance(_backend(target), SupportsLend):
-            pytest.skip("this target cannot lend the address of a name to a router")
-        pytest.importorskip("aiohttp")
+        if not isinstance(_backend(target), SupportsLend | SupportsShares):
+            pytest.skip("this target can neither lend the address of a name nor divide requests")
+        if isinstance(_backend(target), SupportsLend):
+            pytest.importorskip("aiohttp")
         canary = Canary(weights=(50,), requests=4, timeout_s=60, bounds=_BOUNDS)
         with Callers(running) as callers, pytest.raises(RolloutFailedError, match="canary"):
             target.deploy(

@@ -62,6 +62,9 @@ class ContractFixtures:
         Whether services keep running when the process that deployed them exits.
     on_loopback : bool
         Whether services run on this machine, and so must listen only on 127.0.0.1.
+    front : bool
+        Whether a front of the place answers instead of the service: it requires a key, has its own
+        status for what ``run()`` raises, and makes its own request ids.
     slow_timeout_s : float
         The timeout, in seconds, for a service that hangs in ``init()``; long enough for the target
         to start one.
@@ -75,6 +78,7 @@ class ContractFixtures:
     python: ClassVar[str] = ".".join(platform.python_version_tuple()[:2])
     survives_process: ClassVar[bool] = True
     on_loopback: ClassVar[bool] = True
+    front: ClassVar[bool] = False
     slow_timeout_s: ClassVar[float] = 5.0
 
     def crash(self, deployment: Deployment) -> None:

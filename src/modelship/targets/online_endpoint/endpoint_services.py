@@ -10,6 +10,7 @@ from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError, WorkspaceError
 from modelship.progress import Deadline
 from modelship.targets.backend import Observation, TargetBackend
+from modelship.targets.logtail import last_lines
 from modelship.targets.online_endpoint.deployment_records import (
     deployment_name,
     instance_id,
@@ -97,7 +98,8 @@ class EndpointServices(TargetBackend):
             return ""
         ask = partial(self._workspace.logs, instance.name, found["name"], tail=lines)
         downloads = ask(container="storage") if state_of(found) == "Failed" else ""
-        return downloads + ask(container="server")
+        # The state of the instances comes first, whatever the number of lines.
+        return last_lines(downloads + ask(container="server"), lines)
 
     def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
         name, deadline = instance.name, Deadline(_STOP_TIMEOUT_S)

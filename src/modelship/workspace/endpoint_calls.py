@@ -180,3 +180,7 @@ class EndpointCalls(ABC):
         found = self.ask(doing, lambda: self._endpoints.post(endpoint, "token", {}))
         times = (float(found[each]) for each in ("expiryTimeUtc", "refreshAfterTimeUtc"))
         return EndpointToken(str(found["accessToken"]), *times)
+
+    def entra_token(self) -> str:
+        """Return a token for an endpoint with the authentication mode ``AADToken``."""
+        return self.ask("get a token for scoring", self._endpoints.scoring_token)

@@ -5,8 +5,6 @@ import pytest
 from modelship.testing import TargetContract
 from modelship.testing.offline import OfflineWorkspace
 
-pytest.importorskip("azure.ai.ml", reason="needs the extra azure-v2")
-
 
 class TestOnlineEndpoint(TargetContract):
     target_name = "online-endpoint"

@@ -2,9 +2,15 @@
 
 import pytest
 
-from modelship import Serving
-from modelship.errors import DeploymentFailedError, InvalidOptionError, RolloutFailedError
+from modelship import DeployTarget, Serving
+from modelship.errors import (
+    CheckFailedError,
+    DeploymentFailedError,
+    InvalidOptionError,
+    RolloutFailedError,
+)
 from modelship.routing import Bounds, Canary, Shadow
+from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.testing import cases
 
 QUIETLY = {"check": "static", "show_output": False}
@@ -122,3 +128,90 @@ def test_a_release_that_differs_is_taken_back(target, bundle, make_bundle, works
     properties = workspace.endpoint("scale")["properties"]
     assert (properties["traffic"], properties["mirrorTraffic"]) == ({kept["name"]: 100}, {})
     assert target.get("scale").instance == old.instance
+
+
+def test_existing_deployments_of_others_are_left_alone(target, bundle, workspace):
+    """One without traffic is not listed, and its endpoint stays when ours is deleted."""
+    workspace.put_endpoint("scale", {"tags": {}, "properties": {"traffic": {}}})
+    target.deploy(bundle, name="scale", **QUIETLY)
+    ours = workspace.deployments("scale")[0]
+    theirs = {"name": "blue", "tags": {}, "properties": {"provisioningState": "Succeeded"}}
+    workspace._deployments["scale", "blue"] = theirs
+    assert [each.release.digest for each in target._backend.instances("scale")] == [
+        ours["tags"]["modelship.release"]
+    ]
+    target.delete("scale")
+    assert workspace.deployments("scale") == [theirs]
+
+
+def test_a_deployment_with_traffic_is_listed_whoever_made_it(target, workspace):
+    """Its record is what Azure knows of it."""
+    workspace.put_endpoint("scale", {"tags": {}, "properties": {"traffic": {"blue": 100}}})
+    said = {"provisioningState": "Succeeded", "model": "/models/digits/versions/3"}
+    theirs = {"name": "blue", "tags": {"team": "b"}, "properties": said}
+    workspace._deployments["scale", "blue"] = theirs
+    found = target.get("scale")
+    assert (found.release.model, dict(found.release.tags)) == ("digits:3", {"team": "b"})
+    assert str(found.state) == "Healthy"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"instance_count": 51}, "instance_count"),
+        ({"request_settings": {"request_timeout_ms": 180_001}}, "request_timeout_ms"),
+        ({"request_settings": {"timeout": 1}}, "a setting of request_settings"),
+        ({"liveness_probe": {"period": 0}}, "period"),
+        ({"auth_mode": "password"}, "auth_mode"),
+        ({"identity": {"type": "user_assigned"}}, "user_assigned_identities"),
+        ({"base_image": " "}, "base_image"),
+    ],
+)
+def test_an_invalid_option_is_refused_when_the_target_is_opened(options, named):
+    """The message names the setting as the YAML of az ml does."""
+    with pytest.raises(InvalidOptionError) as caught:
+        DeployTarget.open("online-endpoint", **options)
+    assert caught.value.option == named
+
+
+def test_a_bundle_that_needs_more_than_an_instance_is_refused_first(workspace, make_bundle):
+    """The message names a larger size as the remedy."""
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, instance_type="Standard_DS3_v2"))
+    large = make_bundle(cases.SCALING, memory_gb=15)
+    with pytest.raises((InvalidOptionError, CheckFailedError)):
+        target.deploy(large, name="scale", **QUIETLY)
+    assert workspace.sent == {}
+
+
+def test_workers_and_concurrency_have_to_match(workspace, bundle):
+    """A number of requests that the workers cannot take at once is refused."""
+    settings = {"max_concurrent_requests_per_instance": 4}
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, request_settings=settings))
+    with pytest.raises(InvalidOptionError, match="WORKER_COUNT"):
+        target.deploy(bundle, name="scale", **QUIETLY)
+    made = target.deploy(bundle, name="scale", serving=Serving(workers=4), **QUIETLY)
+    [document] = workspace.deployments("scale")
+    assert document["properties"]["environmentVariables"]["WORKER_COUNT"] == "4"
+    assert made.release.options["workers"] == 4
+
+
+def test_the_keys_are_those_of_the_endpoint(target, bundle):
+    """Azure makes them, so another value is refused."""
+    deployment = target.deploy(bundle, name="scale", **QUIETLY)
+    assert deployment.keys().primary == "key-of-scale"
+    with pytest.raises(InvalidOptionError) as caught:
+        deployment.regenerate_key("primary", value="hunter2hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_failure_that_azure_reports_is_explained(target, bundle, workspace):
+    """The error of the operation is part of the facts of the diagnosis."""
+    workspace.failure = (
+        "OutOfQuota: Not enough quota available for standardDSv2Family. Current usage/limit: 6/8. "
+        "Additional needed: 8."
+    )
+    with pytest.raises(DeploymentFailedError) as caught:
+        target.deploy(bundle, name="scale", **QUIETLY)
+    assert caught.value.diagnosis is not None
+    assert "quota" in str(caught.value).lower()
+    assert workspace.endpoints() == []

@@ -165,7 +165,8 @@ class EndpointPlace:
         if mode == "key":
             found = self.workspace.keys(name)
             return ServiceKeys(found.primary, found.secondary)
-        token = self.workspace.token(name).value
+        is_entra = mode == "aadtoken"
+        token = self.workspace.entra_token() if is_entra else self.workspace.token(name).value
         return ServiceKeys(token, token)
 
     def regenerate_key(self, name: str, which: Literal["primary", "secondary"]) -> None:

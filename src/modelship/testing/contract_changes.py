@@ -13,13 +13,7 @@ from modelship.errors import DeploymentFailedError, InvalidOptionError, RolloutF
 from modelship.evaluation import Evaluator, Gate
 from modelship.routing import Bounds, Canary
 from modelship.targets import Serving
-from modelship.targets.backend import (
-    SupportsLend,
-    SupportsReplace,
-    SupportsRoute,
-    SupportsShares,
-    TargetBackend,
-)
+from modelship.targets.backend import SupportsLend, SupportsReplace, SupportsRoute, SupportsShares
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
 from modelship.testing.watching import Callers, Told
@@ -29,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets import Change, Deployment, DeployTarget, ReleaseRecord
+    from modelship.targets import Change, Deployment, DeployTarget, ReleaseRecord, TargetBackend
 
 __all__ = ["ChangeClauses"]
 

@@ -8,9 +8,10 @@ from threading import Thread
 
 @contextmanager
 def scripted(*replies):
-    """Serve these replies, each (status, headers, document or bytes); yield the URL and the calls.
+    """Serve these replies, each (status, headers, document or bytes).
 
-    The length of a reply is that of its body, unless its headers say another.
+    Yields the URL, the calls, and the list of the replies that are left. The length of a reply is
+    that of its body, unless its headers say another.
     """
     left, asked = list(replies), []
 
@@ -35,7 +36,7 @@ def scripted(*replies):
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", asked, left
     finally:
         server.shutdown()
         server.server_close()

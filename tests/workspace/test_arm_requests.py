@@ -9,7 +9,6 @@ from scripted_http import scripted
 
 from modelship.errors import WorkspaceCredentialsError, WorkspaceRequestError
 from modelship.workspace.arm_requests import ArmError, ArmRequests
-from modelship.workspace.clouds import Cloud
 from modelship.workspace.ml_errors import translate_ml
 
 ANY = "2024-01-01"
@@ -18,9 +17,8 @@ ANY = "2024-01-01"
 @contextmanager
 def serving(*replies):
     """Serve these replies as a resource manager, and list what was asked."""
-    with scripted(*replies) as (url, asked), requests.Session() as session:
-        cloud = Cloud("Test", url, "https://ml.azure.com", "core.windows.net")
-        yield ArmRequests(cloud, lambda scope: f"token for {scope}", session=session), asked
+    with scripted(*replies) as (url, asked, _), requests.Session() as session:
+        yield ArmRequests(url, lambda: "secret", session=session), asked
 
 
 def test_a_request_has_the_token_and_the_version():
@@ -29,9 +27,8 @@ def test_a_request_has_the_token_and_the_version():
     with serving((201, operation, {"id": "x"})) as (arm, asked):
         found = arm.send("PUT", "/a/b", version=ANY, body={"unknown": {"field": 1}})
         [(method, path, headers, body)] = asked
-        scope = arm.cloud.scope
     assert (method, path) == ("PUT", f"/a/b?api-version={ANY}")
-    assert headers["Authorization"] == f"Bearer token for {scope}"
+    assert headers["Authorization"] == "Bearer secret"
     assert json.loads(body) == {"unknown": {"field": 1}}
     assert found["operation"] == operation["Azure-AsyncOperation"]
 
@@ -59,7 +56,7 @@ def test_lists_are_read_to_the_end_and_the_token_stays_here():
     second = {"value": [2], "nextLink": "https://elsewhere.example/steal"}
     replies = [(200, {}, {"value": [1], "nextLink": "PLACE"}), (200, {}, second)]
     with serving(*replies) as (arm, asked):
-        replies[0][2]["nextLink"] = f"{arm.cloud.resource_manager}/list?page=2"
+        replies[0][2]["nextLink"] = f"{arm.url}/list?page=2"
         pages = arm.all("/list", version=ANY)
         assert [next(pages), next(pages)] == [1, 2]
         with pytest.raises(ArmError, match="another host"):

@@ -27,7 +27,7 @@ def test_a_large_file_goes_up_in_blocks(tmp_path):
     """Each block is sent again after a failure, and the list of blocks puts them together."""
     size = 2 * blob_storage._BLOCK_BYTES + 5
     (tmp_path / "big").write_bytes(bytes(size))
-    with scripted(BUSY, OK, OK, OK, OK) as (url, asked):
+    with scripted(BUSY, OK, OK, OK, OK) as (url, asked, _):
         container(url).upload(tmp_path / "big", "a b/big")
     assert all(path.startswith("/c/a%20b/big?sig=a%2Bb&comp=block") for _, path, _, _ in asked)
     blocks = {path: len(body) for _, path, _, body in asked[:-1]}
@@ -47,7 +47,7 @@ def test_an_interrupted_download_continues_where_it_stopped(tmp_path):
         (206, {}, content[half:]),
         (200, {}, b"x"),
     ]
-    with scripted(*replies) as (url, asked):
+    with scripted(*replies) as (url, asked, _):
         container(url).download("m", tmp_path)
     assert (tmp_path / "m" / "a").read_bytes() == content
     assert (tmp_path / "m" / "b" / "c").read_bytes() == b"x"
@@ -68,7 +68,7 @@ def test_what_is_not_right_is_refused(tmp_path, replies, problem):
     """No file, one outside the folder, other content, or a refusal: each has its error."""
     target = tmp_path / "target"
     target.mkdir()
-    with scripted(*replies) as (url, _), pytest.raises(ArmError) as caught:
+    with scripted(*replies) as (url, *_), pytest.raises(ArmError) as caught:
         container(url).download("m", target)
     assert problem in str(caught.value)
     assert "sig" not in repr(container(url))

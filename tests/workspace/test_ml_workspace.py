@@ -1,8 +1,11 @@
 """A workspace through azure-ai-ml and plain requests, on the offline one, with the real SDK."""
 
+import json
 import os
 
 import pytest
+from scripted_http import scripted
+from test_ml_registries import discovery, listed, registry_at, version
 
 import modelship as ms
 from modelship.errors import (
@@ -13,7 +16,8 @@ from modelship.errors import (
     WorkspaceUnreachableError,
 )
 from modelship.testing import OfflineWorkspace
-from modelship.workspace._ml_client import adopt_client
+from modelship.workspace._ml_client import _metadata, _plain_policy, adopt_client
+from modelship.workspace.clouds import Cloud
 from modelship.workspace.ml_workspace import MlWorkspace, open_ml
 
 CONDA = "name: e\ndependencies:\n- python=3.11\n"
@@ -122,3 +126,39 @@ def test_a_closed_workspace_is_named_at_once(tmp_path):
         with pytest.raises(WorkspaceUnreachableError) as caught:
             call()
         assert "modelship azureml-offline --folder" in caught.value.hint
+
+
+def asked_of_a_registry(fetch):
+    """Return what a fetch of a model asks a registry, until it looks for the files."""
+    document = version(10) | {"id": "azureml://registries/shared/models/net/versions/10"}
+    document["properties"] |= {"flavors": {}, "modelType": "custom_model"}
+    with scripted(*[None] * 4) as (url, asked, script):
+        given = {"credential": {"credentialType": "SAS", "sasUri": f"{url}/container?sig=s"}}
+        reference = (200, {}, {"blobReferenceForConsumption": given})
+        script[:] = [discovery(url), (200, {}, document), reference, listed("none")]
+        fetch(url)
+    return [(method, path, json.loads(body or "{}")) for method, path, _, body in asked[:3]]
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDK's own imports
+def test_a_registry_is_asked_as_the_sdk_asks_it(tmp_path, monkeypatch):
+    """The requests of a download are those of azure-ai-ml, with the same versions and bodies."""
+    from azure.ai.ml import MLClient
+    from azure.core.exceptions import HttpResponseError
+
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # the SDK replaces it
+
+    def ours(url):
+        with pytest.raises(WorkspaceRequestError, match="no files"):
+            registry_at(url).download("net:10", tmp_path)
+
+    def theirs(url):
+        cloud = Cloud("Registries", url, "https://ml.azure.com", "core.windows.net", url)
+        client = MLClient(
+            object(), "s", "g", registry_name="shared", cloud=cloud.name, retry_total=0,
+            cloud_metadata=_metadata(cloud), authentication_policy=_plain_policy(str),
+        )  # fmt: skip
+        with pytest.raises(HttpResponseError):  # it looks for the files in another way
+            client.models.download("net", "10", download_path=tmp_path)
+
+    assert asked_of_a_registry(ours) == asked_of_a_registry(theirs)

@@ -133,7 +133,7 @@ def test_the_framework_is_told_from_the_file(where, tmp_path):
 @pytest.mark.parametrize("uri", ["azureml:", "azureml:a:b", "azureml:a:1:2", "azureml:a@prod"])
 def test_a_uri_that_names_no_model_is_refused(uri):
     """The message says how one is written; no request is sent."""
-    with pytest.raises(InvalidOptionError, match="azureml:NAME or azureml:NAME:VERSION"):
+    with pytest.raises(InvalidOptionError, match="azureml:NAME, azureml:NAME:VERSION"):
         ms.ModelSource.open(uri)
 
 

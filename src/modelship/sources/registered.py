@@ -17,20 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modelship.workspace import RegisteredModel
-    from modelship.workspace.model_registry import ModelRegistry
+    from modelship.workspace.model_registry import ModelRegistry, ModelStore
 
 __all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
 
 DIGEST: Final = "modelship.sha256"
 """The property of a registered model that stores its digest."""
 
-_URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?:[:@](?P<version>latest)|:(?P<number>\d+))?")
+_URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?:[:@]latest|:(?P<number>\d+))?")
+_IN_REGISTRY: Final = re.compile(
+    r"azureml://registries/(?P<registry>[\w.-]+)/models/(?P<name>[^/@:]+)"
+    r"(?:/labels/latest|/versions/(?P<number>\d+))?"
+)
+_EXPECTED: Final = (
+    "azureml:NAME, azureml:NAME:VERSION, or azureml://registries/REGISTRY/models/NAME/versions/"
+    "VERSION"
+)
 # Models without a recorded digest whose files were compared in this process.
 _SEEN: Final[set[tuple[str, str]]] = set()
 
 
 class RegisteredSource(ModelSource):
-    """A model that is registered in an Azure ML workspace.
+    """A model that is registered in an Azure ML workspace, or in a registry.
 
     If modelship registered it, the download is checked against the digest of the upload.
 
@@ -41,12 +49,20 @@ class RegisteredSource(ModelSource):
     version : int, optional
         Its version; by default the latest.
     open_workspace : Callable
-        Returns the workspace; called on first use.
+        Returns the workspace or the registry; called on first use.
+    registry : str
+        The name of the registry; empty for a workspace.
     """
 
     def __init__(
-        self, name: str, *, version: int | None, open_workspace: Callable[[], ModelRegistry]
+        self,
+        name: str,
+        *,
+        version: int | None,
+        open_workspace: Callable[[], ModelStore],
+        registry: str = "",
     ) -> None:
+        self._registry = registry
         self._name = name
         self._version = version
         self._open_workspace = open_workspace
@@ -64,6 +80,9 @@ class RegisteredSource(ModelSource):
     ) -> RegisteredSource:
         """Return the source for ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME@latest``.
 
+        A model of a registry is ``azureml://registries/REGISTRY/models/NAME/versions/VERSION``; the
+        options are for models of a workspace only.
+
         Parameters
         ----------
         uri : str
@@ -77,13 +96,20 @@ class RegisteredSource(ModelSource):
         Raises
         ------
         InvalidOptionError, InvalidNameError
-            If the URI names no model.
+            If the URI names no model, or one of a registry, and a workspace is given.
         """
-        match = _URI.fullmatch(uri)
+        match = _URI.fullmatch(uri) or _IN_REGISTRY.fullmatch(uri)
         if match is None:
-            raise InvalidOptionError("location", uri, "azureml:NAME or azureml:NAME:VERSION")
+            raise InvalidOptionError("location", uri, _EXPECTED)
+        registry = match.groupdict().get("registry", "")
+        if registry and any((workspace, subscription_id, resource_group, workspace_name)):
+            raise InvalidOptionError("workspace", "one", "none: the model is in a registry")
 
-        def open_workspace() -> ModelRegistry:
+        def open_workspace() -> ModelStore:
+            if registry:
+                from modelship.workspace.ml_registries import open_ml_registry
+
+                return open_ml_registry(registry)
             from modelship.workspace.either_sdk import open_registry
 
             return open_registry(
@@ -97,12 +123,16 @@ class RegisteredSource(ModelSource):
             check_name(match["name"], kind="model"),
             version=int(match["number"]) if match["number"] else None,
             open_workspace=open_workspace,
+            registry=registry,
         )
 
     @property
     def location(self) -> str:
         version = self._asked_version
-        return f"azureml:{self._name}" + (f":{version}" if version else "")
+        if not self._registry:
+            return f"azureml:{self._name}" + (f":{version}" if version else "")
+        place = f"azureml://registries/{self._registry}/models/{self._name}"
+        return place + (f"/versions/{version}" if version else "")
 
     @property
     def origin(self) -> str:

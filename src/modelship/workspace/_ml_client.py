@@ -188,7 +188,7 @@ def _metadata(cloud: Cloud) -> dict[str, str]:
         "active_directory": "https://login.microsoftonline.com/",
         "aml_resource_id": cloud.ml_audience,
         "storage_endpoint": cloud.storage_suffix,
-        "registry_discovery_endpoint": f"{cloud.resource_manager}/",
+        "registry_discovery_endpoint": f"{cloud.registry_discovery}/",
     }
 
 

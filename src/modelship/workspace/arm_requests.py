@@ -18,8 +18,6 @@ from requests.auth import AuthBase
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modelship.workspace.clouds import Cloud
-
 __all__ = ["ArmError", "ArmRequests", "Bearer"]
 
 _CONNECT_TIMEOUT_S: Final = 10.0
@@ -77,18 +75,16 @@ class ArmRequests:
 
     Parameters
     ----------
-    cloud : Cloud
-        Where it is.
-    token : Callable[[str], str]
-        Returns a token for a scope.
+    url : str
+        Where it is, without a slash at the end.
+    token : Callable[[], str]
+        Returns a token for it.
     session : requests.Session
         The connections.
     """
 
-    def __init__(
-        self, cloud: Cloud, token: Callable[[str], str], *, session: requests.Session
-    ) -> None:
-        self.cloud = cloud
+    def __init__(self, url: str, token: Callable[[], str], *, session: requests.Session) -> None:
+        self.url = url
         self._token = token
         self._session = session
 
@@ -151,7 +147,7 @@ class ArmRequests:
             If there is no reply.
         """
         asked = dict(query or {}) | ({"api-version": version} if version else {})
-        reply = self._answered(method, self.cloud.resource_manager + path, asked, body)
+        reply = self._answered(method, self.url + path, asked, body)
         found = _document(reply)
         if not reply.ok:
             raise ArmError(reply.status_code, _error(found, reply))
@@ -175,7 +171,7 @@ class ArmRequests:
             try:
                 reply = self._session.request(
                     method, url, params=query, json=body,
-                    auth=Bearer(self._token(self.cloud.scope)), allow_redirects=False,
+                    auth=Bearer(self._token()), allow_redirects=False,
                     timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S),
                 )  # fmt: skip
             except requests.ConnectionError:
@@ -191,7 +187,7 @@ class ArmRequests:
 
     def _own(self, url: str) -> str:
         """Return the path of an address here; the token is sent to no other host."""
-        base = f"{self.cloud.resource_manager}/"
+        base = f"{self.url}/"
         if not url.startswith(base):
             raise ArmError(502, {"message": "the reply refers to another host"})
         return url[len(base) - 1 :]

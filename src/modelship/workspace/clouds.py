@@ -33,12 +33,15 @@ class Cloud:
         The audience of tokens for scoring.
     storage_suffix : str
         What follows ``.blob.`` in the hosts of storage accounts.
+    registry_discovery : str
+        The URL of the service that finds registries.
     """
 
     name: str
     resource_manager: str
     ml_audience: str
     storage_suffix: str
+    registry_discovery: str
 
     @classmethod
     def current(cls, environ: Mapping[str, str] = os.environ) -> Cloud:
@@ -59,7 +62,8 @@ class Cloud:
         """Return the cloud of an offline workspace, whose name no other workspace has."""
         port = urlsplit(access.endpoint).port
         name = f"Offline{access.workspace_id.replace('-', '')}{port}"
-        return cls(name, access.endpoint.rstrip("/"), "https://ml.azure.com", "core.windows.net")
+        manager = access.endpoint.rstrip("/")
+        return cls(name, manager, "https://ml.azure.com", "core.windows.net", manager)
 
     @property
     def scope(self) -> str:
@@ -75,18 +79,21 @@ _CLOUDS: Final = {
             "https://management.azure.com",
             "https://ml.azure.com",
             "core.windows.net",
+            "https://eastus.api.azureml.ms",
         ),
         Cloud(
             "AzureChinaCloud",
             "https://management.chinacloudapi.cn",
             "https://ml.azure.cn",
             "core.chinacloudapi.cn",
+            "https://chinaeast2.api.ml.azure.cn",
         ),
         Cloud(
             "AzureUSGovernment",
             "https://management.usgovcloudapi.net",
             "https://ml.azure.us",
             "core.usgovcloudapi.net",
+            "https://usgovarizona.api.ml.azure.us",
         ),
     )
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import requests
 
     from modelship.workspace._ml_client import MlSdk
+    from modelship.workspace.clouds import Cloud
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.model_record import RegisteredModel
 
@@ -41,6 +42,8 @@ class MlModels:
         Sends the requests.
     sdk : Callable
         Returns azure-ai-ml's part; called on the first registration.
+    cloud : Cloud
+        Where its storage is.
     token : Callable[[str], str]
         Returns a token for a scope.
     session : requests.Session
@@ -53,6 +56,7 @@ class MlModels:
         arm: ArmRequests,
         *,
         sdk: Callable[[], MlSdk],
+        cloud: Cloud,
         token: Callable[[str], str],
         session: requests.Session,
     ) -> None:
@@ -60,6 +64,7 @@ class MlModels:
         self._workspace = workspace_path(location)
         self._arm = arm
         self._sdk = sdk
+        self._suffix = cloud.storage_suffix
         self._token = token
         self._session = session
 
@@ -144,7 +149,7 @@ class MlModels:
         path = f"{self._workspace}/datastores/{datastore}"
         said = self._arm.send("GET", path, version=_DATASTORES)["properties"]
         account, container = said["accountName"], said["containerName"]
-        host = f"{account}.blob.{said.get('endpoint') or self._arm.cloud.storage_suffix}"
+        host = f"{account}.blob.{said.get('endpoint') or self._suffix}"
         address = f"{said.get('protocol') or 'https'}://{host.rpartition('@')[2]}/{container}"
         kind = (said.get("credentials") or {}).get("credentialsType")
         if kind == "None":

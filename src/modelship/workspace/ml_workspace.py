@@ -63,10 +63,10 @@ class MlWorkspace(EndpointCalls):
         self._token = token
         self._sdk: _ml_client.MlSdk | None = None
         session = session_to(location)
-        self._arm = ArmRequests(cloud, token, session=session)
+        self._arm = ArmRequests(cloud.resource_manager, lambda: token(cloud.scope), session=session)
         self._endpoints = MlEndpoints(self.id, self._arm, session=session)
         self._models = MlModels(
-            location, self._arm, sdk=self._opened_sdk, token=token, session=session
+            location, self._arm, sdk=self._opened_sdk, cloud=cloud, token=token, session=session
         )
 
     @property

@@ -11,17 +11,24 @@ if TYPE_CHECKING:
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.model_record import RegisteredModel
 
-__all__ = ["ModelRegistry"]
+__all__ = ["ModelRegistry", "ModelStore"]
 
 
-@runtime_checkable
-class ModelRegistry(Protocol):
-    """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
-
-    location: WorkspaceLocation
+class ModelStore(Protocol):
+    """What models are fetched from: a workspace, or a registry that workspaces share."""
 
     def model(self, name: str, version: int | None = None) -> RegisteredModel:
         """Return a registered model, the latest if no version is given."""
+
+    def download(self, model_id: str, folder: Path, *, timeout_s: float = ...) -> None:
+        """Write a registered model's file or folder into `folder`."""
+
+
+@runtime_checkable
+class ModelRegistry(ModelStore, Protocol):
+    """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
+
+    location: WorkspaceLocation
 
     def models(
         self, name: str | None = None, *, properties: Mapping[str, str] | None = None
@@ -46,9 +53,6 @@ class ModelRegistry(Protocol):
 
     def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a registered model."""
-
-    def download(self, model_id: str, folder: Path, *, timeout_s: float = ...) -> None:
-        """Write a registered model's file or folder into `folder`."""
 
     def delete(self, model_id: str) -> None:
         """Delete a registered model."""

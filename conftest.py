@@ -52,6 +52,7 @@ NEEDS_AZURE = (
     "tests/targets/online_endpoint/test_endpoint_contract.py",
     "tests/cli/test_azureml_offline.py",
     "tests/migration/test_migration_offline.py",
+    "tests/migration/test_migration_runs.py",
     "docs/how-to/azure.md",
     "docs/how-to/azure-offline.md",
 )

@@ -169,7 +169,7 @@ def _rows(plan: EndpointPlan) -> Iterator[PlanRow]:
     if service.has_tls:
         yield PlanRow("certificate", "gone", "its own", "an endpoint has one of Azure's")
     if len(service.model_ids) > 1:
-        after = "a deployment has one model: modelship registers them together as one folder"
+        after = "a deployment has one: register a folder with all of them, and change the script"
         yield PlanRow("several models", "check", str(len(service.model_ids)), after)
 
 

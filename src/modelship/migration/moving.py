@@ -73,7 +73,7 @@ def move(
     from modelship.targets import Serving
 
     variables = {k: v for k, v in plan.service.variables.items() if k != "WORKER_COUNT"}
-    serving = Serving(auth=True, workers=plan.service.workers, variables=variables)
+    serving = Serving(workers=plan.service.workers, variables=variables)
     new = target.deploy(
         bundle,
         name=plan.endpoint_name,

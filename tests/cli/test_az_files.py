@@ -107,3 +107,49 @@ def test_files_and_a_bundle_are_not_given_both(modelship, written, files):
     for given in ((deployment, deployment), (endpoint,)):
         flags = [flag for each in given for flag in ("-f", each)]
         assert "one deployment file" in modelship("deploy", *flags).stderr
+
+
+def test_export_writes_what_deploy_reads(modelship, files, here):
+    """The files of az ml describe the bundle, with the options of the target and the serving."""
+    options = ("--option", "instance_type=Standard_F4s_v2", "--workers", "2")
+    flags = (files / "bundle", "-n", "digits", "-o", "out", *options)
+    done = modelship("export", "online-endpoint", *flags, "--json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert {"deploy.sh", "deployment.yml", "code/score.py", "model/model.pkl"} <= {
+        *document["files"]
+    }
+    written = (here / "out/deployment.yml").read_text()
+    assert "instance_type: Standard_F4s_v2\n" in written
+    assert "max_concurrent_requests_per_instance: 2\n" in written
+    assert document["deployment"] in written
+
+
+def test_export_reads_modelship_yaml(modelship, files, here):
+    """The options of the target there count, except for those that say where the workspace is."""
+    options = "workspace: config.json, instance_count: 3"
+    settings = f"options: {{online-endpoint: {{{options}}}}}\nserving: {{variables: {{MODE: a}}}}\n"
+    (here / "modelship.yaml").write_text(settings)
+    done = modelship("export", "online-endpoint", files / "bundle", "-n", "digits", "-o", "out")
+    assert done.exit_code == 0, done.output
+    written = (here / "out/deployment.yml").read_text()
+    assert "instance_count: 3\n" in written
+    assert "MODE: a\n" in written
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("-o", "out"), "Give the endpoint a name"),
+        (("-o", "out", "-n", "digits", "--option", "instances=2"), "instance_count"),
+        (("-o", "out", "-n", "digits", "--server", "modelship"), "which Azure ML starts"),
+        (("-n", "digits", "-o", "."), "a new or an empty folder"),
+    ],
+)
+def test_export_refuses_what_azure_ml_would(modelship, files, here, flags, said):
+    """Nothing is written."""
+    (here / "note.txt").write_text("mine")
+    done = modelship("export", "online-endpoint", files / "bundle", *flags)
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert [each.name for each in here.iterdir()] == ["note.txt"]

@@ -38,6 +38,7 @@ _COMMANDS = {
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.service_commands:keys",
     "client": "modelship.cli.client_command:client",
+    "export": "modelship.cli.exporting:export",
     "delete": "modelship.cli.service_commands:delete",
     "prune": "modelship.cli.prune:prune",
     "targets": "modelship.cli.inventory:targets",

@@ -45,8 +45,12 @@ for kind, text in asked:
     path = Path(kind + ".yml")
     path.write_text(text)
     load = load_online_endpoint if kind == "endpoint" else load_online_deployment
+    # As deploy.sh does, with --set.
+    override = [{"model": "azureml:m:1"}, {"environment": "azureml:e:1"}]
     try:
         load(path)
+        if "code_configuration" in text:
+            load(path, params_override=override)
         answers.append(True)
     except Exception:
         answers.append(False)

@@ -16,17 +16,23 @@ from modelship.targets.online_endpoint.data_collection import (
 from modelship.targets.online_endpoint.endpoint_settings import IdentitySettings
 
 if TYPE_CHECKING:
+    from modelship.targets.online_endpoint.az_yaml.asset_values import (
+        InlineEnvironment,
+        InlineModel,
+    )
     from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
         OnlineDeploymentFile,
         OnlineEndpointFile,
     )
 
-__all__ = ["write_yaml", "yaml_of"]
+__all__ = ["asset_yaml", "write_yaml", "yaml_of"]
 
 _SCHEMAS: Final = "https://azuremlschemas.azureedge.net/latest/"
 _SCHEMA: Final = {
     "OnlineEndpointFile": f"{_SCHEMAS}managedOnlineEndpoint.schema.json",
     "OnlineDeploymentFile": f"{_SCHEMAS}managedOnlineDeployment.schema.json",
+    "InlineModel": f"{_SCHEMAS}model.schema.json",
+    "InlineEnvironment": f"{_SCHEMAS}environment.schema.json",
 }
 
 
@@ -46,13 +52,21 @@ def write_yaml(file: OnlineEndpointFile | OnlineDeploymentFile, path: str | Path
 
 def yaml_of(file: OnlineEndpointFile | OnlineDeploymentFile, *, folder: Path) -> str:
     """Return `file` as YAML; paths are relative to `folder`."""
+    content = _plain(file, folder.resolve())
+    return _yaml(file, {**content.pop("settings"), **content})
+
+
+def asset_yaml(asset: InlineModel | InlineEnvironment, *, folder: Path) -> str:
+    """Return the file of ``az ml model create`` or ``az ml environment create``."""
+    return _yaml(asset, _plain(asset, folder.resolve()))
+
+
+def _yaml(value: object, content: dict[str, Any]) -> str:
     import yaml
 
-    content = _plain(file, folder.resolve())
-    content = {**content.pop("settings"), **content}
-    names = [key for key in ("name", "endpoint_name") if key in content]
-    ordered = {key: content[key] for key in [*names, *(each for each in content)]}
-    document = {"$schema": _SCHEMA[type(file).__name__], **ordered}
+    names = [key for key in ("name", "endpoint_name", "version") if key in content]
+    ordered = {key: content[key] for key in [*names, *content]}
+    document = {"$schema": _SCHEMA[type(value).__name__], **ordered}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
 
 

@@ -1,0 +1,189 @@
+"""Write a bundle as files of ``az ml``, for teams whose pipeline does not import modelship."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.bundle.store import stage_source
+from modelship.errors import InvalidOptionError
+from modelship.sources.model_files import copy_checked
+from modelship.sources.registered import DIGEST
+from modelship.staging import put_in_place, stage_in, storing
+from modelship.targets.online_endpoint.az_yaml.asset_values import (
+    CodeConfiguration,
+    InlineEnvironment,
+    InlineModel,
+)
+from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
+    OnlineDeploymentFile,
+    OnlineEndpointFile,
+)
+from modelship.targets.online_endpoint.az_yaml.yaml_writing import asset_yaml, write_yaml
+from modelship.targets.online_endpoint.endpoint_assets import conda_text
+from modelship.targets.online_endpoint.endpoint_backend import OnlineEndpointBackend
+from modelship.targets.online_endpoint.endpoint_names import deployment_of
+from modelship.targets.online_endpoint.endpoint_rules import check_release, deployment_settings
+from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
+from modelship.targets.release import Release, Serving
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle import ScoringBundle
+
+__all__ = ["ExportedEndpoint", "export_endpoint"]
+
+_ENVIRONMENT: Final = "modelship"
+_VERSION_DIGITS: Final = 16
+_EXECUTABLE: Final = 0o755
+
+
+@dataclass(frozen=True)
+class ExportedEndpoint:
+    """What was written.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    endpoint, deployment : str
+        The names of the endpoint and of the deployment.
+    files : tuple of str
+        The paths in the folder.
+    """
+
+    folder: Path
+    endpoint: str
+    deployment: str
+    files: tuple[str, ...]
+
+
+def export_endpoint(
+    bundle: ScoringBundle,
+    folder: str | Path,
+    *,
+    name: str,
+    serving: Serving | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> ExportedEndpoint:
+    """Write the files of a managed online endpoint for a bundle, with a script that deploys them.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        The bundle.
+    folder : str or Path
+        A new or an empty folder. It is written completely, or not at all.
+    name : str
+        The name of the endpoint.
+    serving : Serving, optional
+        How it is served: workers and variables.
+    options : Mapping, optional
+        The options of the target ``online-endpoint`` that are not about a workspace.
+
+    Raises
+    ------
+    InvalidNameError, InvalidOptionError
+        If Azure ML would refuse the name, the serving or an option; or the folder is not empty.
+    DigestMismatchError
+        If a model file has changed since the bundle was created.
+    StorageError
+        If the folder cannot be written.
+    """
+    place = Path(folder)
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise InvalidOptionError("output", str(folder), "a new or an empty folder")
+    export = _Export(name, bundle, serving or Serving(), options or {})
+    with storing(place, ours=False), stage_in(place.parent) as scratch:
+        draft = scratch / "new"
+        draft.mkdir()
+        export.write(draft)
+        written = sorted(each.relative_to(draft) for each in draft.rglob("*") if each.is_file())
+        if place.exists():
+            place.rmdir()  # it is empty
+        put_in_place(draft, place, aside=scratch / "old")
+    names = tuple(each.as_posix() for each in written)
+    return ExportedEndpoint(place, name, export.deployment, names)
+
+
+class _Export:
+    """The values of one export; they are checked before anything is written."""
+
+    def __init__(
+        self, name: str, bundle: ScoringBundle, serving: Serving, given: Mapping[str, Any]
+    ) -> None:
+        self.name, self.bundle = name, bundle
+        options = TargetOptions(**given)
+        release = Release(bundle, serving, options.recorded())
+        OnlineEndpointBackend(**given).check_serving(serving)
+        check_release(release, options)
+        self.deployment = deployment_of(release.digest)
+        self.endpoint_file = OnlineEndpointFile(name, options.endpoint)
+        self._image = options.base_image or DEFAULT_IMAGE
+        self._conda = conda_text(bundle)
+        settings = deployment_settings(release, options)
+        self._settings = replace(settings, tags=dict(bundle.tags))
+
+    def write(self, folder: Path) -> None:
+        """Write everything into `folder`."""
+        stage_source(self.bundle, folder / "code")
+        (folder / "conda.yml").write_text(self._conda, encoding="utf-8")
+        if self.bundle.sample_json is not None:
+            sample = self.bundle.sample_json + "\n"
+            (folder / "sample-request.json").write_text(sample, encoding="utf-8")
+        model = self._model(folder)
+        environment = self._environment(folder)
+        code = CodeConfiguration(folder / "code", self.bundle.entry_script)
+        file = OnlineDeploymentFile(
+            self.deployment, self.name, self._settings, model, environment, code
+        )
+        write_yaml(self.endpoint_file, folder / "endpoint.yml")
+        write_yaml(file, folder / "deployment.yml")
+        script = folder / "deploy.sh"
+        script.write_text(self._script(environment), encoding="utf-8")
+        script.chmod(_EXECUTABLE)
+
+    def _model(self, folder: Path) -> InlineModel | None:
+        """Copy the model, if there is one; its path is the one that the script finds on Azure."""
+        if not self.bundle.models:
+            return None
+        model = self.bundle.models[0]
+        copy_checked(model, folder / "model")
+        described = InlineModel(
+            folder / "model" / model.path.name,
+            name=model.name,
+            type="custom_model",
+            properties={DIGEST: model.digest},
+        )
+        (folder / "model.yml").write_text(asset_yaml(described, folder=folder), encoding="utf-8")
+        return replace(described, properties={})
+
+    def _environment(self, folder: Path) -> InlineEnvironment:
+        content = f"{self._image}\n{self._conda}"
+        version = hashlib.sha256(content.encode()).hexdigest()[:_VERSION_DIGITS]
+        environment = InlineEnvironment(
+            self._image, conda_file=folder / "conda.yml", name=_ENVIRONMENT, version=version
+        )
+        text = asset_yaml(environment, folder=folder)
+        (folder / "environment.yml").write_text(text, encoding="utf-8")
+        return environment
+
+    def _script(self, environment: InlineEnvironment) -> str:
+        model = self.bundle.models[0] if self.bundle.models else None
+        values = {
+            "endpoint": self.name,
+            "deployment": self.deployment,
+            "model": model.name if model else "",
+            "model_digest": model.digest if model else "",
+            "environment": _ENVIRONMENT,
+            "environment_version": str(environment.version),
+        }
+        head = "\n".join(f"{key}={shlex.quote(value)}" for key, value in values.items())
+        body = files(__package__).joinpath("deploy.sh").read_text(encoding="utf-8")
+        start = 'set -Eeuo pipefail\ncd "$(dirname "${BASH_SOURCE[0]}")"\n'
+        return f"#!/usr/bin/env bash\n{start}\n{head}\n\n{body}"

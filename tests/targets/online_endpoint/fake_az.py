@@ -1,0 +1,117 @@
+"""A stand-in for the Azure CLI with its extension ml: it keeps what is created in a JSON file.
+
+It answers the queries that deploy.sh asks, and fails like az does where something is missing.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+STATE = Path(os.environ["FAKE_AZ_STATE"])
+FAILING = os.environ.get("FAKE_AZ_FAILING", "none")
+
+
+def say(text):
+    """Answer a query on stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def options(words):
+    """Return the options of a command by name; one that is repeated has all its values."""
+    found = {}
+    for word in words:
+        if word.startswith("--"):
+            found.setdefault(name := word[2:], [])
+        else:
+            found[name].append(word)
+    return found
+
+
+def found_in(things, key):
+    """Return a thing, or fail as az does if there is none."""
+    if key not in things:
+        sys.exit(3)
+    return things[key]
+
+
+def printed(value, query):
+    """Print what a query selects of a document."""
+    if query.startswith("traffic."):
+        say(value["traffic"].get(query.partition(".")[2].strip('"'), ""))
+    elif query:
+        say(value[query])
+
+
+def act(group, verb, given, state):
+    """Carry out one command of ``az ml``."""
+    one = {name: values[0] for name, values in given.items() if values}
+    query = one.get("query", "")
+    if group == "online-endpoint":
+        return endpoint(verb, one, given, state, query)
+    if group == "online-deployment":
+        return deployment(verb, one, given, state, query)
+    if group == "model" and verb == "list":
+        return say(state["models"][-1]["version"] if one["name"] in str(state["models"]) else "")
+    if group == "model":
+        state["models"].append({"name": "digits", "version": str(len(state["models"]) + 1)})
+        return say(state["models"][-1]["version"])
+    key = one.get("version", "created")
+    return found_in(state["environments"], key) if verb == "show" else add_environment(state)
+
+
+def add_environment(state):
+    """Register the environment of the folder."""
+    text = Path("environment.yml").read_text()
+    state["environments"][text.partition("version: ")[2].partition("\n")[0]] = text
+
+
+def endpoint(verb, one, given, state, query):
+    """Carry out a command about endpoints."""
+    if verb == "create":
+        assert Path(one["file"]).is_file()
+        state["endpoints"]["digits"] = {"traffic": {}, "scoring_uri": "https://digits/score"}
+        return None
+    there = found_in(state["endpoints"], one["name"])
+    if verb == "update":
+        shares = one["traffic"].split()
+        there["traffic"] = {name: int(share) for name, share in (x.split("=") for x in shares)}
+        return None
+    if verb == "invoke":
+        assert one["deployment-name"] in state["deployments"]
+        return say(Path(one["request-file"]).read_text())
+    return printed(there, query)
+
+
+def deployment(verb, one, given, state, query):
+    """Carry out a command about deployments."""
+    if verb == "list":
+        return say("\n".join(state["deployments"]))
+    if verb == "create":
+        text = Path(one["file"]).read_text()
+        name = text.partition("\nname: ")[2].partition("\n")[0]
+        made = {"provisioning_state": "Succeeded", "set": given["set"]}
+        state["deployments"][name] = made
+        return None
+    there = found_in(state["deployments"], one["name"])
+    if verb == "delete":
+        assert not state["endpoints"]["digits"]["traffic"].get(one["name"])
+        return state["deployments"].pop(one["name"])
+    return printed(there, query)
+
+
+def main():
+    """Run one command, and record it."""
+    _, group, verb, *rest = sys.argv[1:]
+    empty = {"calls": [], "endpoints": {}, "deployments": {}, "models": [], "environments": {}}
+    state = json.loads(STATE.read_text()) if STATE.exists() else empty
+    state["calls"].append(f"{group} {verb}")
+    try:
+        if f"{group} {verb}" == FAILING:
+            sys.exit("ERROR: it fails")
+        act(group, verb, options(rest), state)
+    finally:
+        STATE.write_text(json.dumps(state))
+
+
+main()

@@ -155,10 +155,6 @@ class ArmRequests:
             found.setdefault("operation", operation)
         return found
 
-    def scoring_token(self) -> str:
-        """Return a token of the credentials for requests to an endpoint."""
-        return self._token(f"{self.cloud.ml_audience}/.default")
-
     def operation(self, url: str) -> dict[str, Any]:
         """Return the state of a long operation, from the URL that began it."""
         return self.send("GET", self._own(url), version="")

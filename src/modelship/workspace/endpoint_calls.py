@@ -65,6 +65,10 @@ class EndpointCalls(ABC):
     def ask(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = ...) -> _Answer:
         """Return the result of a call, or raise one of our errors."""
 
+    @abstractmethod
+    def entra_token(self) -> str:
+        """Return a token for an endpoint with the authentication mode ``AADToken``."""
+
     def endpoint(self, name: str) -> dict[str, Any] | None:
         """Return the document of an endpoint; None if there is none."""
         return self.ask(f"read the endpoint {name!r}", lambda: self._endpoints.endpoint(name))
@@ -180,7 +184,3 @@ class EndpointCalls(ABC):
         found = self.ask(doing, lambda: self._endpoints.post(endpoint, "token", {}))
         times = (float(found[each]) for each in ("expiryTimeUtc", "refreshAfterTimeUtc"))
         return EndpointToken(str(found["accessToken"]), *times)
-
-    def entra_token(self) -> str:
-        """Return a token for an endpoint with the authentication mode ``AADToken``."""
-        return self.ask("get a token for scoring", self._endpoints.scoring_token)

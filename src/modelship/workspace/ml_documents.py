@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from modelship.workspace.location import WorkspaceLocation
 
-__all__ = ["FilesPlace", "files_place", "registered", "workspace_path"]
+__all__ = ["FilesPlace", "files_place", "registered", "with_framework", "workspace_path"]
 
 _DATASTORE: Final = re.compile(r"azureml://(?:.*/)?datastores/(?P<store>[^/]+)/paths/(?P<path>.+)")
 # The files of a run are in a fixed folder of the artifact store.
@@ -80,3 +80,11 @@ def registered(document: Mapping[str, Any], location_uri: str) -> RegisteredMode
         framework_version=framework_version,
         kind=said.get("modelType") or "",
     )
+
+
+def with_framework(
+    properties: Mapping[str, str], framework: str | None, framework_version: str | None
+) -> dict[str, str]:
+    """Return properties with the framework, for which SDK v2 has no field of its own."""
+    said = zip(_FRAMEWORK, (framework, framework_version), strict=True)
+    return {**properties, **{key: value for key, value in said if value}}

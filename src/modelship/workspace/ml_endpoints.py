@@ -102,10 +102,6 @@ class MlEndpoints:
         path = f"{self._endpoint(endpoint)}/{action}"
         return self._arm.send("POST", path, version=_ENDPOINTS, body=body)
 
-    def scoring_token(self) -> str:
-        """Return a token of the credentials for requests to an endpoint."""
-        return self._arm.scoring_token()
-
     def operation(self, url: str) -> dict[str, Any]:
         """Return the state of an operation."""
         return self._arm.operation(url)

@@ -16,7 +16,7 @@ from modelship.workspace.asking import Asker
 from modelship.workspace.endpoint_calls import EndpointCalls, EndpointKeys, EndpointToken
 from modelship.workspace.location import WorkspaceLocation
 from modelship.workspace.ml_access import access_to, session_to
-from modelship.workspace.ml_documents import workspace_path
+from modelship.workspace.ml_documents import with_framework, workspace_path
 from modelship.workspace.ml_endpoints import MlEndpoints
 from modelship.workspace.ml_errors import translate_ml
 from modelship.workspace.ml_models import MlModels
@@ -104,6 +104,11 @@ class MlWorkspace(EndpointCalls):
         """Check that the workspace exists, and that the credentials are accepted."""
         self.ask("open it", self._endpoints.open, timeout_s=_SIGN_IN_TIMEOUT_S)
 
+    def entra_token(self) -> str:
+        """Return a token for an endpoint with the authentication mode ``AADToken``."""
+        scope = f"{self._cloud.ml_audience}/.default"
+        return self.ask("get a token for scoring", lambda: self._token(scope))
+
     # --- models: the same names and arguments as those of Workspace ------------------------
 
     def model(self, name: str, version: int | None = None) -> RegisteredModel:
@@ -153,12 +158,11 @@ class MlWorkspace(EndpointCalls):
 
         SDK v2 has no field for the framework, so it is stored as properties.
         """
-        said = {"modelship.framework": framework, "modelship.framework_version": framework_version}
-        all_properties = {**properties, **{key: value for key, value in said.items() if value}}
+        described = with_framework(properties, framework, framework_version)
         return self.ask(
             doing or f"register the model {name!r}",
             lambda: self._models.register(
-                path, name=name, kind=kind, tags=tags, properties=all_properties,
+                path, name=name, kind=kind, tags=tags, properties=described,
                 description=description,
             ),
             timeout_s=timeout_s,

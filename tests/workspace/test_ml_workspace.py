@@ -103,19 +103,34 @@ def test_a_check_of_the_sdk_is_one_line(workspace):
 
 
 @pytest.mark.filterwarnings("ignore")  # of the SDK's own imports
-def test_open_ml_takes_what_there_is(workspace):
+def test_open_ml_takes_what_there_is(workspace, monkeypatch):
     """An open workspace or an MLClient; other objects, and a wrong name, are refused."""
     from azure.ai.ml import MLClient
 
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # the SDK replaces it
     assert open_ml(workspace) is workspace
-    client = MLClient(object(), "s", "g", "w")
-    assert adopt_client(client)[0].uri == "azureml://subscriptions/s/resourceGroups/g/workspaces/w"
+    client = MLClient(object(), "s", "g", "w", cloud="AzureUSGovernment")
+    adopted = adopt_client(client)
+    assert adopted.location.uri == "azureml://subscriptions/s/resourceGroups/g/workspaces/w"
+    assert Cloud.at(adopted.resource_manager).name == "AzureUSGovernment"
     with pytest.raises(InvalidOptionError, match="MLClient"):
         open_ml(3)
     location = workspace.location
     wrong = type(location)(location.subscription_id, "none", "none", location.offline)
     with pytest.raises(WorkspaceNotFoundError):
         MlWorkspace(wrong, workspace._cloud, workspace._token).open()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDK's own imports
+def test_a_client_of_the_sdk_is_enough(offline, tmp_path):
+    """Register and fetch with an MLClient that is open, wherever it leads."""
+    (tmp_path / "weights.bin").write_bytes(b"by a client")
+    model = ms.Model.read(tmp_path / "weights.bin", name="by-client")
+    client = offline.ml_client()
+    assert ms.register_model(model, workspace=client).model_id == "by-client:1"
+    assert client.models.get("by-client", "1").properties["modelship.sha256"] == model.digest
+    source = ms.ModelSource.open("azureml:by-client@latest", workspace=client)
+    assert source.fetch(tmp_path / "down").digest == model.digest
 
 
 def test_a_closed_workspace_is_named_at_once(tmp_path):

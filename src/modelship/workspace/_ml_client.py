@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from modelship.workspace.clouds import Cloud
 
-__all__ = ["MlSdk", "adopt", "adopt_client", "default_token", "signed_query"]
+__all__ = ["AdoptedClient", "MlSdk", "adopt", "adopt_client", "default_token", "signed_query"]
 
 _CLIENT: Final = {"retry_total": 2, "read_timeout": 60, "connection_timeout": 10,
                   "polling_interval": 1, "enable_telemetry": False}  # fmt: skip
@@ -38,29 +39,35 @@ class MlSdk:
 
     Parameters
     ----------
-    location : WorkspaceLocation
-        The workspace.
-    cloud : Cloud
-        Its cloud.
-    token : Callable[[str], str]
-        Returns a token for a scope.
+    client : azure.ai.ml.MLClient
+        The client.
+    cloud : str
+        The name of its cloud.
     """
 
-    def __init__(
-        self, location: WorkspaceLocation, cloud: Cloud, token: Callable[[str], str]
-    ) -> None:
+    def __init__(self, client: Any, cloud: str) -> None:
+        self._client = client
+        self._cloud = cloud
+
+    @classmethod
+    def connect(
+        cls, location: WorkspaceLocation, cloud: Cloud, token: Callable[[str], str]
+    ) -> MlSdk:
+        """Return a client of a workspace, with a function that returns a token for a scope."""
         with _missing_extra():
             from azure.ai.ml import MLClient
         options: dict[str, Any] = dict(_CLIENT)
+        variables = {}
         if location.offline:
             options |= {"cloud": cloud.name, "cloud_metadata": _metadata(cloud)}
             options["authentication_policy"] = _plain_policy(token)
-        with _environment(cloud, developer_url=bool(location.offline)):
-            self._client = MLClient(
+            variables = {_DEVELOPER_URL: cloud.resource_manager}
+        with _environment({_CURRENT_CLOUD: cloud.name, **variables}):
+            client = MLClient(
                 _Credential(token), location.subscription_id, location.resource_group,
                 location.workspace_name, **options,
             )  # fmt: skip
-        self._cloud = cloud
+        return cls(client, cloud.name)
 
     def register_model(self, *, name: str, uri: str, kind: str, **described: Any) -> int:
         """Register what lies at an address in a datastore, and return the version.
@@ -78,7 +85,7 @@ class MlSdk:
         """
         from azure.ai.ml.entities import Model
 
-        with _environment(self._cloud):
+        with _environment({_CURRENT_CLOUD: self._cloud}):
             model = Model(name=name, path=uri, type=kind, **described)
             return int(self._client.models.create_or_update(model).version)
 
@@ -95,7 +102,7 @@ class MlSdk:
         """Register a version of an environment; parameters as :class:`MlWorkspace` has them."""
         from azure.ai.ml.entities import Environment
 
-        with _environment(self._cloud), tempfile.TemporaryDirectory() as folder:
+        with _environment({_CURRENT_CLOUD: self._cloud}), tempfile.TemporaryDirectory() as folder:
             conda = Path(folder, "conda.yml")
             conda.write_text(conda_file, encoding="utf-8")
             environment = Environment(
@@ -122,8 +129,30 @@ def adopt(credential: Any) -> Callable[[str], str]:
     return token
 
 
-def adopt_client(client: Any) -> tuple[WorkspaceLocation, Any]:
-    """Return the location and the credential of an ``MLClient``.
+@dataclass(frozen=True)
+class AdoptedClient:
+    """What is read of an ``MLClient``.
+
+    Attributes
+    ----------
+    location : WorkspaceLocation
+        Its workspace.
+    sdk : MlSdk
+        It, for registrations.
+    token : Callable[[str], str]
+        Returns a token for a scope, of its credential.
+    resource_manager : str
+        The URL that it sends requests to.
+    """
+
+    location: WorkspaceLocation
+    sdk: MlSdk
+    token: Callable[[str], str]
+    resource_manager: str
+
+
+def adopt_client(client: Any) -> AdoptedClient:
+    """Return what is read of an ``MLClient``; some of it has no public name.
 
     Raises
     ------
@@ -136,7 +165,13 @@ def adopt_client(client: Any) -> tuple[WorkspaceLocation, Any]:
         expected = "an MLClient with subscription_id, resource_group_name and workspace_name"
         raise InvalidOptionError("workspace", type(client).__name__, expected)
     subscription, group, name = map(str, found)
-    return WorkspaceLocation(subscription, group, name), client._credential  # noqa: SLF001 - no public name
+    hidden = vars(client)
+    return AdoptedClient(
+        WorkspaceLocation(subscription, group, name),
+        MlSdk(client, str(hidden["_cloud"])),
+        adopt(hidden["_credential"]),
+        str(hidden["_base_url"]).rstrip("/"),
+    )
 
 
 def signed_query(account: str, key: str, container: str) -> str:
@@ -193,14 +228,11 @@ def _metadata(cloud: Cloud) -> dict[str, str]:
 
 
 @contextmanager
-def _environment(cloud: Cloud, *, developer_url: bool = False) -> Iterator[None]:
-    """Name the cloud in the variables that the SDK reads, and restore them.
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set the variables that the SDK reads, and restore them.
 
-    The SDK writes the first one itself, and looks the cloud up through it in later calls.
+    The SDK writes the name of the cloud itself, and looks the cloud up through it in later calls.
     """
-    wanted = {_CURRENT_CLOUD: cloud.name}
-    if developer_url:
-        wanted[_DEVELOPER_URL] = cloud.resource_manager
     with _lock:
         before = {name: os.environ.get(name) for name in wanted}
         os.environ.update(wanted)

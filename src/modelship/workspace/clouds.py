@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -64,6 +64,13 @@ class Cloud:
         name = f"Offline{access.workspace_id.replace('-', '')}{port}"
         manager = access.endpoint.rstrip("/")
         return cls(name, manager, "https://ml.azure.com", "core.windows.net", manager)
+
+    @classmethod
+    def at(cls, resource_manager: str) -> Cloud:
+        """Return the cloud with this resource manager, one of Azure's or another."""
+        known = {each.resource_manager: each for each in _CLOUDS.values()}
+        other = replace(_CLOUDS["AzureCloud"], name="other", resource_manager=resource_manager)
+        return known.get(resource_manager, other)
 
     @property
     def scope(self) -> str:

@@ -7,12 +7,14 @@ https://learn.microsoft.com/rest/api/azureml/online-deployments
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelship.errors import InvalidOptionError, ModelNotFoundError
 from modelship.workspace import _ml_client
 from modelship.workspace.arm_requests import ArmRequests
 from modelship.workspace.asking import Asker
+from modelship.workspace.asset_calls import AssetCalls
+from modelship.workspace.clouds import Cloud
 from modelship.workspace.endpoint_calls import EndpointCalls, EndpointKeys, EndpointToken
 from modelship.workspace.location import WorkspaceLocation
 from modelship.workspace.ml_access import access_to, session_to
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from modelship.workspace.clouds import Cloud
     from modelship.workspace.model_record import RegisteredModel
 
 __all__ = ["EndpointKeys", "EndpointToken", "MlWorkspace", "open_ml"]
@@ -38,7 +39,7 @@ _TRANSFER_TIMEOUT_S: Final = 3600.0
 _Answer = TypeVar("_Answer")
 
 
-class MlWorkspace(EndpointCalls):
+class MlWorkspace(AssetCalls, EndpointCalls):
     """An Azure ML workspace: its models, environments, code, endpoints and deployments.
 
     Each call has a time limit, and raises modelship's errors. None waits for an operation: the
@@ -52,16 +53,23 @@ class MlWorkspace(EndpointCalls):
         Where its services are.
     token : Callable[[str], str]
         Returns a token for a scope. Most users call :func:`open_ml` instead.
+    sdk : modelship.workspace._ml_client.MlSdk, optional
+        An open client of azure-ai-ml; by default one is opened when a registration needs it.
     """
 
     def __init__(
-        self, location: WorkspaceLocation, cloud: Cloud, token: Callable[[str], str]
+        self,
+        location: WorkspaceLocation,
+        cloud: Cloud,
+        token: Callable[[str], str],
+        *,
+        sdk: _ml_client.MlSdk | None = None,
     ) -> None:
         self.location = location
         self.id = workspace_path(location)
         self._cloud = cloud
         self._token = token
-        self._sdk: _ml_client.MlSdk | None = None
+        self._sdk = sdk
         session = session_to(location)
         self._arm = ArmRequests(cloud.resource_manager, lambda: token(cloud.scope), session=session)
         self._endpoints = MlEndpoints(self.id, self._arm, session=session)
@@ -76,7 +84,7 @@ class MlWorkspace(EndpointCalls):
 
     def _opened_sdk(self) -> _ml_client.MlSdk:
         if self._sdk is None:
-            self._sdk = _ml_client.MlSdk(self.location, self._cloud, self._token)
+            self._sdk = _ml_client.MlSdk.connect(self.location, self._cloud, self._token)
         return self._sdk
 
     def ask(
@@ -191,59 +199,6 @@ class MlWorkspace(EndpointCalls):
         name, _, version = model_id.rpartition(":")
         return f"{self.id}/models/{name}/versions/{version}"
 
-    # --- environments and code ------------------------------------------------------------
-
-    def environment(self, name: str, version: str) -> dict[str, Any] | None:
-        """Return the document of a version of an environment; None if there is none."""
-        doing = f"read the environment '{name}:{version}'"
-        return self.ask(doing, lambda: self._endpoints.environment(name, version))
-
-    def put_environment(
-        self,
-        name: str,
-        version: str,
-        *,
-        image: str,
-        conda_file: str = "",
-        inference_config: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Register a version of an environment.
-
-        Parameters
-        ----------
-        name, version : str
-            Its name, and a version made from its content.
-        image : str
-            The base image.
-        conda_file : str
-            The text of a conda file; empty for an image that has everything.
-        inference_config : Mapping, optional
-            Where an image with a server of its own listens, with the keys ``liveness_route``,
-            ``readiness_route`` and ``scoring_route``, each ``{"port": …, "path": …}``.
-        tags : Mapping, optional
-            Its tags.
-        """
-        self.ask(
-            f"register the environment '{name}:{version}'",
-            lambda: self._opened_sdk().put_environment(
-                name, version, image=image, conda_file=conda_file,
-                inference_config=inference_config, tags=tags or {},
-            ),
-        )  # fmt: skip
-
-    def code(self, digest: str) -> str | None:
-        """Return the id of the code that was uploaded with this digest; None if none was."""
-        return self.ask("find the code", lambda: self._endpoints.code(digest))
-
-    def put_code(self, folder: Path, digest: str, *, timeout_s: float = _TRANSFER_TIMEOUT_S) -> str:
-        """Upload the files in a folder, and return the id of the code."""
-        return self.ask(
-            "upload the code",
-            lambda: self._endpoints.put_code(folder, digest),
-            timeout_s=timeout_s,
-        )
-
     def __repr__(self) -> str:
         return f"MlWorkspace({self.name!r})"
 
@@ -284,7 +239,7 @@ def open_ml(
     if isinstance(workspace, MlWorkspace):
         return workspace
     if type(workspace).__module__.startswith("azure.ai.ml"):
-        location, credential = _ml_client.adopt_client(workspace)
+        opened = _adopted(_ml_client.adopt_client(workspace))
     elif workspace is None or isinstance(workspace, (str, PathLike)):
         location = WorkspaceLocation.find(
             workspace,  # type: ignore[arg-type]  # a path of bytes is nobody's
@@ -292,9 +247,14 @@ def open_ml(
             resource_group=resource_group,
             workspace_name=workspace_name,
         )
+        opened = MlWorkspace(location, *access_to(location, credential))
     else:
         expected = "an azure.ai.ml.MLClient, or the path of a config.json"
         raise InvalidOptionError("workspace", type(workspace).__name__, expected)
-    opened = MlWorkspace(location, *access_to(location, credential))
     opened.open()
     return opened
+
+
+def _adopted(client: _ml_client.AdoptedClient) -> MlWorkspace:
+    cloud = Cloud.at(client.resource_manager)
+    return MlWorkspace(client.location, cloud, client.token, sdk=client.sdk)

@@ -25,15 +25,16 @@ class ClientEnvironments:
     def __init__(self, folder):
         self._folder = folder
 
-    def python(self, version):
-        """Return the Python of an environment with the SDK.
+    def python(self, version, *packages):
+        """Return the Python of an environment with SDK v1, or with these packages.
 
         It is an error, and no reason to skip, if this machine has no such Python.
         """
-        place = self._folder / f"client-{version}"
+        place = self._folder / "-".join(("client", version, *packages))
         with FileLock(f"{place}.lock", timeout=TIMEOUT_S):
             if not (place / "complete").exists():
-                self._make(place, find_python(version), (*PACKAGES, *FURTHER[version]))
+                found = packages or (*PACKAGES, *FURTHER[version])
+                self._make(place, find_python(version), found)
         return place / "bin" / "python"
 
     @staticmethod

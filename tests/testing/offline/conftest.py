@@ -33,7 +33,8 @@ def client_python(sdk_home):
     """Return a function that gives the Python of an environment with the real SDK.
 
     ``client_python("3.10")`` has azureml-core, matplotlib, numpy and scikit-learn; those of 3.8 and
-    3.11 read datasets too. Each environment is made once, for all workers of a session.
+    3.11 read datasets too. ``client_python("3.10", "azure-ai-ml")`` has only these packages. Each
+    environment is made once, for all workers of a session.
     """
     folder = Path(os.environ["MODELSHIP_TESTS_CACHE"]) / "clients"
     folder.mkdir(parents=True, exist_ok=True)

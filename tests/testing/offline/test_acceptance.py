@@ -1,8 +1,7 @@
 """Code that never heard of modelship runs against an offline workspace and reaches nothing else.
 
 It runs as a user runs it: in a process and a home of its own, in a folder with a config.json, with
-the variables that the workspace names. A guard in that process lets no connection leave the
-machine and no name be looked up, so that a host that gets past the proxy is noticed too.
+the variables that the workspace names.
 """
 
 from __future__ import annotations
@@ -16,45 +15,12 @@ from pathlib import Path
 
 import joblib
 import pytest
+from guarded_person import Person
 from offline_services import PYTHON
 
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mnist"
-
-GUARD = """
-import ipaddress, socket
-
-def check(host):
-    host = host.decode() if isinstance(host, bytes) else host
-    if host in (None, "", "localhost"):
-        return
-    try:
-        safe = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        safe = False
-    if not safe:
-        with open("escapes.txt", "a") as file:
-            print(host, file=file)
-        raise OSError(f"the guard lets nothing through to {host}")
-
-def guarded(function, address_of):
-    def call(*arguments, **options):
-        check(address_of(*arguments))
-        return function(*arguments, **options)
-    return call
-
-for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
-    setattr(socket, name, guarded(getattr(socket, name), lambda host, *_: host))
-
-class Socket(socket.socket):
-    pass
-
-for name in ("connect", "connect_ex", "sendto"):
-    of_address = lambda self, *rest: rest[-1][0] if isinstance(rest[-1], tuple) else None
-    setattr(Socket, name, guarded(getattr(socket.socket, name), of_address))
-socket.socket = Socket
-"""
 
 REGISTER = """
 from azureml.core import Model, Workspace
@@ -114,42 +80,6 @@ with open("findings.json", "w") as file:
 service.delete()
 print([service.name for service in ws.webservices.values()])
 """
-
-
-class Person:
-    """Somebody with a home, a folder, and a terminal with the workspace's variables."""
-
-    def __init__(self, folder, offline):
-        self.offline = offline
-        self.here = folder / "code"
-        for path in (self.here, folder / "home", folder / "guard"):
-            path.mkdir()
-        (folder / "guard" / "sitecustomize.py").write_text(GUARD)
-        shutil.copy(offline.config_path, self.here / "config.json")
-        self._terminal = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder / "home"),
-            "PYTHONPATH": str(folder / "guard"),
-            "PYTHONWARNINGS": "ignore",
-        }
-
-    def runs(self, code, **variables):
-        """Run some code, with some variables changed or left out (None); return how it ended."""
-        found = {**self._terminal, **self.offline.environment, **variables}
-        return subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=self.here,
-            env={name: value for name, value in found.items() if value is not None},
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
-
-    @property
-    def escapes(self):
-        """The hosts that code of theirs tried to reach without the proxy."""
-        path = self.here / "escapes.txt"
-        return path.read_text().split() if path.exists() else []
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import requests
 from online_requests import CONDA, open_online
 
 pytest.importorskip("azure.ai.ml")
+pytestmark = pytest.mark.long  # test_rollout_script.py asks the same in the gate
 
 SCRIPT = """
 import json, os, pathlib

@@ -71,3 +71,15 @@ def test_endpoints_come_back_with_the_workspace(place):
         assert again["properties"]["scoringUri"] == document["properties"]["scoringUri"]
         assert online.ask(empty).status_code == 404
         assert online.call("DELETE", f"onlineEndpoints/{full}").status_code == 202
+
+
+@pytest.mark.docker
+@pytest.mark.long
+def test_a_deployment_is_a_container_of_the_engine(tmp_path, shared_home, docker_base_image):
+    """With compute="docker" it serves, logs and is deleted as with a process."""
+    options = {"compute": "docker", "base_image": docker_base_image}
+    with open_online(tmp_path / "offline", home=shared_home, **options) as online:
+        name = serving(online, saying("contained"))
+        assert online.ask(name).json() == "contained"
+        assert "got 1" in online.logs(name, "blue")
+        assert online.call("DELETE", f"onlineEndpoints/{name}").status_code == 202

@@ -47,6 +47,8 @@ SHAPE: Final[dict[str, Any]] = {
 QUOTA_CORES: Final = 100
 """The cores of each family of machines that the subscription may use at once."""
 
+# The default of the server, since the front has a timeout of its own.
+_DEFAULT_VARIABLES: Final = {"SCORING_TIMEOUT_MS": "3600000"}
 _UNKNOWN_SIZE: Final = (4.0, 14.0)  # as Standard_DS3_v2
 _NO_CONDA: Final = (
     "The environment {name} has no conda file, and its image cannot be run offline. Add conda_file "
@@ -121,8 +123,11 @@ def image_request(store: Store, wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise bad_request(_NO_CODE)
     check_shape(code, {"codeId": str, "scoringScript": str})
     environment = _environment(store, asked["environmentId"])
-    variables = {**(environment.get("environmentVariables") or {})}
-    variables |= asked.get("environmentVariables") or {}
+    variables = {
+        **_DEFAULT_VARIABLES,
+        **(environment.get("environmentVariables") or {}),
+        **(asked.get("environmentVariables") or {}),
+    }
     source = arm_ids.code_version(store, code["codeId"])
     if source is None:
         raise not_found("code", code["codeId"])

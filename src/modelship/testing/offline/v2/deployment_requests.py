@@ -13,6 +13,7 @@ from modelship.testing.offline.service_documents import MANAGED, OWN
 from modelship.testing.offline.v2 import arm_ids
 from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
 from modelship.testing.offline.v2.managed_failures import quota_details, quota_message
+from modelship.testing.offline.v2.mlflow_deployments import is_mlflow, mlflow_request
 from modelship.testing.offline.v2.online_documents import ARM
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ _NO_CONDA: Final = (
     "to the environment, with azureml-inference-server-http in it."
 )
 _NO_CODE: Final = (
-    "The deployment has no code_configuration. An offline workspace does not write the scoring "
-    "script of an MLflow or Triton model, or run a server of your own: add a scoring script and an "
-    "environment with a conda file."
+    "The deployment has no code_configuration. An offline workspace runs that only of a model of "
+    "the type mlflow_model without an environment, not Triton or a server of your own: add a "
+    "scoring script and an environment with a conda file."
 )
 
 
@@ -118,24 +119,39 @@ def image_request(store: Store, wanted: Mapping[str, Any]) -> dict[str, Any]:
         If an asset is missing, or cannot be run here.
     """
     asked = wanted["properties"]
-    code = asked.get("codeConfiguration")
-    if not code or not asked.get("environmentId"):
+    model = _model(store, asked.get("model"))
+    if asked.get("codeConfiguration"):
+        found = _from_code(store, asked)
+    elif model is not None and is_mlflow(model) and not asked.get("environmentId"):
+        found = mlflow_request(store, model)
+    else:
         raise bad_request(_NO_CODE)
-    check_shape(code, {"codeId": str, "scoringScript": str})
-    environment = _environment(store, asked["environmentId"])
+    environment = found["environment"]
     variables = {
         **_DEFAULT_VARIABLES,
         **(environment.get("environmentVariables") or {}),
         **(asked.get("environmentVariables") or {}),
     }
-    source = arm_ids.code_version(store, code["codeId"])
-    if source is None:
-        raise not_found("code", code["codeId"])
     return {
-        "driverProgram": code["scoringScript"].removeprefix("./"),
-        "modelIds": _models(store, asked.get("model")),
-        "assets": [{"id": "code", "url": "", "prefix": source["prefix"]}],
+        **found,
+        "modelIds": [model["id"]] if model else [],
         "environment": {**environment, "environmentVariables": variables},
+    }
+
+
+def _from_code(store: Store, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the script, the code and the environment of a deployment."""
+    configuration = asked["codeConfiguration"]
+    check_shape(configuration, {"codeId": str, "scoringScript": str})
+    source = arm_ids.code_version(store, configuration["codeId"])
+    if source is None:
+        raise not_found("code", configuration["codeId"])
+    if not asked.get("environmentId"):
+        raise bad_request("The deployment has a scoring script, and no environment to run it in.")
+    return {
+        "driverProgram": configuration["scoringScript"].removeprefix("./"),
+        "assets": [{"id": "code", "url": "", "prefix": source["prefix"]}],
+        "environment": _environment(store, asked["environmentId"]),
     }
 
 
@@ -156,12 +172,12 @@ def _environment(store: Store, arm_id: str) -> dict[str, Any]:
     return definition
 
 
-def _models(store: Store, asked: Any) -> list[str]:
-    """Return the ids of the model of a deployment, if it has one, in the format of SDK v1."""
+def _model(store: Store, asked: Any) -> dict[str, Any] | None:
+    """Return the document of the model of a deployment, if it has one."""
     arm_id = asked.get("assetId") if isinstance(asked, dict) else asked
     if not arm_id:
-        return []
+        return None
     found = arm_ids.model_version(store, arm_id)
     if found is None:
         raise not_found("model", arm_id)
-    return [found["id"]]
+    return found

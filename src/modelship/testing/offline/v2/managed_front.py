@@ -20,6 +20,7 @@ from modelship.testing.offline.routes import (
     Target,
     field_of,
 )
+from modelship.testing.offline.v2.front_answers import as_model_error, refused, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,43 +29,14 @@ if TYPE_CHECKING:
 
     _Keep = Callable[[Coroutine[Any, Any, None]], None]
 
-__all__ = ["ADMITTED_PER_SLOT", "NO_ROUTE", "ManagedFront", "refused"]
+__all__ = ["ADMITTED_PER_SLOT", "ManagedFront"]
 
 ADMITTED_PER_SLOT: Final = 2
 """How many requests are admitted, running or waiting, for each one that may run at a time."""
 
-NO_ROUTE: Final = (
-    "No valid deployments to route to. Please check that the endpoint has at least one deployment "
-    "with positive weight values or use a deployment specific header to route."
-)
-
 _ALL: Final = 100  # percent
 _LARGEST_HEAD_BYTES: Final = 1 << 16
 _CONNECT_TIMEOUT_S: Final = 10.0
-_REASONS: Final = {
-    404: "Not Found",
-    408: "Request Timeout",
-    424: "Failed Dependency",
-    429: "Too Many Requests",
-    502: "Bad Gateway",
-}
-_MESSAGES: Final = {
-    404: NO_ROUTE,
-    408: "upstream request timeout",
-    424: "upstream connect error or disconnect/reset before headers",
-    429: "Too many pending requests",
-}
-_BROKEN: Final = b"502"  # for a container that closes the connection without an answer
-
-
-def refused(status: int) -> bytes:
-    """Return the response of the front itself: 404, 408, 424 or 429."""
-    text = _MESSAGES[status].encode()
-    model = _model_fields(_BROKEN) if status == 424 else b""
-    return (
-        b"HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n"
-        b"Connection: close\r\n\r\n%s"
-    ) % (status, _REASONS[status].encode(), model, len(text), text)
 
 
 @dataclass(eq=False)
@@ -228,13 +200,13 @@ class _Exchange:
             head, end, rest = read.partition(HEAD_END)
             if not end:
                 return b"", b""
-            if not _status_of(head).startswith(b"1"):
+            if not status_of(head).startswith(b"1"):
                 return head + end, rest
             await asyncio.get_running_loop().sock_sendall(self.client, head + end)
             read = rest
 
     async def _forward(self, response: bytes, server: socket.socket) -> None:
-        sent = _as_model_error(response)
+        sent = as_model_error(response)
         sent = sent.replace(
             b"\r\n", b"\r\n%s: %s\r\n" % (VERSION_FIELD, self.target.version.encode()), 1
         )
@@ -282,23 +254,3 @@ async def _outlast(server: socket.socket) -> None:
     with server, suppress(OSError):
         server.shutdown(socket.SHUT_WR)
         await _read_all(server)
-
-
-def _status_of(head: bytes) -> bytes:
-    return head.split(b" ", 2)[1][:3] if head.count(b" ") else b""
-
-
-def _as_model_error(response: bytes) -> bytes:
-    """Return a response whose status, unless it is a success, is 424 with the status as a field."""
-    status = _status_of(response)
-    if status.startswith(b"2"):
-        return response
-    _, end, rest = response.partition(b"\r\n")
-    return b"HTTP/1.1 424 Failed Dependency" + end + _model_fields(status) + rest
-
-
-def _model_fields(status: bytes) -> bytes:
-    return (
-        b"ms-azureml-model-error-statuscode: %s\r\nms-azureml-model-error-reason: model_error\r\n"
-        % status
-    )

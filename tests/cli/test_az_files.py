@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from modelship.bundle import ScoringBundle
+from modelship.sources import Model
 from modelship.targets import DeployTarget
+from modelship.testing import offline_bundle
 
 SCRIPT = """
 import json, os
@@ -44,6 +47,17 @@ def written(here):
     (folder / "endpoint.yml").write_text("name: rows-az\nauth_mode: key\n")
     (folder / "deployment.yml").write_text(DEPLOYMENT + ENVIRONMENT)
     return folder
+
+
+@pytest.fixture
+def saved(written):
+    """Save a bundle of the script and the model, and return its folder."""
+    made = ScoringBundle(
+        Model.read(written / "model.txt"),
+        entry_script=written / "code/score.py",
+        environment=["six==1.16.0"],
+    )
+    return offline_bundle(made).save(written / "saved")
 
 
 def test_a_deployment_file_runs_on_a_target(modelship, written):
@@ -99,24 +113,24 @@ def test_a_file_that_cannot_be_run_is_refused(modelship, written, before, after,
     assert DeployTarget.open("memory").list() == ()
 
 
-def test_files_and_a_bundle_are_not_given_both(modelship, written, files):
+def test_files_and_a_bundle_are_not_given_both(modelship, written):
     """Nor two deployments, nor an endpoint alone."""
     deployment, endpoint = written / "deployment.yml", written / "endpoint.yml"
-    both = modelship("deploy", files / "bundle", "-f", deployment)
+    both = modelship("deploy", written, "-f", deployment)
     assert "not both" in both.stderr
     for given in ((deployment, deployment), (endpoint,)):
         flags = [flag for each in given for flag in ("-f", each)]
         assert "one deployment file" in modelship("deploy", *flags).stderr
 
 
-def test_export_writes_what_deploy_reads(modelship, files, here):
+def test_export_writes_what_deploy_reads(modelship, saved, here):
     """The files of az ml describe the bundle, with the options of the target and the serving."""
     options = ("--option", "instance_type=Standard_F4s_v2", "--workers", "2")
-    flags = (files / "bundle", "-n", "digits", "-o", "out", *options)
+    flags = (saved, "-n", "digits", "-o", "out", *options)
     done = modelship("export", "online-endpoint", *flags, "--json")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
-    assert {"deploy.sh", "deployment.yml", "code/score.py", "model/model.pkl"} <= {
+    assert {"deploy.sh", "deployment.yml", "code/score.py", "model/model.txt"} <= {
         *document["files"]
     }
     written = (here / "out/deployment.yml").read_text()
@@ -125,12 +139,12 @@ def test_export_writes_what_deploy_reads(modelship, files, here):
     assert document["deployment"] in written
 
 
-def test_export_reads_modelship_yaml(modelship, files, here):
+def test_export_reads_modelship_yaml(modelship, saved, here):
     """The options of the target there count, except for those that say where the workspace is."""
     options = "workspace: config.json, instance_count: 3"
     settings = f"options: {{online-endpoint: {{{options}}}}}\nserving: {{variables: {{MODE: a}}}}\n"
     (here / "modelship.yaml").write_text(settings)
-    done = modelship("export", "online-endpoint", files / "bundle", "-n", "digits", "-o", "out")
+    done = modelship("export", "online-endpoint", saved, "-n", "digits", "-o", "out")
     assert done.exit_code == 0, done.output
     written = (here / "out/deployment.yml").read_text()
     assert "instance_count: 3\n" in written
@@ -146,10 +160,9 @@ def test_export_reads_modelship_yaml(modelship, files, here):
         (("-n", "digits", "-o", "."), "a new or an empty folder"),
     ],
 )
-def test_export_refuses_what_azure_ml_would(modelship, files, here, flags, said):
+def test_export_refuses_what_azure_ml_would(modelship, saved, here, flags, said):
     """Nothing is written."""
-    (here / "note.txt").write_text("mine")
-    done = modelship("export", "online-endpoint", files / "bundle", *flags)
+    done = modelship("export", "online-endpoint", saved, *flags)
     assert done.exit_code == 2, done.output
     assert said in done.stderr
-    assert [each.name for each in here.iterdir()] == ["note.txt"]
+    assert [each.name for each in here.iterdir()] == ["az"]

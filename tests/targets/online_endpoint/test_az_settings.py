@@ -4,6 +4,7 @@ import az_yaml_files
 import pytest
 
 from modelship.cli.kinds import KINDS, problem_of
+from modelship.errors import InvalidOptionError
 from modelship.targets.online_endpoint.az_yaml.az_settings import read_files, settings_of
 from modelship.targets.online_endpoint.target_options import TargetOptions
 
@@ -13,7 +14,7 @@ tags: {team: a}
 model: azureml:digits@latest
 code_configuration: {code: code, scoring_script: score.py}
 environment: {image: img, conda_file: conda.yml}
-environment_variables: {WORKER_COUNT: 2, MODE: a}
+environment_variables: {WORKER_COUNT: 2, MODE: a, SCORING_TIMEOUT_MS: 9000}
 request_settings: {request_timeout_ms: 9000}
 data_collector: {collections: {inputs: {enabled: 'true'}}, sampling_rate: 0.5}
 """
@@ -71,3 +72,16 @@ def test_a_model_of_mlflow_needs_neither_a_script_nor_an_environment(tmp_path):
     (folder / "deployment.yml").write_text(az_yaml_files.DEPLOYMENT + lines)
     found = settings_of(read_files([folder / "deployment.yml"]), target="docker", scratch=tmp_path)
     assert not {"entry_script", "environment"} & {*found}
+
+
+def test_settings_of_the_server_are_read_as_such(tmp_path):
+    """A value that the server does not understand is refused with what it expects."""
+    folder = az_yaml_files.folder_of(tmp_path)
+    path = folder / "deployment.yml"
+    lines = MORE.replace("MODE: a", "WORKER_TIMEOUT: 60")
+    path.write_text(az_yaml_files.DEPLOYMENT + lines)
+    found = settings_of(read_files([path]), target="docker", scratch=tmp_path)["serving"]
+    assert found["server_options"] == {"scoring_timeout_ms": 9000, "worker_timeout_s": 60}
+    path.write_text(path.read_text().replace("WORKER_TIMEOUT: 60", "WORKER_TIMEOUT: soon"))
+    with pytest.raises(InvalidOptionError, match=r"WORKER_TIMEOUT is 'soon'"):
+        settings_of(read_files([path]), target="docker", scratch=tmp_path)

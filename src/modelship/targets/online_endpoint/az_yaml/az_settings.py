@@ -16,6 +16,7 @@ from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
     OnlineEndpointFile,
     read_file,
 )
+from modelship.targets.online_endpoint.container_settings import DEFAULT_REQUESTS
 from modelship.targets.online_endpoint.instance_types import instance_type_of
 from modelship.texts import read_text
 
@@ -195,16 +196,36 @@ def _serving(deployment: OnlineDeploymentFile, *, is_here: bool) -> dict[str, An
     if _WORKERS in variables:
         serving["workers"] = _workers(variables.pop(_WORKERS))
     if is_here:
-        options = {
-            _VARIABLES[name].name: _VARIABLES[name].parse(variables.pop(name))
-            for name in [*variables]
-            if name in _VARIABLES
-        }
-        requests = deployment.settings.request_settings
-        if requests is not None and requests.request_timeout_ms is not None:
-            options[_TIMEOUT] = requests.request_timeout_ms
-        serving |= {"server_options": options} if options else {"limits": ONLINE}
+        options = _server_options(deployment, variables)
+        if options[_TIMEOUT] == DEFAULT_REQUESTS.request_timeout_ms:
+            del options[_TIMEOUT]
+            serving["limits"] = ONLINE
+        serving["server_options"] = options
+    else:  # the target sets it to the time limit of a request
+        variables.pop(OPTIONS[_TIMEOUT].variable, None)
     return {**serving, "variables": variables}
+
+
+def _server_options(deployment: OnlineDeploymentFile, variables: dict[str, str]) -> dict[str, Any]:
+    """Move the settings of the server out of `variables`.
+
+    On Azure, the front answers 408 at the time limit of a request, whatever that of the server is.
+    Here only the server has one: the shorter of both.
+    """
+    named = [name for name in variables if name in _VARIABLES]
+    options = {_VARIABLES[name].name: _value_of(name, variables.pop(name)) for name in named}
+    requests = (deployment.settings.request_settings or DEFAULT_REQUESTS).with_defaults()
+    limit_ms = requests.request_timeout_ms or 0  # it has a default
+    return {**options, _TIMEOUT: min(options.get(_TIMEOUT, limit_ms), limit_ms)}
+
+
+def _value_of(name: str, text: str) -> Any:
+    option = _VARIABLES[name]
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        where = f"environment_variables.{name}"
+        raise InvalidOptionError(where, text, option.expected) from error
 
 
 def _workers(text: str) -> int:

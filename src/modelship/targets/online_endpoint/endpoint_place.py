@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from modelship.errors import WorkspaceRequestError
 from modelship.progress import Deadline, DeadlineExceededError
@@ -27,6 +27,7 @@ _ALL: Final = 100
 # What a GET returns and a PUT sets; the rest is Azure's own.
 _SETTABLE: Final = ("authMode", "description", "publicNetworkAccess", "traffic", "mirrorTraffic")
 _CONFLICTS: Final = frozenset({409, 412})
+_Answer = TypeVar("_Answer")
 
 
 def state_of(document: Mapping[str, Any]) -> str:
@@ -71,11 +72,20 @@ class EndpointPlace:
 
     def put(self, name: str, document: Mapping[str, Any], *, deadline: Deadline) -> dict[str, Any]:
         """Create or change an endpoint, and return it once the change is in effect."""
-        self._patiently(lambda: self.workspace.put_endpoint(name, document), deadline)
-        return self.settled(name, deadline=deadline)
+        operation = self._patiently(lambda: self.workspace.put_endpoint(name, document), deadline)
+        return self.settled(name, deadline=deadline, operation=operation)
 
-    def settled(self, name: str, *, deadline: Deadline) -> dict[str, Any]:
+    def settled(self, name: str, *, deadline: Deadline, operation: str = "") -> dict[str, Any]:
         """Return an endpoint once no change of it is in progress.
+
+        Parameters
+        ----------
+        name : str
+            The endpoint.
+        deadline : Deadline
+            The longest wait.
+        operation : str
+            The URL of the operation of the change.
 
         Raises
         ------
@@ -84,23 +94,24 @@ class EndpointPlace:
         DeadlineExceededError
             If it takes too long.
         """
-        found: list[dict[str, Any]] = []
+        found: dict[str, Any] = {}
 
         def look() -> bool:
-            document = self.workspace.endpoint(name)
-            found[:] = [document] if document else []
-            return document is None or state_of(document) in _ENDED
+            found.clear()
+            found.update(self.workspace.endpoint(name) or {})
+            return not found or state_of(found) in _ENDED
 
         _wait(look, deadline)
-        if not found or state_of(found[0]) != "Succeeded":
-            state = state_of(found[0]) if found else "deleted"
+        if not found or state_of(found) != "Succeeded":
+            state = state_of(found) if found else "deleted"
+            cause = self.workspace.operation_failure(operation) if operation else ""
             raise WorkspaceRequestError(
                 self.workspace.name,
                 f"change the endpoint {name!r}",
-                f"the endpoint is {state}",
+                cause.rstrip(".") or f"the endpoint is {state}",
                 advice="Delete the endpoint, and deploy again.",
             )
-        return found[0]
+        return found
 
     def route(
         self,
@@ -132,6 +143,8 @@ class EndpointPlace:
         ):
             return
         self.put(name, _changed(before, **wanted), deadline=deadline)
+        # A read may still be answered with the state before the change.
+        _wait(lambda: self._shares(name) == wanted["traffic"], deadline)
 
     def accept(self, name: str, deployment: str, *, on: bool) -> None:
         """Route all requests to a deployment, or none."""
@@ -180,19 +193,25 @@ class EndpointPlace:
         """Return the deployments of an endpoint, without those that are being deleted."""
         return [each for each in self.workspace.deployments(name) if not is_deleting(each)]
 
-    def _patiently(self, call: Callable[[], object], deadline: Deadline) -> None:
+    def _shares(self, name: str) -> dict[str, int]:
+        return shares_of(self.workspace.endpoint(name) or {})
+
+    def _patiently(self, call: Callable[[], _Answer], deadline: Deadline) -> _Answer:
         """Send a change, again as long as another change of the same endpoint is in progress."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                call()
+                return call()
             except WorkspaceRequestError as error:
-                if error.status not in _CONFLICTS or deadline.remaining_s <= pause_s:
+                if not _is_conflict(error) or deadline.remaining_s <= pause_s:
                     raise
-            else:
-                return
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+
+def _is_conflict(error: WorkspaceRequestError) -> bool:
+    """Return whether another change is in progress; Azure has several codes for that."""
+    return error.status in _CONFLICTS or "provisioning state" in error.cause.casefold()
 
 
 def _wait(look: Callable[[], bool], deadline: Deadline) -> None:

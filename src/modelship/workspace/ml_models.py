@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.blob_storage import BlobContainer
 from modelship.workspace.ml_documents import files_place, registered, workspace_path
+from modelship.workspace.model_record import HISTORY, RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -109,7 +110,10 @@ class MlModels:
         """Upload a file or folder, and register it."""
         place = f"{_FOLDER}/{_digest(path)}/{path.name}"
         self._container(_STORE).upload(path, place)
-        version = self._sdk().register_model(
+        # What modelship keeps for itself is written in each deployment: the SDK's import is slow.
+        is_own = name.startswith((HISTORY, RELEASES))
+        put = self._put if is_own else self._sdk().register_model
+        version = put(
             name=name, uri=f"azureml://datastores/{_STORE}/paths/{place}", kind=kind,
             tags=dict(tags), properties=dict(properties), description=description or None,
         )  # fmt: skip
@@ -117,6 +121,14 @@ class MlModels:
         if found is None:
             raise ArmError(404, {"message": f"the model {name}:{version} is gone"})
         return found
+
+    def _put(self, *, name: str, uri: str, kind: str, **described: Any) -> int:
+        """Register what lies at an address in a datastore, and return the version."""
+        container = self._arm.get(f"{self._workspace}/models/{name}", version=_MODELS) or {}
+        version = int((container.get("properties") or {}).get("nextVersion") or 1)
+        body = {"properties": {"modelType": kind, "modelUri": uri, **described}}
+        self._arm.send("PUT", self._path(name, version), version=_MODELS, body=body)
+        return version
 
     def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a model."""

@@ -185,6 +185,14 @@ class TargetBackend(ABC):
             Seconds that requests in progress may still take.
         """
 
+    def retire(self, instance: Instance, *, grace_s: float = 5.0) -> None:
+        """Stop an instance that another one has replaced; parameters as :meth:`stop`.
+
+        A place may keep it instead, without requests, for a quick rollback: :meth:`start` then
+        returns the record of that instance for a draft of its release.
+        """
+        self.stop(instance, grace_s=grace_s)
+
     def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
         """Lock the name `name`: nobody else changes its service meanwhile.
 

@@ -36,6 +36,7 @@ from modelship.targets.settling import (
     DRAIN_S,
     conclude,
     ended_by_itself,
+    retire_older,
     switch,
     switch_back,
 )
@@ -226,6 +227,8 @@ class Rollout:
             try:
                 with self._steps.step("Start the service"):
                     instance = self._backend.start(draft, prepared, self._steps)
+                if instance.instance_id != draft.instance_id:  # the place had kept it
+                    undo.callback(self._backend.stop, instance)
                 self._prove(instance, prepared.release)
                 sample = prepared.release.bundle.sample_json
                 self._trying.run(instance, current, sample=sample)
@@ -268,33 +271,20 @@ class Rollout:
         if not isinstance(self._backend, SupportsRoute):
             return
         try:
-            switch(self._backend, instance, off=older)
+            others = [each for each in older if each.instance_id != instance.instance_id]
+            switch(self._backend, instance, off=others)
         except BaseException:
             if current is not None:
                 switch_back(self._backend, current, off=[instance])
             raise
 
     def _stop_older(self, instance: Instance, older: Sequence[Instance]) -> None:
-        """Stop the replaced instances; one that cannot be stopped now is left to the next change.
-
-        Where no lock separates two deployers, as on an engine that two machines share, the newest
-        instance is the one that stays.
-        """
-        if isinstance(self._backend, SupportsReplace):
-            return
-        known = {each.instance_id for each in older}
+        """Stop the replaced instances; the next change stops one that cannot be stopped now."""
         try:
-            there = self._backend.instances(self._name)
-            self._stop_all(
-                [each for each in there if each.instance_id in known or _age(each) < _age(instance)]
-            )
+            retire_older(self._backend, instance, older)
         except ModelshipError as error:
             self._steps.say(f"warning: an older instance could not be stopped: {error.message}")
 
     def _stop_all(self, instances: Sequence[Instance]) -> None:
         for instance in instances:
             self._backend.stop(instance, grace_s=DRAIN_S)
-
-
-def _age(instance: Instance) -> tuple[str, str]:
-    return instance.created_at, instance.instance_id

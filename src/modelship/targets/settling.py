@@ -31,6 +31,7 @@ __all__ = [
     "cut_short",
     "ended_by_itself",
     "history",
+    "retire_older",
     "settle",
     "switch",
     "switch_back",
@@ -223,3 +224,23 @@ def close_gates(backend: SupportsRoute, instances: Iterable[Instance]) -> None:
     """
     for each in instances:
         backend.accept(each, on=False)
+
+
+def retire_older(backend: TargetBackend, instance: Instance, older: Iterable[Instance]) -> None:
+    """Stop the instances that `instance` has replaced.
+
+    Where no lock separates two deployers, as on an engine that two machines share, the newest
+    instance is the one that stays.
+    """
+    if isinstance(backend, SupportsReplace):
+        return
+    known = {each.instance_id: each for each in older}
+    there = backend.instances(instance.name)
+    others = [each for each in there if each.instance_id != instance.instance_id]
+    for each in others:
+        if each.instance_id in known or _age(each) < _age(instance):
+            backend.retire(known.get(each.instance_id, each), grace_s=DRAIN_S)
+
+
+def _age(instance: Instance) -> tuple[str, str]:
+    return instance.created_at, instance.instance_id

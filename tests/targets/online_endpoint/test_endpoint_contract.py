@@ -8,7 +8,9 @@ from modelship.testing.offline import OfflineWorkspace
 
 class TestOnlineEndpoint(TargetContract):
     target_name = "online-endpoint"
-    where_options = frozenset({"workspace", "subscription_id", "resource_group", "workspace_name"})
+    where_options = frozenset(
+        {"workspace", "subscription_id", "resource_group", "workspace_name", "keep_previous"}
+    )
     other_serving = {"variables": {"TZ": "UTC"}}  # noqa: RUF012 - never changed
     front = True
     slow_timeout_s = 6.0

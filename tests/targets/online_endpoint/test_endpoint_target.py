@@ -215,3 +215,35 @@ def test_the_failure_that_azure_reports_is_explained(target, bundle, workspace):
     assert caught.value.diagnosis is not None
     assert "quota" in str(caught.value).lower()
     assert workspace.endpoints() == []
+
+
+def test_a_rollback_to_a_kept_deployment_only_changes_the_traffic(workspace, bundle, make_bundle):
+    """Nothing is registered and nothing started, and the other deployment is kept in turn."""
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, keep_previous=True))
+    first = target.deploy(bundle, name="scale", **QUIETLY)
+    second = target.deploy(other_of(make_bundle), name="scale", overwrite=True, **QUIETLY)
+    assert [each.name for each in target.list()] == ["scale"]
+    before = workspace.sent["deployment"], workspace.sent["endpoint"]
+    second.rollback(show_output=False)
+    assert (workspace.sent["deployment"], workspace.sent["endpoint"] - 1) == before
+    assert target.get("scale").instance == first.instance
+    assert target.get("scale").run(cases.ROWS) == cases.SCORED
+    assert len(workspace.deployments("scale")) == 2
+    target.deploy(make_bundle(cases.SCALING + "# 3"), name="scale", overwrite=True, **QUIETLY)
+    assert len(workspace.deployments("scale")) == 2
+    target.delete("scale")
+    assert workspace.endpoints() == []
+
+
+def test_a_kept_deployment_that_fails_is_deleted(workspace, bundle, make_bundle):
+    """The next attempt starts a new one."""
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, keep_previous=True))
+    first = target.deploy(bundle, name="scale", **QUIETLY)
+    second = target.deploy(other_of(make_bundle), name="scale", overwrite=True, **QUIETLY)
+    kept = f"d-{first.release.digest[:10]}"
+    workspace.running["scale", kept].script.run = lambda raw_data: 1 / 0
+    with pytest.raises(DeploymentFailedError):
+        second.rollback(show_output=False)
+    assert kept not in [each["name"] for each in workspace.deployments("scale")]
+    second.rollback(show_output=False)
+    assert target.get("scale").run(cases.ROWS) == cases.SCORED

@@ -23,6 +23,7 @@ from modelship.targets.online_endpoint.endpoint_rules import (
 )
 from modelship.targets.online_endpoint.endpoint_services import EndpointServices
 from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
+from modelship.targets.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +97,9 @@ class OnlineEndpointBackend(EndpointServices):
         Of a new endpoint: ``{"type": "user_assigned", "user_assigned_identities": [id]}``.
     endpoint_tags : Mapping[str, str], optional
         Tags of a new endpoint.
+    keep_previous : bool
+        Keep the replaced deployment without traffic, so that a rollback only changes the traffic.
+        Its machines keep running, and cost as much as those of the one that serves.
 
     Raises
     ------
@@ -128,8 +132,9 @@ class OnlineEndpointBackend(EndpointServices):
         public_network_access: str | None = None,
         identity: Mapping[str, Any] | None = None,
         endpoint_tags: Mapping[str, str] | None = None,
+        keep_previous: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(keep_previous=keep_previous)
         self._where = {
             "subscription_id": subscription_id,
             "resource_group": resource_group,
@@ -200,6 +205,9 @@ class OnlineEndpointBackend(EndpointServices):
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
         assert isinstance(prepared, OnlinePrepared)  # noqa: S101 - prepare() has made it
         endpoint = self._endpoint(draft.name, steps)
+        if (kept := self._kept(draft)) is not None:
+            steps.say("  its deployment is still there")
+            return kept
         if quota := quota_of(self._options):
             steps.say(f"  {quota}")
         settings = deployment_settings(prepared.release, self._options)
@@ -215,6 +223,15 @@ class OnlineEndpointBackend(EndpointServices):
         put = self._workspace.put_deployment
         self._operations[draft.instance_id] = put(draft.name, name, document)
         return draft.at(str(endpoint["properties"].get("scoringUri") or ""))
+
+    def _kept(self, draft: Instance) -> Instance | None:
+        """Return the instance of the draft's release that was kept when it was replaced."""
+        digest = draft.release.digest
+        for each in self.instances(draft.name):
+            is_same = each.release.digest == digest and not each.routed
+            if is_same and self.observe(each).state is State.HEALTHY:
+                return each
+        return None
 
     def _endpoint(self, name: str, steps: Steps) -> Mapping[str, Any]:
         """Return the endpoint of a service; create it if there is none."""

@@ -23,6 +23,7 @@ from modelship.targets.online_endpoint.endpoint_place import (
     leader_of,
     state_of,
 )
+from modelship.targets.online_endpoint.setting_checks import check_switch
 from modelship.targets.state import State
 from modelship.targets.workspace_history import RegistryJournal
 from modelship.targets.workspace_releases import WorkspaceReleases
@@ -52,9 +53,22 @@ _ALL: Final = 100
 
 
 class EndpointServices(TargetBackend):
-    """What can be done with a deployment that is there; a subclass makes new ones."""
+    """What can be done with a deployment that is there; a subclass makes new ones.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    keep_previous : bool
+        Whether a replaced deployment is kept without traffic.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is another value.
+    """
+
+    def __init__(self, *, keep_previous: bool) -> None:
+        check_switch("keep_previous", keep_previous)
+        self._keeps = keep_previous
         self._operations: dict[str, str] = {}  # by instance: that which made it
 
     @property
@@ -113,6 +127,13 @@ class EndpointServices(TargetBackend):
         elif found is not None:
             self._place.accept(name, found["name"], on=False)
             self._place.delete_deployment(name, found["name"], deadline=deadline)
+
+    def retire(self, instance: Instance, *, grace_s: float = 5.0) -> None:
+        """Delete a replaced deployment; keep the one that has just served, if that is wanted."""
+        if self._keeps and instance.routed and not instance.broken:
+            self.accept(instance, on=False)
+        else:
+            self.stop(instance, grace_s=grace_s)
 
     def accept(self, instance: Instance, *, on: bool) -> None:
         """Route all requests to the instance, or none."""

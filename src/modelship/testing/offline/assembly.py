@@ -36,6 +36,9 @@ from modelship.testing.offline.service_routes import Services
 from modelship.testing.offline.v2.arm_assets import ArmAssets
 from modelship.testing.offline.v2.arm_datastores import ArmDatastores
 from modelship.testing.offline.v2.arm_operations import ArmOperations
+from modelship.testing.offline.v2.batch_deployments import BatchDeployments
+from modelship.testing.offline.v2.batch_endpoints import BatchEndpoints
+from modelship.testing.offline.v2.batch_jobs import BatchJobs
 from modelship.testing.offline.v2.online_deployments import OnlineDeployments
 from modelship.testing.offline.v2.online_endpoints import OnlineEndpoints
 from modelship.testing.offline.workers import Workers
@@ -77,10 +80,12 @@ def _state_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     yield ArmAssets(context, datastores.container_of)
     yield context.insights
     yield artifacts
-    yield from _training_parts(context, stack, artifacts)
+    yield from _training_parts(context, stack, artifacts, datastores)
 
 
-def _training_parts(context: Context, stack: ExitStack, artifacts: Artifacts) -> Iterator[Part]:
+def _training_parts(
+    context: Context, stack: ExitStack, artifacts: Artifacts, datastores: Datastores
+) -> Iterator[Part]:
     store = context.store
     records, experiments = Records(store), Experiments(context)
     snapshots = Snapshots(context, artifacts)
@@ -93,6 +98,17 @@ def _training_parts(context: Context, stack: ExitStack, artifacts: Artifacts) ->
     yield snapshots
     yield Executions(
         context, experiments=experiments, records=records, snapshots=snapshots, jobs=jobs
+    )
+    endpoints = BatchEndpoints(context)
+    deployments = BatchDeployments(context, endpoints)
+    yield endpoints
+    yield deployments
+    yield BatchJobs(
+        context,
+        endpoints,
+        deployments,
+        container_of=datastores.container_of,
+        runs=(experiments, records, jobs),
     )
 
 

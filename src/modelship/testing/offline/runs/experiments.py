@@ -67,7 +67,14 @@ class Experiments(Part):
         return next(iter(active or named), None)
 
     @answers("experiments.create", "POST", EXPERIMENT)
-    def _create(self, experiment: str) -> dict[str, Any]:
+    def ensure(self, experiment: str) -> dict[str, Any]:
+        """Return the experiment of this name, which is created if it does not exist.
+
+        Raises
+        ------
+        RefusalError
+            If the name is not valid.
+        """
         if not _NAME.fullmatch(experiment):
             message = (
                 f"{experiment!r} is not a valid name of an experiment: 1 to 255 letters, digits, "

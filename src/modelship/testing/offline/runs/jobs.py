@@ -58,6 +58,10 @@ class Job:
         A sentence for its log that says what it runs on.
     lay_out : Callable
         Puts the source files into the folder.
+    collect : Callable
+        Keeps what the script wrote into the folder, besides the outputs and logs of the run.
+    on_end : Callable
+        Is called after the end of the run is recorded.
     """
 
     run_id: str
@@ -66,6 +70,8 @@ class Job:
     variables: Mapping[str, str]
     where: str
     lay_out: Callable[[Path], None]
+    collect: Callable[[Path], None] = lambda _folder: None
+    on_end: Callable[[], None] = lambda: None
 
 
 class _EndingError(Exception):
@@ -140,6 +146,7 @@ class Jobs:
     def _run(self, job: Job, slot: threading.Semaphore) -> None:
         with ExitStack() as held:  # the slot is taken until the end of the run is recorded
             self._bring_to_end(job, slot, held)
+        job.on_end()
 
     def _bring_to_end(self, job: Job, slot: threading.Semaphore, held: ExitStack) -> None:
         run = self._records.find(job.run_id)
@@ -185,6 +192,7 @@ class Jobs:
         self._records.reach(job.run_id, "Running")
         code, ending = self._execute(job, str(python), variables, log)
         self._records.reach(job.run_id, "Finalizing")
+        job.collect(job.folder)
         self._collect(job, run)
         if ending is not None:
             raise ending
@@ -212,8 +220,9 @@ class Jobs:
             try:
                 return self._wait(job, warden), None
             except _EndingError as ending:
-                warden.end()
                 return 0, ending
+            finally:
+                warden.end()
 
     def _wait(self, job: Job, warden: Warden) -> int:
         end_s = time.monotonic() + (job.submission.longest_s or float("inf"))

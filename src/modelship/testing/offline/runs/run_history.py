@@ -60,6 +60,10 @@ class History(Part):
     def _get(self, run_id: str) -> dict[str, Any]:
         return self.records.find(run_id)
 
+    @answers("runs.data", "POST", f"{HISTORY}/rundata", shape={"runId": str})
+    def _data(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"runMetadata": self._get(body["runId"])}
+
     @answers("runs.put", "PATCH", _ONE)
     def _put(self, body: dict[str, Any], run_id: str, experiment: str) -> dict[str, Any]:
         return self.records.put(self.experiments.named(experiment), run_id, body)
@@ -83,6 +87,7 @@ class History(Part):
         return Query.of(body).page(runs)
 
     @answers("runs.children", "GET", f"{_ONE}/children")
+    @answers("runs.find_children", "GET", f"{HISTORY}/runs/<run_id>/children")
     def _children(self, request: Request, run_id: str) -> dict[str, Any]:
         children = [each for each in self.records.all() if each["parentRunId"] == run_id]
         return Query.of(request.args).page(children)
@@ -93,6 +98,7 @@ class History(Part):
         return Query.of(request.args).page(runs)
 
     @answers("runs.details", "GET", f"{_ONE}/details")
+    @answers("runs.find_details", "GET", f"{HISTORY}/runs/<run_id>/details")
     def _details(self, request: Request, run_id: str) -> dict[str, Any]:
         run = self.records.find(run_id)
         paths = self.artifacts.paths(RUN_ORIGIN, run["dataContainerId"])

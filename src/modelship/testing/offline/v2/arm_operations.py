@@ -1,4 +1,4 @@
-"""The long operations of online endpoints, as SDK v2 follows them."""
+"""The long operations of endpoints, as SDK v2 follows them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _VERSION: Final = "2023-04-01-preview"
 RETRY: Final = {"retry-after-ms": "50"}
 """How long a client waits before it asks again."""
 
-_Kind = Literal["oe", "od"]
+_Kind = Literal["oe", "od", "be", "bd"]
 
 
 def with_operation(
@@ -50,8 +50,8 @@ def with_operation(
         201 for a new resource, 200 for a change.
     operation : str
         The id of the operation.
-    kind : {"oe", "od"}
-        Whether it is about an endpoint or a deployment.
+    kind : {"oe", "od", "be", "bd"}
+        Whether it is about an online endpoint or a deployment of one, or of a batch endpoint.
     request : Request
         The request.
     identity : Identity

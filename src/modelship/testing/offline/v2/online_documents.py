@@ -26,6 +26,7 @@ __all__ = [
     "shares",
     "shown_deployment",
     "shown_endpoint",
+    "system_data",
 ]
 
 ARM: Final = "arm"
@@ -102,7 +103,7 @@ def shown_endpoint(
         "location": document["location"] or location,
         "tags": document["kvTags"],
         "identity": document["identity"],
-        "systemData": _system_data(own["created"], own["changed"]),
+        "systemData": system_data(own["created"], own["changed"]),
         "properties": {
             "authMode": "Key",
             "publicNetworkAccess": "Enabled",
@@ -185,7 +186,7 @@ def shown_deployment(
         "location": given.get("location") or location,
         "tags": document["kvTags"],
         "sku": {"name": "Default", "tier": "Standard", "capacity": _instances(given)},
-        "systemData": _system_data(document["createdTime"], document["updatedTime"]),
+        "systemData": system_data(document["createdTime"], document["updatedTime"]),
         "properties": {
             **_DEFAULTS,
             **asked,
@@ -215,7 +216,8 @@ def _instances(document: Mapping[str, Any]) -> int:
     return int((document.get("sku") or {}).get("capacity") or 1)
 
 
-def _system_data(created: str, changed: str) -> dict[str, str]:
+def system_data(created: str, changed: str) -> dict[str, str]:
+    """Return when a resource was created and changed, as the SDK reads it."""
     by = {"createdBy": "offline", "createdByType": "Application"}
     by |= {"lastModifiedBy": "offline", "lastModifiedByType": "Application"}
     return {**by, "createdAt": created, "lastModifiedAt": changed}

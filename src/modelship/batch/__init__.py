@@ -1,0 +1,1 @@
+"""Batch scoring: scripts with ``run(mini_batch)``, and what runs them over many files."""

@@ -1,0 +1,122 @@
+"""The unmodified SDK v2 scores files with a batch endpoint: create, deploy, invoke, download."""
+
+from __future__ import annotations
+
+import pytest
+from online_requests import open_online
+
+pytest.importorskip("azure.ai.ml")
+
+SCRIPT = """
+import os, pathlib
+
+def init():
+    global weight
+    root = pathlib.Path(os.environ["AZUREML_MODEL_DIR"])
+    weight = int((root / "weights" / "weights.txt").read_text())
+
+def run(mini_batch):
+    print("scoring", len(mini_batch))
+    found = []
+    for each in map(pathlib.Path, mini_batch):
+        if each.name != "bad.txt":
+            found.append([each.name, weight * int(each.read_text()), os.environ["COLOR"]])
+    return found
+"""
+NAME = "scoring"
+
+
+class Batch:
+    """A batch endpoint with a deployment, made with the SDK."""
+
+    def __init__(self, client, folder):
+        self.client = client
+        self.folder = folder
+        for place in ("src", "weights", "input", "input/more"):
+            (folder / place).mkdir()
+        (folder / "src" / "driver.py").write_text(SCRIPT)
+        (folder / "weights" / "weights.txt").write_text("7")
+        for number in range(4):
+            (folder / "input" / f"{number}.txt").write_text(str(number))
+        (folder / "input" / "more" / "a 5.txt").write_text("5")
+
+    def create(self):
+        """Create a cluster, and the endpoint."""
+        from azure.ai.ml.entities import AmlCompute, BatchEndpoint
+
+        self.client.compute.begin_create_or_update(AmlCompute(name="cpu", size="s")).result()
+        endpoint = BatchEndpoint(name=NAME, tags={"team": "one"})
+        found = self.client.batch_endpoints.begin_create_or_update(endpoint).result()
+        assert (found.name, found.tags) == (NAME, {"team": "one"})
+
+    def deploy(self, name, **settings):
+        """Create a deployment, from local files."""
+        from azure.ai.ml.entities import (
+            CodeConfiguration,
+            Environment,
+            Model,
+            ModelBatchDeployment,
+            ModelBatchDeploymentSettings,
+        )
+
+        deployment = ModelBatchDeployment(
+            name=name,
+            endpoint_name=NAME,
+            model=Model(path=str(self.folder / "weights"), name="weights"),
+            environment=Environment(name="small", version="1", image="mcr.example.com/base"),
+            code_configuration=CodeConfiguration(
+                code=str(self.folder / "src"), scoring_script="driver.py"
+            ),
+            compute="cpu",
+            settings=ModelBatchDeploymentSettings(
+                **{
+                    "mini_batch_size": 2,
+                    "max_concurrency_per_instance": 2,
+                    "environment_variables": {"COLOR": name},
+                    **settings,
+                }
+            ),
+        )
+        self.client.batch_deployments.begin_create_or_update(deployment).result()
+
+    def make_default(self, name):
+        """Let the requests that name no deployment go to this one."""
+        endpoint = self.client.batch_endpoints.get(NAME)
+        endpoint.defaults = {"deployment_name": name}
+        found = self.client.batch_endpoints.begin_create_or_update(endpoint).result()
+        assert found.defaults.deployment_name == name
+
+    def invoke(self, path="input", kind="uri_folder", **options):
+        """Start a job; return its name."""
+        from azure.ai.ml import Input
+
+        given = Input(type=kind, path=str(self.folder / path))
+        return self.client.batch_endpoints.invoke(NAME, input=given, **options).name
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory, shared_home):
+    """Return an endpoint with the default deployment "blue"."""
+    folder = tmp_path_factory.mktemp("batch")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open_online(folder / "offline", home=shared_home) as online,
+    ):
+        patch.setenv("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")
+        found = Batch(online.offline.ml_client(), folder)
+        found.create()
+        found.deploy("blue")
+        found.make_default("blue")
+        yield found
+
+
+def test_a_folder_is_scored(batch, tmp_path, capsys):
+    """The log is streamed, and the output downloaded."""
+    job = batch.invoke()
+    batch.client.jobs.stream(job)
+    assert "Completed" in capsys.readouterr().out
+    assert batch.client.jobs.get(job).status == "Completed"
+    batch.client.jobs.download(job, download_path=tmp_path, output_name="score")
+    found = next(tmp_path.rglob("predictions.csv"))
+    rows = [f"['{number}.txt', {7 * number}, 'blue']" for number in range(4)]
+    assert found.read_text().splitlines() == [*rows, "['a 5.txt', 35, 'blue']"]

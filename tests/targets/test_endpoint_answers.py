@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelship.targets.endpoint_answers import explained_answer
+from modelship.errors import ScoringRequestError, ScoringTimeoutError
+from modelship.targets.endpoint_answers import diagnosis_of_answer, explained_answer
 
 STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
 
@@ -13,7 +14,7 @@ STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-re
     ("status", "body", "problem", "advice"),
     [
         (404, "No valid deployments to route to. Please check", "no deployment of", "--traffic"),
-        (408, "upstream request timeout", "request_timeout_ms", "at most 180000"),
+        (408, "upstream request timeout", "run() took longer", "request_timeout_ms (5000"),
         (429, "", "more requests at once", "2 x max_concurrent_requests_per_instance x"),
     ],
 )
@@ -50,3 +51,25 @@ def test_the_status_of_the_container_is_shown(status, reason, problem, advice):
 def test_the_answer_of_another_server_is_left_as_it_is(status, body):
     """The same statuses of a server without a front have other causes."""
     assert explained_answer(status, {}, body) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (404, "No valid deployments to route to.", "MS612"),
+        (408, "upstream request timeout", "MS405"),
+        (429, "", "MS611"),
+        (500, "upstream request timeout", None),
+        (404, "Not Found", None),
+    ],
+)
+def test_an_answer_of_the_front_is_a_diagnosis(status, body, code):
+    """A failed deployment then advises what to set, and not to look into the log."""
+    found = diagnosis_of_answer(ScoringRequestError("http://x/score", status, "id", body))
+    assert (found.code if found else None) == code
+    assert found is None or found.problem.endswith(".")
+
+
+def test_no_answer_is_no_diagnosis():
+    """A service that does not answer in time is explained by its log."""
+    assert diagnosis_of_answer(ScoringTimeoutError("http://x/score", 5)) is None

@@ -9,16 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from modelship.errors import ScoringRequestError
+from modelship.findings import RULES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["explained_answer"]
+    from modelship.errors import ScoringError
+    from modelship.findings import Diagnosis
+
+__all__ = ["diagnosis_of_answer", "explained_answer"]
 
 _MODEL_STATUS: Final = "ms-azureml-model-error-statuscode"
 _MODEL_REASON: Final = "ms-azureml-model-error-reason"
 _NO_ROUTE: Final = "No valid deployments to route to"
 _LATE: Final = "upstream request timeout"
 _SERVER_ERROR: Final = 500
+_CODES: Final = {404: "MS612", 408: "MS405", 429: "MS611"}
 _REASON_CHARS: Final = 100
 
 _READ_LOG: Final = "Read the traceback in its log: deployment.logs() (modelship logs NAME)."
@@ -57,6 +64,21 @@ def explained_answer(status: int, headers: Mapping[str, str], body: str) -> dict
     return {}
 
 
+def diagnosis_of_answer(error: ScoringError) -> Diagnosis | None:
+    """Return the diagnosis of what a front itself answered; None for another answer.
+
+    What a container answered is explained by its log.
+    """
+    if not isinstance(error, ScoringRequestError) or error.status not in _CODES:
+        return None
+    said = explained_answer(error.status, {}, error.body)
+    if not said:
+        return None
+    cause = f"{said['problem'][0].upper()}{said['problem'][1:]}."
+    evidence = tuple(line for line in error.body.splitlines()[:1] if line)
+    return RULES[_CODES[error.status]].diagnosis(cause, advice=said["advice"], evidence=evidence)
+
+
 def _of_container(status: int, reason: str) -> dict[str, str]:
     told = f" ({reason})" if reason else ""
     advice = _READ_LOG if status >= _SERVER_ERROR else _CORRECT
@@ -65,6 +87,6 @@ def _of_container(status: int, reason: str) -> dict[str, str]:
 
 _FRONT: Final = (
     (404, _NO_ROUTE, "no deployment of the endpoint gets traffic", _ADD_TRAFFIC),
-    (408, _LATE, "run() took longer than the endpoint waits (request_timeout_ms)", _ADD_TIME),
+    (408, _LATE, "the script's run() took longer than the endpoint waits", _ADD_TIME),
     (429, "", "the service has more requests at once than it admits", _SEND_FEWER),
 )

@@ -13,6 +13,7 @@ from modelship.errors import (
     DeploymentTimeoutError,
     ModelshipError,
 )
+from modelship.targets.endpoint_answers import diagnosis_of_answer
 from modelship.targets.instance import serving_first
 from modelship.targets.logtail import relevant_part
 from modelship.targets.state import State
@@ -20,6 +21,7 @@ from modelship.targets.state import State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelship.errors import ScoringError
     from modelship.findings import Diagnosis
     from modelship.progress import Deadline, Steps
     from modelship.targets.backend import TargetBackend
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "explain",
     "failure",
+    "sample_refused",
     "serving_one",
     "serving_ones",
     "state_of",
@@ -126,6 +129,17 @@ def failure(
     # One that is not Failed has refused the sample request: explain that.
     told = _told(backend, instance, state=state if state is State.FAILED else None)
     return DeploymentFailedError(state=str(state), problem=problem, **told)
+
+
+def sample_refused(
+    backend: TargetBackend, instance: Instance, error: ScoringError
+) -> DeploymentFailedError:
+    """Return the error of an instance that does not answer the sample request."""
+    problem = f"it fails on the bundle's sample request; {error.message.rstrip('.')}"
+    found = failure(backend, instance, State.UNHEALTHY, problem)
+    # The log of the container does not have what a front in front of it answers.
+    found.diagnosis = diagnosis_of_answer(error) or found.diagnosis
+    return found
 
 
 def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> DeploymentTimeoutError:

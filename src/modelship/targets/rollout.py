@@ -27,7 +27,7 @@ from modelship.targets.failures import (
     keep_failure,
     said,
 )
-from modelship.targets.health import failure, timed_out, wait_until_healthy
+from modelship.targets.health import sample_refused, timed_out, wait_until_healthy
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
 from modelship.targets.rolling_back import releases_to_keep
@@ -40,7 +40,6 @@ from modelship.targets.settling import (
     switch,
     switch_back,
 )
-from modelship.targets.state import State
 from modelship.targets.trying import Trying
 from modelship.targets.way_back import WayBack
 
@@ -258,8 +257,7 @@ class Rollout:
         except ScoringTimeoutError as error:
             raise DeadlineExceededError from error
         except ScoringError as error:
-            problem = f"it fails on the bundle's sample request; {error.message.rstrip('.')}"
-            raise failure(self._backend, instance, State.UNHEALTHY, problem) from error
+            raise sample_refused(self._backend, instance, error) from error
 
     def _route(
         self, instance: Instance, older: Sequence[Instance], *, current: Instance | None

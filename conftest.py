@@ -54,6 +54,7 @@ NEEDS_AZURE = (
     "tests/migration/test_migration_offline.py",
     "tests/migration/test_migration_runs.py",
     "docs/how-to/azure.md",
+    "docs/how-to/azure-models.md",
     "docs/how-to/azure-offline.md",
 )
 # Those that take long come first, so that no worker is left alone with one at the end.

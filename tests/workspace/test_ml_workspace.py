@@ -143,6 +143,29 @@ def test_a_closed_workspace_is_named_at_once(tmp_path):
         assert "modelship azureml-offline --folder" in caught.value.hint
 
 
+@pytest.mark.filterwarnings("ignore")  # of the SDK's own imports
+def test_an_endpoint_is_written_as_the_sdk_writes_it(workspace, offline):
+    """The same endpoint through the SDK and through a request is the same document."""
+    from azure.ai.ml.entities import ManagedOnlineEndpoint
+
+    tags = {"a": "b"}
+    endpoint = ManagedOnlineEndpoint(
+        name="by-sdk", auth_mode="aml_token", tags=tags, description="d"
+    )
+    client = offline.ml_client(polling_interval=0)
+    client.online_endpoints.begin_create_or_update(endpoint).result()
+    said = {"authMode": "AMLToken", "description": "d", "publicNetworkAccess": "Enabled"}
+    ours = {"identity": {"type": "SystemAssigned"}, "tags": tags, "properties": said}
+    workspace.put_endpoint("by-us", ours)
+    found = [workspace.endpoint(name) for name in ("by-sdk", "by-us")]
+    for each in found:
+        for name in ("scoringUri", "swaggerUri", "properties"):
+            each["properties"].pop(name)
+    kept = ("kind", "location", "tags", "properties")
+    assert len({json.dumps({name: each[name] for name in kept}) for each in found}) == 1
+    assert client.online_endpoints.get("by-us").auth_mode == "aml_token"
+
+
 def asked_of_a_registry(fetch):
     """Return what a fetch of a model asks a registry, until it looks for the files."""
     document = version(10) | {"id": "azureml://registries/shared/models/net/versions/10"}

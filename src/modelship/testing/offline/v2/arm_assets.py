@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +33,9 @@ _ASSET: Final = f"{_EVERY}/<name>"
 _VERSIONS: Final = f"{_ASSET}/versions"
 _VERSION: Final = f"{_VERSIONS}/<version>"
 _CODE: Final = f"{WS}/codes/<name>/versions/<version>"
-_LONGEST_NAME: Final = 255
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_RULE: Final = "Names and versions have up to 255 letters, digits, dots, dashes and underscores"
+_SHOWN: Final = 40
 _SHAPE: Final = {"properties": dict}
 _PROPERTIES: Final = {
     "description": optional(str),
@@ -132,8 +135,9 @@ class ArmAssets(Part):
         self, scope: dict[str, str], kind: str, name: str, version: str, body: dict[str, Any]
     ) -> Response:
         self._check(scope)
-        if max(len(name), len(version)) > _LONGEST_NAME:
-            raise RefusalError(400, "BadArgument", f"{name[:40]}… is too long for a name.")
+        if not (_NAME.fullmatch(name) and _NAME.fullmatch(version)):
+            found = f"{name[:_SHOWN]}:{version[:_SHOWN]}"
+            raise RefusalError(400, "BadArgument", f"{_RULE}, not {found!r}.")
         registry = self._registries[kind]
         is_new = registry.find(name, version) is None
         changed = registry.put(name, version, body["properties"])

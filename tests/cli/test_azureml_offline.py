@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from click.testing import CliRunner
 
 from modelship.cli import azureml_offline
 from modelship.cli.app import cli
@@ -202,3 +203,10 @@ def test_the_help_of_the_group_has_a_line_for_it(modelship):
     """It is found by who does not know it."""
     assert "azureml-offline" in cli.list_commands(None)
     assert "Run an Azure ML workspace on this machine." in modelship("--help").stdout
+
+
+def test_an_unknown_fault_is_refused():
+    """Before a workspace is opened; the message lists those that there are."""
+    found = CliRunner().invoke(cli, ["azureml-offline", "--fault", "Unknown"])
+    assert found.exit_code != 0
+    assert "OutOfQuota" in str(found.exception) + found.output

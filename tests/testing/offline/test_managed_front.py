@@ -195,6 +195,15 @@ def test_without_traffic_the_answer_is_404(place):
     assert place.ask(named.replace(b"blue", b"teal")).startswith(b"HTTP/1.1 404 ")
 
 
+def test_a_deployment_without_a_container_is_unavailable(place):
+    """Whether it has all the traffic or is named; another name is unknown."""
+    place.point(down=frozenset({"blue"}), has_traffic=True)
+    named = request(b"[1]", more=b"azureml-model-deployment: blue\r\n")
+    assert place.ask().startswith(b"HTTP/1.1 503 ")
+    assert place.ask(named).startswith(b"HTTP/1.1 503 ")
+    assert place.ask(named.replace(b"blue", b"teal")).startswith(b"HTTP/1.1 404 ")
+
+
 @pytest.mark.parametrize("status", [404, 408, 424, 429])
 def test_a_fault_is_answered_once(place, status):
     """The next request is forwarded again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import requests
 from online_requests import open_online, wait_until
 
 
@@ -108,6 +109,17 @@ def test_an_environment_without_a_conda_file_is_refused(online, rollout):
     environment = online.environment(conda=None)
     found = online.put(rollout, "image", online.body(environmentId=environment))
     assert "Add conda_file" in found.json()["error"]["message"]
+
+
+def test_sdk_v1_does_not_see_endpoints(online, rollout):
+    """They are not its services."""
+    path = f"{online.offline.endpoint}/modelmanagement/v1.0{online.offline.identity.path}"
+    token = online.offline._shared.access.token(lifetime_s=60)
+    headers = {"Authorization": f"Bearer {token}"}
+    listed = requests.get(f"{path}/services", headers=headers, timeout=30).json()
+    assert listed["value"] == []
+    found = requests.get(f"{path}/services/{rollout}", headers=headers, timeout=30)
+    assert found.status_code == 404
 
 
 def test_a_deployment_needs_its_endpoint(online):

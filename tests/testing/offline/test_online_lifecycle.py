@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from online_requests import open_online
+from online_requests import open_online, wait_until
 from test_online_endpoints import saying
 
 SLOW = "import time\n\ndef init():\n    time.sleep(1)\n\ndef run(raw_data):\n    return 'slow'\n"
@@ -39,6 +39,17 @@ def test_an_update_replaces_the_container_without_a_gap(place):
         assert online.deploy(name, "blue", BROKEN)["error"]["code"] == "BadArgument"
         assert "ValueError: broken" in online.logs(name, "blue")
         assert online.ask(name).json() == "slow"
+
+
+def test_a_container_that_dies_leaves_an_unavailable_endpoint(place):
+    """A deployment was created all the same, and its log is kept."""
+    script = "import os\n" + saying("x").replace("return 'x'", "return os.kill(os.getppid(), 9)")
+    with place() as online:
+        name = serving(online, script)
+        online.ask(name)
+        wait_until(lambda: "got 1" in online.logs(name, "blue"))
+        wait_until(lambda: online.ask(name).status_code == 503)
+        assert online.get(name, "blue")["properties"]["provisioningState"] == "Succeeded"
 
 
 def test_settings_of_requests_change_without_a_new_container(place):

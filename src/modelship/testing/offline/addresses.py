@@ -84,7 +84,10 @@ class Addresses:
         if document["computeType"] == MANAGED:
             checks = {"amltoken": tokens, "aadtoken": self._context.guard.takes}
             faults = self._context.faults
-            route = managed_route(document, serving=serving, tokens=checks, faults=faults)
+            names = [each["name"] for each in members]
+            route = managed_route(
+                document, names=names, serving=serving, tokens=checks, faults=faults
+            )
         else:
             route = _route_to(document, members, serving=serving, tokens=tokens)
         self._fronts.point(name, route)

@@ -18,13 +18,14 @@ _ANSWERS: Final = {
     408: ("Request Timeout", "upstream request timeout"),
     424: ("Failed Dependency", "upstream connect error or disconnect/reset before headers"),
     429: ("Too Many Requests", "Too many pending requests"),
+    503: ("Service Unavailable", "no healthy upstream"),
 }
 _MODEL_ERROR: Final = 424
 _BROKEN: Final = b"502"  # for a container that closes the connection without an answer
 
 
 def refused(status: int) -> bytes:
-    """Return the response of the front itself: 404, 408, 424 or 429."""
+    """Return the response of the front itself: 404, 408, 424, 429 or 503."""
     reason, text = (each.encode() for each in _ANSWERS[status])
     model = _model_fields(_BROKEN) if status == _MODEL_ERROR else b""
     return (

@@ -53,6 +53,10 @@ class ManagedFront:
         The deployment that gets copies of requests.
     percent : float
         How many of the requests are copied, in percent.
+    down : frozenset[str]
+        The deployments without a healthy container.
+    has_traffic : bool
+        Whether some of the traffic belongs to one of those.
     credit : float
         The part of a copy that is still due, in percent.
     """
@@ -61,6 +65,8 @@ class ManagedFront:
     faults: Faults
     mirror: Target | None = None
     percent: float = 0.0
+    down: frozenset[str] = frozenset()
+    has_traffic: bool = False
     credit: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +79,7 @@ class ManagedFront:
         if (fault := self.faults.of_front(self.endpoint)) is not None:
             return refused(fault.status)
         if target is None:
-            return refused(404)
+            return refused(503 if self._is_down(request) else 404)
         if self._is_full(target):
             return refused(429)
         self._begun[target] = self._begun.get(target, 0) + 1
@@ -83,6 +89,11 @@ class ManagedFront:
             return refused(408)
         finally:
             self._begun[target] -= 1
+
+    def _is_down(self, request: bytes) -> bool:
+        """Return whether a request is for a deployment that has no healthy container."""
+        named = field_of(request, VERSION_FIELD)
+        return named.decode("latin-1") in self.down if named else self.has_traffic
 
     def _is_full(self, target: Target) -> bool:
         limits = target.limits

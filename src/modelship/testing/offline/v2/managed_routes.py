@@ -25,6 +25,7 @@ _BY_KEY: Final = "Key"
 def managed_route(
     document: Mapping[str, Any],
     *,
+    names: Iterable[str],
     serving: Iterable[tuple[Mapping[str, Any], tuple[str, int]]],
     tokens: Mapping[str, Callable[[bytes], bool]],
     faults: Faults,
@@ -35,6 +36,8 @@ def managed_route(
     ----------
     document : Mapping[str, Any]
         The document of the endpoint.
+    names : Iterable[str]
+        The names of its deployments.
     serving : Iterable
         The document of each deployment that has a healthy container, with its host and port.
     tokens : Mapping[str, Callable]
@@ -47,13 +50,19 @@ def managed_route(
     copied = [each for each in targets if each.version in mirrored]
     percent = mirrored[copied[0].version] if copied else 0.0
     mode, keys = document["properties"].get("authMode") or _BY_KEY, document[OWN]["keys"]
+    down = frozenset(names) - {each.version for each in targets}
     by_key = mode.casefold() == _BY_KEY.casefold()
     return Route(
         targets,
         keys=tuple(each.encode() for each in keys.values()) if by_key else (),
         takes_token=None if by_key else tokens[mode.casefold()],
         policy=ManagedFront(
-            document["name"], faults, mirror=copied[0] if copied else None, percent=percent
+            document["name"],
+            faults,
+            mirror=copied[0] if copied else None,
+            percent=percent,
+            down=down,
+            has_traffic=bool(down & traffic.keys()),
         ),
     )
 

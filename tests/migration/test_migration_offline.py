@@ -75,6 +75,7 @@ def test_the_folder_can_be_deployed_by_either_tool(place):
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["commands"][0] == "az ml online-endpoint create --file plan/endpoint.yml"
+    assert Path("plan").stat().st_mode & 0o077 == 0  # variables may be secrets
     deployment = read_deployment("plan/deployment.yml")
     assert (deployment.endpoint_name, deployment.model) == ("new-svc", "azureml:one:1")
     assert deployment.code_configuration.scoring_script == "score.py"

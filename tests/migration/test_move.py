@@ -7,11 +7,12 @@ from aci_documents import record_of
 
 from modelship import DeployTarget
 from modelship.bundle import Environment
-from modelship.errors import ParityError
+from modelship.errors import ParityError, ScoringError
 from modelship.migration import AciService, EndpointPlan, move
 from modelship.migration.moving import require_equal
 from modelship.testing import cases, offline_bundle, script_bundle
 
+REFUSING = "def init(): ...\n\ndef run(raw_data):\n    raise ValueError('no such column')\n"
 ENVIRONMENT = Environment("3.11", ("numpy==2.0.0",))
 
 
@@ -25,11 +26,11 @@ def target(tmp_path, monkeypatch):
         deployment.delete(missing_ok=True)
 
 
-def bundle_of(folder, *, factor, sample_input):
+def bundle_of(folder, *, factor, sample_input, script=cases.SCALING):
     """Return a bundle whose service multiplies by `factor`."""
     folder.mkdir()
     made = script_bundle(
-        cases.SCALING,
+        script,
         folder=folder,
         environment=ENVIRONMENT,
         model={"factor": factor},
@@ -66,6 +67,16 @@ def test_both_services_keep_running_if_they_answer_differently(target, tmp_path)
         move(plan_of("new-svc"), new_bundle, old=old, target=target, show_output=False)
     assert "[4.0]" in caught.value.evidence
     assert {each.name for each in target.list()} == {"old-svc", "new-svc"}
+
+
+def test_nothing_is_deployed_if_the_old_service_refuses_the_sample(target, tmp_path):
+    """The comparison could not succeed."""
+    broken = bundle_of(tmp_path / "old", factor=3, sample_input=None, script=REFUSING)
+    bundle = bundle_of(tmp_path / "new", factor=3, sample_input={"data": [1]})
+    old = target.deploy(broken, name="old-svc", check="off", show_output=False)
+    with pytest.raises(ScoringError):
+        move(plan_of("new-svc"), bundle, old=old, target=target, show_output=False)
+    assert [each.name for each in target.list()] == ["old-svc"]
 
 
 def test_a_difference_in_the_last_digits_is_none():

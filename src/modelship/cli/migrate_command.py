@@ -215,7 +215,8 @@ def _lines(name: str, commands: list[str], moved: Moved | None) -> Iterator[str]
     compared = (
         "Both services give the same answer to the sample request."
         if moved.is_compared
-        else "The answers were not compared: there is no sample request (--data FILE)."
+        else "The answers were not compared: there is no sample request (--data FILE), or "
+        f"{name} is not healthy."
     )
     yield f"{moved.deployment.name} answers at {moved.deployment.scoring_uri}"
     yield compared

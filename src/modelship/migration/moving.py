@@ -30,7 +30,8 @@ class Moved:
     deployment : Deployment
         The new service.
     is_compared : bool
-        Whether both services gave the same answer to the sample request; False if there is none.
+        Whether both services gave the same answer to the sample request; False if there is none,
+        or the old service is not healthy.
     """
 
     deployment: Deployment
@@ -65,13 +66,20 @@ def move(
 
     Raises
     ------
+    ScoringError
+        If the old service refuses the sample request; nothing is deployed then.
     ParityError
         If the two services answer the sample request differently; both keep running.
     ModelshipError
         As :meth:`DeployTarget.deploy`.
     """
     from modelship.targets import Serving
+    from modelship.targets.state import State
 
+    sample = json.loads(bundle.sample_json) if bundle.sample_json is not None else None
+    can_compare = sample is not None and old.state is State.HEALTHY
+    # Asked first: if the old service refuses the request, nothing is deployed.
+    before = old.run(sample) if can_compare else None
     variables = {k: v for k, v in plan.service.variables.items() if k != "WORKER_COUNT"}
     serving = Serving(workers=plan.service.workers, variables=variables)
     new = target.deploy(
@@ -81,11 +89,10 @@ def move(
         timeout_s=timeout_s,
         show_output=show_output,
     )
-    if bundle.sample_json is None:
-        return Moved(new, is_compared=False)
-    sample = json.loads(bundle.sample_json)
-    require_equal(sample, {"aci": old.run(sample), target.name: new.run(sample)})
-    return Moved(new, is_compared=True)
+    if can_compare:
+        places = (f"{old.name} on {old.target}", f"{new.name} on {target.name}")
+        require_equal(sample, dict(zip(places, (before, new.run(sample)), strict=True)))
+    return Moved(new, is_compared=can_compare)
 
 
 def require_equal(sample: object, answers: dict[str, Any]) -> None:

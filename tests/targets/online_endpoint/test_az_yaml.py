@@ -89,6 +89,8 @@ def test_paths_are_relative_to_the_file(folder, monkeypatch, tmp_path):
         ("name: digits\nidentity:\n  type: managed\n", 3, "identity.type is 'managed'"),
         ("name: digits\ntraffic:\n  blue: 50\n  a_b: 50\n", 4, "not a valid deployment name"),
         ("name: digits\ntraffic:\n  blue: 50\n  red: -1\n", 4, "traffic.red is -1"),
+        ("name: digits\ntags: {'': x}\n", 2, "a key of tags is ''"),
+        ("name: digits\ntraffic: {blue: 0xFF}\n", 2, "traffic.blue is 255"),
         ("name: digits\n2: x\n", 2, "no key '2'"),
         ("name: digits\n? [a]\n: x\n", 2, "a key is not text"),
     ],
@@ -112,6 +114,17 @@ def test_a_missing_file_is_an_error(tmp_path):
     (tmp_path / "latin.yml").write_bytes(b"name: d\xe9\n")
     with pytest.raises(DeploymentFileError, match="UTF-8"):
         read_endpoint(tmp_path / "latin.yml")
+
+
+def test_aliases_that_stand_for_very_much_are_refused(tmp_path):
+    """A short file cannot take all memory: nothing is expanded."""
+    lines = ["a0: &a0 [x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    path = tmp_path / "deployment.yml"
+    conda = "environment:\n  image: i\n  conda_file:\n    " + "\n    ".join(lines)
+    path.write_text(az_yaml_files.DEPLOYMENT + conda)
+    with pytest.raises(DeploymentFileError, match="stands for more than 100000 values"):
+        read_deployment(path)
 
 
 def test_merged_keys_are_read(tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["YamlValue", "read_tree"]
 
 _MOST_BYTES: Final = 2**20
+_MOST_VALUES: Final = 100_000  # with what aliases stand for
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
@@ -36,12 +37,15 @@ class YamlValue:
         The value: a mapping of key to YamlValue, a tuple of YamlValue, or a scalar.
     written : str
         The text of a scalar, as it is written.
+    size : int
+        The number of values in it and below, with what aliases stand for.
     """
 
     path: Path
     line: int
     content: Any
     written: str = ""
+    size: int = 1
 
     def error(self, problem: str) -> DeploymentFileError:
         """Return the error for a problem with this value."""
@@ -112,11 +116,17 @@ class _Reader:
             self._open.add(id(node))
             self._done[id(node)] = self._at(node, self._content(node))
             self._open.remove(id(node))
-        return self._done[id(node)]
+        found = self._done[id(node)]
+        if found.size > _MOST_VALUES:
+            raise found.error(f"it stands for more than {_MOST_VALUES} values.")
+        return found
 
     def _at(self, node: yaml.Node, content: Any) -> YamlValue:
         written = node.value if isinstance(node.value, str) else ""
-        return YamlValue(self._path, node.start_mark.line + 1, content, written)
+        inner = content.values() if isinstance(content, Mapping) else content
+        below = inner if isinstance(content, (Mapping, tuple)) else ()
+        size = 1 + sum(each.size for each in below)
+        return YamlValue(self._path, node.start_mark.line + 1, content, written, size)
 
     def _content(self, node: yaml.Node) -> Any:
         import yaml

@@ -11,12 +11,16 @@ import reprlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from modelship.errors import InvalidNameError, InvalidOptionError, nearest
+from modelship.errors import (
+    DeploymentFileError,
+    InvalidNameError,
+    InvalidOptionError,
+    nearest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from modelship.errors import DeploymentFileError
     from modelship.targets.online_endpoint.az_yaml.yaml_tree import YamlValue
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
 Reader = Callable[["YamlValue", str], Any]
 Table = Mapping[str, Reader]
 _Made = TypeVar("_Made")
+_KEY: Final = "a key of "
 
 # What a bool may be written as, in and without quotes; as azure-ai-ml reads it.
 _TRUE: Final = frozenset(("1", "t", "true", "y", "yes", "on"))
@@ -61,11 +66,10 @@ def version(node: YamlValue, where: str) -> str:
 def whole(node: YamlValue, where: str) -> int:
     """Read a whole number, which may be in quotes."""
     try:
-        found = float(node.written)
-        is_number = isinstance(node.content, (str, int, float))
-        if is_number and not isinstance(node.content, bool) and found == int(found):
+        found = number(node, where)
+        if found == int(found):
             return int(found)
-    except (ValueError, OverflowError):
+    except (DeploymentFileError, ValueError, OverflowError):  # the last two for nan and inf
         pass
     raise _unfit(node, where, "a whole number")
 
@@ -73,9 +77,9 @@ def whole(node: YamlValue, where: str) -> int:
 def number(node: YamlValue, where: str) -> float:
     """Read a number, which may be in quotes."""
     try:
-        if not isinstance(node.content, bool):
-            return float(node.written)
-    except ValueError:
+        if isinstance(node.content, (str, int, float)) and not isinstance(node.content, bool):
+            return float(node.content)
+    except (ValueError, OverflowError):
         pass
     raise _unfit(node, where, "a number")
 
@@ -173,9 +177,10 @@ def built(
     try:
         return make(**given)
     except InvalidOptionError as error:
-        path = [*error.option.removeprefix("a key of ").split(".")]
+        path = error.option.removeprefix(_KEY).split(".")
         option = ".".join(path if path[0] in node.keys or len(path) == 1 else path[1:])
-        problem = f"{_below(where, option)} is {error.found!r}; expected {error.expected}."
+        what = (_KEY if error.option.startswith(_KEY) else "") + _below(where, option)
+        problem = f"{what} is {error.found!r}; expected {error.expected}."
         raise _deepest(node, option.split(".")).error(problem) from error
     except InvalidNameError as error:
         raise _named(node, error.name).error(error.message) from error

@@ -120,3 +120,55 @@ def test_a_folder_is_scored(batch, tmp_path, capsys):
     found = next(tmp_path.rglob("predictions.csv"))
     rows = [f"['{number}.txt', {7 * number}, 'blue']" for number in range(4)]
     assert found.read_text().splitlines() == [*rows, "['a 5.txt', 35, 'blue']"]
+    [child] = batch.client.jobs.list(parent_job_name=job)
+    batch.client.jobs.download(child.name, download_path=tmp_path / "child")
+    assert "scoring 2" in next(tmp_path.rglob("std_log.txt")).read_text()
+
+
+def test_a_data_asset_is_scored_into_another_place(batch, tmp_path):
+    """The request names a deployment, settings and the output."""
+    from azure.ai.ml import Input, Output
+    from azure.ai.ml.entities import Data
+
+    client = batch.client
+    data = Data(
+        name="numbers", version="1", type="uri_file", path=str(batch.folder / "input/3.txt")
+    )
+    client.data.create_or_update(data)
+    where = "azureml://datastores/workspaceblobstore/paths/elsewhere/"
+    job = client.batch_endpoints.invoke(
+        NAME,
+        deployment_name="blue",
+        input=Input(type="uri_file", path="azureml:numbers:1"),
+        outputs={"score": Output(type="uri_folder", path=where)},
+        params_override=[{"output_file_name": "own.csv"}],
+        job_name="a-name-of-its-own",
+    )
+    client.jobs.stream(job.name)
+    client.jobs.download(job.name, download_path=tmp_path, output_name="score")
+    assert next(tmp_path.rglob("own.csv")).read_text() == "['3.txt', 21, 'blue']\n"
+
+
+def test_a_job_that_fails_says_why(batch):
+    """The exception of stream() has the traceback of the script."""
+    from azure.ai.ml.exceptions import JobException
+
+    (batch.folder / "input" / "bad.txt").write_text("no number")
+    batch.deploy("green", error_threshold=0, retry_settings=None)
+    job = batch.invoke(deployment_name="green")
+    with pytest.raises(JobException, match="1 items failed, more than the error_threshold of 0"):
+        batch.client.jobs.stream(job)
+    jobs = batch.client.batch_endpoints.list_jobs(NAME)
+    assert (jobs[0].name, jobs[0].status) == (job, "Failed")
+    assert len(batch.client.batch_deployments.list_jobs(NAME, name="green")) == 1
+
+
+def test_what_was_created_is_deleted(batch):
+    """The jobs stay."""
+    deployments = batch.client.batch_deployments
+    assert deployments.get("blue", NAME).mini_batch_size == 2
+    deployments.begin_delete("blue", NAME).result()
+    assert [each.name for each in deployments.list(NAME)] == ["green"]
+    batch.client.batch_endpoints.begin_delete(NAME).result()
+    assert list(batch.client.batch_endpoints.list()) == []
+    assert len(list(batch.client.jobs.list())) == 3

@@ -163,6 +163,8 @@ def _copy(files: Mapping[str, Path], folder: Path) -> None:
     folder.mkdir()
     for path, file in files.items():
         place = folder / path
+        if not place.resolve().is_relative_to(folder.resolve()):
+            raise bad_request(f"The name {path!r} points outside of the folder of the job.")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)  # not a link: scripts may write to it
 

@@ -1,0 +1,173 @@
+"""Jobs of a pool of workers: order, retries, timeouts, thresholds and outputs."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import pytest
+
+from modelship.batch.batch_pool import (
+    BatchFailedError,
+    BatchSettings,
+    BatchSummary,
+    mini_batches_of,
+    score_files,
+)
+
+ECHO = """
+import os, pathlib, sys
+def init():
+    print("prepared", file=sys.stderr)
+def run(mini_batch):
+    return [pathlib.Path(each).name for each in mini_batch]
+"""
+
+
+def runs(pid):
+    """Return whether a process runs; one that nobody has reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def score(tmp_path):
+    """Return a function that scores five files with a script, and returns what the job did."""
+    (tmp_path / "input").mkdir()
+    for number in range(5):
+        (tmp_path / "input" / f"{number}.txt").write_text(str(number))
+    said = []
+
+    def run(script, **settings):
+        (tmp_path / "driver.py").write_text(script)
+        usual = {"input": str(tmp_path / "input"), "mini_batch_size": 2, "max_retries": 0}
+        places = {"script": str(tmp_path / "driver.py"), "output": str(tmp_path / "output")}
+        return score_files(BatchSettings(**places, **{**usual, **settings}), say=said.append)
+
+    run.said = said
+    run.output = tmp_path / "output"
+    return run
+
+
+def test_the_rows_are_in_the_order_of_the_files(score):
+    """Whichever process is first, and whatever it prints."""
+    slow_first = "import time\n" + ECHO.replace(
+        "    return", "    time.sleep(0.2 * ('0.txt' in mini_batch[0]))\n    return"
+    )
+    assert score(slow_first, workers=3) == BatchSummary(5, 0, 5)
+    text = (score.output / "predictions.csv").read_text()
+    assert text == "".join(f"{number}.txt\n" for number in range(5))
+    assert [each.name for each in score.output.iterdir()] == ["predictions.csv"]
+
+
+def test_one_file_is_one_mini_batch(tmp_path):
+    """A folder is searched with its subfolders."""
+    (tmp_path / "more").mkdir()
+    for name in ("b", "a", "more/c"):
+        (tmp_path / name).touch()
+    names = [[str(tmp_path / each) for each in row] for row in (["a", "b"], ["more/c"])]
+    assert mini_batches_of(tmp_path, 2) == names
+    assert mini_batches_of(tmp_path / "a", 2) == [[str(tmp_path / "a")]]
+
+
+def test_a_mini_batch_that_fails_once_is_no_failure(score, tmp_path):
+    """It is tried again, in the same process."""
+    mark = tmp_path / "mark"
+    script = f"""
+import os
+def run(mini_batch):
+    if not os.path.exists({str(mark)!r}):
+        open({str(mark)!r}, "w").close()
+        raise OSError("not yet")
+    return mini_batch
+"""
+    assert score(script, max_retries=1, error_threshold=0) == BatchSummary(5, 0, 5)
+    assert any("try 1 of 2" in each and "OSError: not yet" in each for each in score.said)
+
+
+def test_a_call_that_takes_too_long_is_stopped(score, tmp_path):
+    """With what it has started; the next process scores the rest."""
+    script = f"""
+import subprocess, time
+def run(mini_batch):
+    if "2.txt" in mini_batch[0]:
+        child = subprocess.Popen(["sleep", "600"])
+        open({str(tmp_path / "child")!r}, "w").write(str(child.pid))
+        time.sleep(600)
+    return mini_batch
+"""
+    assert score(script, timeout_s=1.0) == BatchSummary(5, 2, 3)
+    assert any("run() took longer than 1 s, and was stopped." in each for each in score.said)
+    pid = int((tmp_path / "child").read_text())
+    end_s = time.monotonic() + 10
+    while runs(pid):
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def test_a_process_that_dies_is_replaced(score):
+    """Its mini-batch has failed, and the others are scored."""
+    script = "import os\n" + ECHO.replace(
+        "    return", "    if '2.txt' in mini_batch[0]: os._exit(3)\n    return"
+    )
+    assert score(script) == BatchSummary(5, 2, 3)
+    assert any("The process ended during run()." in each for each in score.said)
+
+
+@pytest.mark.parametrize(("threshold", "fails"), [(-1, False), (5, False), (4, True), (0, True)])
+def test_too_many_failures_end_the_job(score, threshold, fails):
+    """The threshold is for the whole job, and its own number is still allowed."""
+    script = "def run(mini_batch):\n    return []"
+    if not fails:
+        assert score(script, error_threshold=threshold) == BatchSummary(5, 5, 0)
+        return
+    with pytest.raises(BatchFailedError, match=f"more than the error_threshold of {threshold}"):
+        score(script, error_threshold=threshold)
+    assert not (score.output / "predictions.csv").exists()
+
+
+def test_summary_only_writes_no_file(score):
+    """The rows only count."""
+    assert score(ECHO, append_row=False) == BatchSummary(5, 0, 5)
+    assert list(score.output.iterdir()) == []
+
+
+def test_the_script_owns_its_output_and_its_arguments(score, capfd):
+    """What it prints, and what it asks of standard input, do not disturb the pool."""
+    script = """
+import sys
+def init():
+    print("hello", sys.argv)
+    assert sys.stdin.read() == ""
+def run(mini_batch):
+    print('{"items": 1}')
+    return mini_batch
+"""
+    assert score(script, output_file_name="own.txt").rows == 5
+    assert "driver.py']" in capfd.readouterr().err
+    assert (score.output / "own.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("def init(): 1/0\ndef run(batch): pass", "init() failed: Traceback"),
+        ("import os\ndef init(): os._exit(1)\ndef run(batch): pass", "process ended in init()"),
+        ("import nothing_there", "No module named 'nothing_there'"),
+        ("run = 7", "has no function run"),
+    ],
+)
+def test_an_init_that_fails_ends_the_job(score, script, expected):
+    """There is no reason to try it again."""
+    with pytest.raises(BatchFailedError) as caught:
+        score(script, max_retries=5, workers=2)
+    assert expected in str(caught.value)
+
+
+def test_there_must_be_something_to_score(score, tmp_path):
+    """An empty folder is an error, as it is a mistake."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BatchFailedError, match="no file in the input"):
+        score(ECHO, input=str(tmp_path / "empty"))

@@ -1,0 +1,233 @@
+"""The jobs of batch endpoints over HTTP, as SDK v2 asks for them, without that SDK."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import pytest
+from online_requests import Online, open_online, wait_until
+
+ECHO = """
+import os, pathlib
+def run(mini_batch):
+    return [f"{pathlib.Path(each).name} of {len(mini_batch)}" for each in mini_batch]
+"""
+SLOW = "import time\ndef run(mini_batch):\n    time.sleep(600)"
+ENDED = {"Completed", "Failed", "Canceled"}
+
+
+@dataclass
+class BatchWork:
+    """A batch endpoint, and the jobs that tests start on it."""
+
+    online: Online
+    endpoint: str = "batch"
+
+    def call(self, method, path, body=None):
+        """Make one call of the resource manager."""
+        return self.online.call(method, path, body)
+
+    def create(self):
+        """Create a cluster and the endpoint."""
+        cluster = {
+            "computeType": "AmlCompute",
+            "properties": {"scaleSettings": {"maxNodeCount": 4}},
+        }
+        self.call("PUT", "computes/cpu", {"properties": cluster})
+        body = {"properties": {"authMode": "AADToken"}}
+        assert self.call("PUT", f"batchEndpoints/{self.endpoint}", body).status_code == 201
+
+    def body(self, script=ECHO, *, environment="", **properties):
+        """Return the body of the request for a deployment."""
+        base = {"image": "mcr.example.com/base"}
+        document = {"python": {"userManagedDependencies": True}, "docker": base}
+        named = {"name": "image", "version": "1", "digest": "0", "environment": document}
+        return {
+            "properties": {
+                "compute": "computes/cpu",
+                "environmentId": environment or self.online.asset("environments", "image", named),
+                "codeConfiguration": {
+                    "codeId": self.online.code(script),
+                    "scoringScript": "score.py",
+                },
+                "miniBatchSize": 2,
+                "retrySettings": {"maxRetries": 0, "timeout": "PT30S"},
+                **properties,
+            }
+        }
+
+    def deploy(self, script=ECHO, **properties):
+        """Create a deployment with a new name; return that."""
+        name = f"d-{secrets.token_hex(4)}"
+        path = f"batchEndpoints/{self.endpoint}/deployments/{name}"
+        answer = self.call("PUT", path, self.body(script, **properties))
+        assert answer.status_code == 201, answer.text
+        return name
+
+    def upload(self, **files):
+        """Write files into the default datastore; return the URI of their folder."""
+        name = secrets.token_hex(4)
+        store = self.online.offline._shared.store
+        container = f"azureml-blobstore-{self.online.offline.identity.workspace_id}"
+        for file, text in files.items():
+            place = store.blob(f"{name}/{file}", container=container)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        return f"azureml://datastores/workspaceblobstore/paths/{name}"
+
+    def post(self, deployment, uri, kind="UriFolder", **properties):
+        """Ask for a job."""
+        access = self.online.offline._shared.access
+        headers = {"Authorization": f"Bearer {access.token(lifetime_s=600)}"}
+        headers |= {"azureml-model-deployment": deployment} if deployment else {}
+        found = self.call("GET", f"batchEndpoints/{self.endpoint}").json()
+        given = {"inputData": {kind: {"jobInputType": kind, "uri": uri}}, **properties}
+        place, body = found["properties"]["scoringUri"], {"properties": given}
+        return self.online.session.post(place, json=body, headers=headers, timeout=60)
+
+    def start(self, *arguments, **options):
+        """Start a job; return its name."""
+        answer = self.post(*arguments, **options)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["name"]
+
+    def run(self, name):
+        """Return the run of a job, and its child."""
+        records = self.online.offline._shared.store.documents("runs")
+        children = [each for each in records.all() if each["parentRunId"] == name]
+        return records.get(name), children[0]
+
+    def wait(self, name):
+        """Wait until a job has ended; return its run and its child."""
+        wait_until(lambda: self.run(name)[0]["status"] in ENDED)
+        return self.run(name)
+
+    def output(self, child):
+        """Return the output of a run, by the paths of its files."""
+        root = self.online.offline.folder / "containers"
+        folder = next(root.glob("azureml-blobstore-*")) / "azureml" / child["runId"] / "score"
+        return {each.name: each.read_text() for each in folder.rglob("*") if each.is_file()}
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory, shared_home):
+    """Return an endpoint in a workspace that all tests of this module share."""
+    with open_online(tmp_path_factory.mktemp("batch") / "offline", home=shared_home) as online:
+        found = BatchWork(online)
+        found.create()
+        yield found
+
+
+def test_a_job_runs_the_script_over_a_folder(batch):
+    """With two files in a mini-batch, and the names that the files have in the datastore."""
+    uri = batch.upload(**{"b.txt": "1", "a c.txt": "2", "d": "3"})
+    run, child = batch.wait(batch.start(batch.deploy(), uri))
+    assert (run["status"], child["status"], child["displayName"]) == (
+        *("Completed", "Completed"),
+        "batchscoring",
+    )
+    assert batch.output(child) == {"predictions.csv": "a c.txt of 2\nb.txt of 2\nd of 1\n"}
+
+
+def test_a_script_in_an_environment_of_its_own(batch):
+    """Its packages are installed, and the variables are those of Azure."""
+    script = """
+import os, werkzeug
+def init():
+    assert "modelship" not in werkzeug.__file__
+    open(os.path.join(os.environ["AZUREML_BI_OUTPUT_PATH"], "own file"), "w").write("mine")
+def run(mini_batch):
+    return mini_batch
+"""
+    environment = batch.online.environment()
+    deployment = batch.deploy(script, environment=environment, outputAction="SummaryOnly")
+    run, child = batch.wait(batch.start(deployment, batch.upload(a="1")))
+    assert run["status"] == "Completed", run["error"]
+    assert batch.output(child) == {"own%20file": "mine"}
+
+
+def test_one_file_is_scored_into_another_place(batch):
+    """The request may name the output, and change settings of the deployment."""
+    uri = batch.upload(a="1", b="2")
+    where = {"score": {"jobOutputType": "UriFolder", "uri": f"{uri}/results"}}
+    name = batch.start(
+        batch.deploy(), f"{uri}/b", "UriFile", outputData=where, outputFileName="own.txt"
+    )
+    _, child = batch.wait(name)
+    assert child["outputs"]["score"]["uri"] == f"{uri}/results"
+    [found] = (batch.online.offline.folder / "containers").rglob("results/own.txt")
+    assert found.read_text() == "b of 1\n"
+
+
+def test_too_many_failures_fail_the_job(batch):
+    """The error has the cause, and the end of the log."""
+    deployment = batch.deploy("def run(batch):\n    raise ValueError('poison')", errorThreshold=0)
+    run, child = batch.wait(batch.start(deployment, batch.upload(a="1")))
+    assert run["status"] == child["status"] == "Failed"
+    message = run["error"]["error"]["message"]
+    assert "ValueError: poison" in message
+    assert "more than the error_threshold of 0" in message
+    assert batch.output(child) == {}
+
+
+def test_a_job_can_be_canceled(batch):
+    """Both of its runs end."""
+    name = batch.start(batch.deploy(SLOW), batch.upload(a="1"))
+    assert batch.call("POST", f"jobs/{name}/cancel").status_code == 202
+    assert {each["status"] for each in batch.wait(name)} == {"Canceled"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"miniBatchSize": 0}, "miniBatchSize is 0; it must be a whole number from 1 on"),
+        ({"errorThreshold": -2}, "errorThreshold is -2"),
+        ({"retrySettings": {"timeout": "soon"}}, "timeout is 'soon'; it must be a duration"),
+        ({"outputAction": "Both"}, "outputAction is AppendRow or SummaryOnly, not Both"),
+        ({"outputFileName": "../up"}, "outputFileName is '../up'"),
+        ({"codeConfiguration": None}, "add a script with init() and run(mini_batch)"),
+        ({"compute": None}, "has no compute: name a cluster"),
+        ({"compute": "computes/none"}, "The compute 'none' was not found"),
+        ({"environmentId": "environments/none/versions/1"}, "The environment 'environments/none"),
+        ({"model": {"assetId": "models/none/versions/1"}}, "The model 'models/none"),
+    ],
+)
+def test_what_cannot_run_is_refused(batch, wanted, message):
+    """When it is deployed, not when a job starts."""
+    answer = batch.call("PUT", "batchEndpoints/batch/deployments/bad-one", batch.body(**wanted))
+    assert answer.status_code in {400, 404}
+    assert message in answer.json()["error"]["message"]
+
+
+def test_what_cannot_be_scored_is_refused(batch):
+    """Before a run is recorded."""
+    name, uri = batch.deploy(), batch.upload(a="1")
+    asked = {
+        "has no default deployment": batch.post("", uri),
+        "There is no folder with files at": batch.post(name, f"{uri}/none"),
+        "There is no file at": batch.post(name, uri, "UriFile"),
+        "The input is of type MLTable": batch.post(name, uri, "MLTable"),
+        "The request has 0 inputs": batch.post(name, uri, inputData={}),
+        "is not supported: expected": batch.post(name, "https://example.com/data"),
+        "miniBatchSize is 0": batch.post(name, uri, miniBatchSize=0),
+        "The batch deployment 'batch/none' was not found": batch.post("none", uri),
+    }
+    for message, answer in asked.items():
+        assert answer.status_code in {400, 404}
+        assert message in answer.json()["error"]["message"]
+
+
+def test_the_jobs_of_a_closed_workspace_have_failed(tmp_path, shared_home):
+    """The process is gone; both runs say so when it is opened again."""
+    with open_online(tmp_path / "offline", home=shared_home) as online:
+        work = BatchWork(online)
+        work.create()
+        name = work.start(work.deploy(SLOW), work.upload(a="1"))
+        wait_until(lambda: work.run(name)[1]["status"] == "Running")
+    with open_online(tmp_path / "offline", home=shared_home) as online:
+        runs = BatchWork(online).run(name)
+        assert [each["status"] for each in runs] == ["Failed", "Failed"]
+        assert (
+            BatchWork(online).call("GET", f"jobs/{name}").json()["properties"]["status"] == "Failed"
+        )

@@ -118,7 +118,7 @@ class BatchJobs(Part):
             "compute": deployment["properties"]["compute"],
         }
         self._record(job, (wanted.get("properties") or {}).get("experimentName") or endpoint)
-        output = {"assetId": f"azureml://runs/{child}/outputs/{_OUTPUT}", "type": "UriFolder"}
+        output = {"assetId": f"azureml://runs/{child}/outputs/{_OUTPUT}", "type": "uri_folder"}
         self._records.change(child, outputs={_OUTPUT: {**output, "uri": uri}})
         self._documents.put(job["name"], job)
         self._run(job, plan, deployment, place)

@@ -4,8 +4,10 @@ import pytest
 import requests
 from scripted_http import scripted
 
-from modelship.workspace import blob_storage
+from modelship import progress
+from modelship.workspace import WorkspaceLocation, blob_storage
 from modelship.workspace.arm_requests import ArmError
+from modelship.workspace.asking import Asker
 from modelship.workspace.blob_storage import BlobContainer
 
 OK = (201, {}, b"")
@@ -23,7 +25,27 @@ def container(url):
     return BlobContainer.signed(f"{url}/c?sig=a%2Bb", session=requests.Session())
 
 
-def test_a_large_file_goes_up_in_blocks(tmp_path):
+class Display(progress._Nothing):
+    """Keeps what it was told to show."""
+
+    def __init__(self):
+        super().__init__("x")
+        self.said = []
+
+    def say(self, detail):
+        self.said.append(detail)
+
+
+@pytest.fixture
+def display():
+    """Return a display that is in use."""
+    found = Display()
+    token = progress._UNDER_WAY.set(found)
+    yield found
+    progress._UNDER_WAY.reset(token)
+
+
+def test_a_large_file_goes_up_in_blocks(tmp_path, display):
     """Each block is sent again after a failure, and the list of blocks puts them together."""
     size = 2 * blob_storage._BLOCK_BYTES + 5
     (tmp_path / "big").write_bytes(bytes(size))
@@ -34,6 +56,14 @@ def test_a_large_file_goes_up_in_blocks(tmp_path):
     assert sum(blocks.values()) == size
     assert len(blocks) == 3
     assert asked[-1][3].count(b"<Latest>") == 3
+    assert display.said == ["upload", *(f"upload {each} of 17 MB" for each in (8, 17, 17)), ""]
+
+
+def test_progress_is_shown_from_the_thread_of_a_call(display):
+    """A call runs in the context of who waits for it."""
+    location = WorkspaceLocation("s", "g", "w")
+    Asker(location)("try it", lambda: display.say(progress._UNDER_WAY.get().title), timeout_s=9)
+    assert display.said == ["x"]
 
 
 def test_an_interrupted_download_continues_where_it_stopped(tmp_path):

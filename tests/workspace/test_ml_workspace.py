@@ -69,6 +69,8 @@ def test_a_model_is_found_by_its_properties_and_changed_by_its_tags(workspace, f
     assert workspace.models("one", properties={"p": "other"}) == []
     with pytest.raises(ModelNotFoundError, match="one:1"):
         workspace.model("one", 9)
+    workspace.delete(made.model_id)
+    assert workspace.models("one") == []
 
 
 def test_environments_and_code_are_found_again(workspace, folder):

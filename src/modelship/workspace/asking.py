@@ -7,6 +7,7 @@ import sys
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -131,7 +132,10 @@ class Asker:
             except BaseException as error:  # noqa: BLE001 - SystemExit too: it goes to who waits
                 failures.append(error)
 
-        thread = threading.Thread(target=work, name=f"modelship: {doing}", daemon=True)
+        # In the caller's context, so that a long transfer can show how far it is.
+        thread = threading.Thread(
+            target=copy_context().run, args=(work,), name=f"modelship: {doing}", daemon=True
+        )
         thread.start()
         thread.join(timeout_s)
         name = self._location.workspace_name

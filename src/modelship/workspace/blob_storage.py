@@ -20,10 +20,11 @@ from xml.etree import ElementTree as ET
 
 import requests
 
+from modelship.progress import doing
 from modelship.workspace.arm_requests import ArmError, Bearer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["BlobContainer"]
@@ -32,10 +33,33 @@ _VERSION: Final = "2021-08-06"
 _BLOCK_BYTES: Final = 8 * 2**20
 _PIECE_BYTES: Final = 2**20
 _AT_ONCE: Final = 4
+_MEGABYTE: Final = 10**6
 _TRIES: Final = 4
 _TIMEOUT_S: Final = (10.0, 60.0)
 _TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_FOUND: Final = 404
+
+
+class _Sent:
+    """Shows how much of an upload is done.
+
+    Parameters
+    ----------
+    total : int
+        The bytes to send.
+    say : Callable[[str], None]
+        Shows a few words.
+    """
+
+    def __init__(self, total: int, say: Callable[[str], None]) -> None:
+        self._total = total
+        self._say = say
+        self._done = 0
+
+    def add(self, size: int) -> None:
+        """Count further bytes."""
+        self._done += size
+        self._say(f"upload {self._done / _MEGABYTE:.0f} of {self._total / _MEGABYTE:.0f} MB")
 
 
 @dataclass(frozen=True)
@@ -82,31 +106,37 @@ class BlobContainer:
         OSError
             If a file is unreadable.
         """
-        if source.is_file():
-            self._upload_file(source, path)
-            return
-        for file in sorted(source.rglob("*")):
-            if file.is_file():
-                self._upload_file(file, f"{path}/{file.relative_to(source).as_posix()}".lstrip("/"))
+        found = [source] if source.is_file() else sorted(source.rglob("*"))
+        files = [each for each in found if each.is_file()]
+        total = sum(each.stat().st_size for each in files)
+        with doing("upload") as say:
+            sent = _Sent(total, say)
+            for file in files:
+                below = "" if file == source else f"/{file.relative_to(source).as_posix()}"
+                self._upload_file(file, f"{path}{below}", sent)
 
-    def _upload_file(self, file: Path, path: str) -> None:
+    def _upload_file(self, file: Path, path: str, sent: _Sent) -> None:
         if file.stat().st_size <= _BLOCK_BYTES:
-            self._send("PUT", path, body=file.read_bytes(), headers={"x-ms-blob-type": "BlockBlob"})
+            body = file.read_bytes()
+            self._send("PUT", path, body=body, headers={"x-ms-blob-type": "BlockBlob"})
+            sent.add(len(body))
             return
         count = -(-file.stat().st_size // _BLOCK_BYTES)
         names = [base64.b64encode(f"{index:08}".encode()).decode() for index in range(count)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(lambda each: self._put_block(file, path, *each), enumerate(names)):
-                pass
+            blocks = pool.map(lambda each: self._put_block(file, path, *each), enumerate(names))
+            for size in blocks:
+                sent.add(size)
         listed = "".join(f"<Latest>{name}</Latest>" for name in names)
         whole = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
         self._send("PUT", path, {"comp": "blocklist"}, body=whole.encode())
 
-    def _put_block(self, file: Path, path: str, index: int, name: str) -> None:
+    def _put_block(self, file: Path, path: str, index: int, name: str) -> int:
         with file.open("rb") as content:
             content.seek(index * _BLOCK_BYTES)
             block = content.read(_BLOCK_BYTES)
         self._send("PUT", path, {"comp": "block", "blockid": name}, body=block)
+        return len(block)
 
     # --- downloads ------------------------------------------------------------------------
 

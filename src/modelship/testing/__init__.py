@@ -13,16 +13,24 @@ if TYPE_CHECKING:
     from modelship.testing.bundles import offline_bundle, script_bundle, with_lock
     from modelship.testing.contract import TargetContract
     from modelship.testing.memory import MemoryBackend
-    from modelship.testing.offline import Fault, OfflineWorkspace, StageFault
+    from modelship.testing.offline import (
+        Fault,
+        FrontFault,
+        OfflineWorkspace,
+        StageFault,
+        named_fault,
+    )
     from modelship.testing.source_contract import SourceContract
 
 __all__ = [
     "Fault",
+    "FrontFault",
     "MemoryBackend",
     "OfflineWorkspace",
     "SourceContract",
     "StageFault",
     "TargetContract",
+    "named_fault",
     "offline_bundle",
     "script_bundle",
     "with_lock",
@@ -30,11 +38,13 @@ __all__ = [
 
 _HOME = {
     "Fault": "offline.faults",
+    "FrontFault": "offline.faults",
     "MemoryBackend": "memory",
     "OfflineWorkspace": "offline.offline_workspace",
     "SourceContract": "source_contract",
     "StageFault": "offline.faults",
     "TargetContract": "contract",
+    "named_fault": "offline.v2.named_faults",
     "offline_bundle": "bundles",
     "script_bundle": "bundles",
     "with_lock": "bundles",

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from modelship.on_first_use import names_from
 
 if TYPE_CHECKING:
-    from modelship.testing.offline.faults import Fault, StageFault
+    from modelship.testing.offline.faults import Fault, FrontFault, StageFault
     from modelship.testing.offline.offline_workspace import OfflineWorkspace
+    from modelship.testing.offline.v2.named_faults import named_fault
 
-__all__ = ["Fault", "OfflineWorkspace", "StageFault"]
+__all__ = ["Fault", "FrontFault", "OfflineWorkspace", "StageFault", "named_fault"]
 
 __getattr__, __dir__ = names_from(
     __name__,
-    {"faults": ["Fault", "StageFault"], "offline_workspace": ["OfflineWorkspace"]},
+    {
+        "faults": ["Fault", "FrontFault", "StageFault"],
+        "offline_workspace": ["OfflineWorkspace"],
+        "v2.named_faults": ["named_fault"],
+    },
 )

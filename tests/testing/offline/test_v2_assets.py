@@ -128,6 +128,7 @@ def test_a_path_in_a_datastore_is_registered_without_an_upload(client, offline, 
         registered(client, "uri", f"{HERE}nothing/model.pkl")
 
 
+@pytest.mark.long
 def test_what_is_archived_is_not_listed(client, model_file):
     """A version, or a whole model; it is listed again when it is restored, with its tags."""
     for _ in range(2):
@@ -170,6 +171,7 @@ def test_each_sdk_finds_the_models_of_the_other(client, offline, model_file, her
     assert files_below("v2") == {"shared/old.pkl": b"of SDK v1"}
 
 
+@pytest.mark.long
 def test_the_source_takes_a_model_of_sdk_v2(client, offline, here):
     """With its tags and its type, by ``azureml:NAME``."""
     with (here / "model.pkl").open("wb") as file:

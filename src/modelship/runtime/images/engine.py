@@ -179,6 +179,23 @@ class Engine(ContainerCalls):
         )
         return problem
 
+    def push(self, reference: str, *, deadline: Deadline) -> str:
+        """Push an image; return the engine's error message if that fails, else ``""``."""
+        from docker import auth
+
+        repository, _, tag = reference.rpartition(":")
+        registry, _ = auth.resolve_repository_name(repository)
+        # The engine requires the header, also for a registry without a login.
+        header = auth.get_config_header(self._api, registry) or auth.encode_header({})
+        _, problem = follow(
+            self._api,
+            f"/images/{repository}/push",
+            params={"tag": tag},
+            headers={"X-Registry-Auth": header.decode()},
+            deadline=deadline,
+        )
+        return problem
+
     def build(
         self, context: Iterable[bytes], *, tag: str, deadline: Deadline, cache: bool = True
     ) -> str:

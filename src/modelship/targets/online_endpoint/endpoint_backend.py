@@ -46,7 +46,7 @@ class OnlinePrepared(Prepared):
     model_id : str or None
         The id of the model.
     environment_id, code_id : str
-        The ids of the environment and of the source.
+        The ids of the environment and of the source; the latter is empty for a container with both.
     """
 
     model_id: str | None = None
@@ -88,7 +88,11 @@ class OnlineEndpointBackend(EndpointServices):
     data_collector : Mapping, optional
         Which requests and answers Azure ML keeps.
     base_image : str, optional
-        The image on which Azure ML installs the packages of the lock.
+        The image on which Azure ML installs the packages of the lock. With a registry, the image on
+        which this machine installs them.
+    registry : str, optional
+        A repository such as ``"myregistry.azurecr.io/digits"``. The image of the service is then
+        built on this machine and pushed there, with either server; Azure ML builds nothing.
     auth_mode : str, optional
         Of a new endpoint: ``"key"``, ``"aml_token"`` or ``"aad_token"``.
     public_network_access : str, optional
@@ -128,6 +132,7 @@ class OnlineEndpointBackend(EndpointServices):
         egress_public_network_access: str | None = None,
         data_collector: Mapping[str, Any] | None = None,
         base_image: str | None = None,
+        registry: str | None = None,
         auth_mode: str | None = None,
         public_network_access: str | None = None,
         identity: Mapping[str, Any] | None = None,
@@ -153,11 +158,14 @@ class OnlineEndpointBackend(EndpointServices):
             egress_public_network_access=egress_public_network_access,
             data_collector=data_collector,
             base_image=base_image,
+            registry=registry,
             auth_mode=auth_mode,
             public_network_access=public_network_access,
             identity=identity,
             endpoint_tags=endpoint_tags,
         )
+        if registry is not None:  # the container is ours, and not Azure's
+            self.serves = self.serves | {"server", "server_options"}  # type: ignore[misc]  # see above
 
     @classmethod
     def at(cls, workspace: MlWorkspace, **options: Any) -> OnlineEndpointBackend:
@@ -194,6 +202,14 @@ class OnlineEndpointBackend(EndpointServices):
         check_release(release, self._options)
         with steps.step("Open the workspace"):
             workspace = self._workspace
+        if (registry := self._options.registry) is not None:
+            from modelship.targets.online_endpoint.custom_container import pushed_environment
+
+            image = self._options.base_image
+            environment_id = pushed_environment(
+                release, workspace, registry=registry, base_image=image, steps=steps
+            )
+            return OnlinePrepared(release, environment_id=environment_id)
         with steps.step("Register the model"):
             model_id = registered_model(bundle, workspace, steps)
         with steps.step("Register the environment and the code"):
@@ -215,7 +231,7 @@ class OnlineEndpointBackend(EndpointServices):
             location="",
             model=prepared.model_id,
             environment=prepared.environment_id,
-            code=prepared.code_id,
+            code=prepared.code_id or None,
             scoring_script=prepared.release.bundle.entry_script,
         )
         del document["location"]  # the workspace adds its own

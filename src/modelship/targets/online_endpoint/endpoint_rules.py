@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.profile import Profile
 from modelship.errors import InvalidOptionError
 from modelship.targets.online_endpoint.container_settings import RequestSettings
 from modelship.targets.online_endpoint.deployment_records import check_tags
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["REFUSED", "check_release", "check_serving", "deployment_settings", "quota_of"]
 
 REFUSED: Final = {
-    "server": "'azmlinfsrv', which Azure ML starts; modelship's server runs on the targets "
-    "'process' and 'docker'",
+    "server": "'azmlinfsrv', which Azure ML starts; or a registry= of the target, for a container "
+    "with modelship's server",
     "port": "no value: Azure assigns the address of an endpoint",
     "limits": "no value: the limits are those of the endpoint; request_settings= of the target "
     "sets them",
@@ -31,8 +32,7 @@ REFUSED: Final = {
 }
 """What a managed online endpoint does not support, and the alternative."""
 
-_WORKERS: Final = "WORKER_COUNT"
-_TIMEOUT: Final = "SCORING_TIMEOUT_MS"
+_NAME: Final = "online-endpoint"
 
 
 def check_serving(serving: Serving, options: TargetOptions) -> None:
@@ -58,7 +58,8 @@ def check_release(release: Release, options: TargetOptions) -> None:
         If it has several models, invalid tags, or needs more than an instance has.
     """
     bundle = release.bundle
-    check_one_model(bundle)
+    if options.registry is None:
+        check_one_model(bundle)
     check_tags(bundle.tags)
     machine = options.machine
     if machine is None:
@@ -87,11 +88,7 @@ def quota_of(options: TargetOptions) -> str:
 def deployment_settings(release: Release, options: TargetOptions) -> DeploymentSettings:
     """Return the settings of the deployment of a release, without its record."""
     serving = release.serving
-    variables = {
-        _WORKERS: str(serving.workers),
-        _TIMEOUT: str(int(options.timeout_s * 1000)),
-        **serving.variables,
-    }
+    variables = serving.environment(options.limited(Profile(_NAME)))
     return replace(
         options.deployment,
         request_settings=_requests(serving, options),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -34,6 +35,10 @@ __all__ = ["DEFAULT_IMAGE", "TargetOptions"]
 DEFAULT_IMAGE: Final = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
 """The base image of the environment; Azure ML installs the packages of the lock on it."""
 
+_REPOSITORY: Final = re.compile(
+    r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions:
@@ -57,6 +62,7 @@ class TargetOptions:
     egress_public_network_access: str | None = None
     data_collector: Mapping[str, Any] | None = None
     base_image: str | None = None
+    registry: str | None = None
     auth_mode: str | None = None
     public_network_access: str | None = None
     identity: Mapping[str, Any] | None = None
@@ -66,6 +72,7 @@ class TargetOptions:
         _ = self.endpoint, self.deployment  # they check every value
         if self.base_image is not None and not str(self.base_image).strip():
             raise InvalidOptionError("base_image", self.base_image, "the name of an image")
+        _check_registry(self.registry)
 
     def recorded(self) -> dict[str, object]:
         """Return the options by name, as part of a release; one that is not given is None."""
@@ -151,3 +158,16 @@ def _collector(given: object) -> DataCollectorSettings | None:
     }
     changed = {**given, "collections": collections}
     return _parts("data_collector", changed, DataCollectorSettings)  # type: ignore[no-any-return]  # it is one
+
+
+def _check_registry(found: object) -> None:
+    """Refuse a repository that is neither None nor one of a named registry.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is another value.
+    """
+    if found is not None and not (isinstance(found, str) and _REPOSITORY.fullmatch(found)):
+        expected = "a repository without a tag, such as 'myregistry.azurecr.io/digits'"
+        raise InvalidOptionError("registry", found, expected)

@@ -97,7 +97,7 @@ def test_a_file_that_would_fail_on_azure_is_warned_about(modelship, written):
     [
         ("instance_type:", "instance_typ:", 2, "line 3: there is no key 'instance_typ'"),
         ("endpoint_name: rows-az", "endpoint_name: other", 2, "of the endpoint 'other'"),
-        (ENVIRONMENT, "environment: azureml:e:1\n", 2, "a mapping with image and conda_file"),
+        (ENVIRONMENT, "environment: azureml:e@latest\n", 2, "image and conda_file"),
         (ENVIRONMENT, "", 2, "environment is 'missing'"),
         ("code_configuration: {code: code, scoring_script: score.py}\n", "", 2, "mlflow_model"),
         ("WORKER_COUNT: 2", "WORKER_COUNT: many", 2, "a whole number"),

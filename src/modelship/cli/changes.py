@@ -69,7 +69,7 @@ def deploy(
         require_bundle(bundle_folder)
     files = read_az_files(az_files)
     with ExitStack() as stack:
-        config = stack.enter_context(described_by(files, at.settings_of(name)))
+        config = stack.enter_context(described_by(files, at.settings_of(name), options=at.options))
         if config.name is None:
             raise click.UsageError("Give the service a name with -n NAME.")
         place = at.open(config)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from modelship.cli.az_files import WORKSPACE_OPTIONS
 from modelship.cli.opening import Place, bundle_from
 from modelship.cli.output import answer, say_facts
 from modelship.cli.serving import serving_from, serving_options
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 _KINDS: Final = ("online-endpoint",)
-_OF_A_WORKSPACE: Final = {"workspace", "subscription_id", "resource_group", "workspace_name"}
 
 
 @command(
@@ -84,7 +84,7 @@ def _options(config: Config, kind: str, given: Mapping[str, Any]) -> dict[str, A
     from modelship.targets.online_endpoint.target_options import TargetOptions
 
     of_file = config.options.get(kind, {})
-    options = {key: value for key, value in of_file.items() if key not in _OF_A_WORKSPACE}
+    options = {key: value for key, value in of_file.items() if key not in WORKSPACE_OPTIONS}
     options |= given
     check_options(f"the target {kind!r}", TargetOptions, options)
     return options

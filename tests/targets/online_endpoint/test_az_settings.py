@@ -1,11 +1,14 @@
 """Files of az ml as settings of modelship, for a target here and for online endpoints."""
 
+from pathlib import Path
+
 import az_yaml_files
 import pytest
 
 from modelship.cli.kinds import KINDS, problem_of
 from modelship.errors import InvalidOptionError
-from modelship.targets.online_endpoint.az_yaml.az_settings import read_files, settings_of
+from modelship.targets.online_endpoint.az_yaml import az_settings
+from modelship.targets.online_endpoint.az_yaml.az_settings import read_files
 from modelship.targets.online_endpoint.target_options import TargetOptions
 
 MORE = """\
@@ -19,6 +22,18 @@ request_settings: {request_timeout_ms: 9000}
 data_collector: {collections: {inputs: {enabled: 'true'}}, sampling_rate: 0.5}
 """
 ENDPOINT = "name: digits\nauth_mode: aml_token\ntraffic: {blue: 100}\ntags: {team: b}\n"
+
+
+def settings_of(files, *, target, scratch, workspace=None):
+    """Return the settings of files; a workspace is opened only if it is given."""
+
+    def open_workspace():
+        assert workspace is not None
+        return workspace
+
+    return az_settings.settings_of(
+        files, target=target, scratch=scratch, open_workspace=open_workspace
+    )
 
 
 @pytest.fixture
@@ -85,3 +100,36 @@ def test_settings_of_the_server_are_read_as_such(tmp_path):
     path.write_text(path.read_text().replace("WORKER_TIMEOUT: 60", "WORKER_TIMEOUT: soon"))
     with pytest.raises(InvalidOptionError, match=r"WORKER_TIMEOUT is 'soon'"):
         settings_of(read_files([path]), target="docker", scratch=tmp_path)
+
+
+CONDA = "dependencies: [python=3.11, pip: [six]]"
+
+
+class Environments:
+    """The environments of a workspace, as Azure's documents."""
+
+    def environment(self, name, version):
+        known = {"e:1": {"image": "i", "condaFile": CONDA}, "bare:1": {"image": "i"}}
+        found = known.get(f"{name}:{version}")
+        return found and {"id": f"/environments/{name}", "properties": found}
+
+
+def test_a_registered_environment_is_read_from_the_workspace(tmp_path):
+    """It needs a version, and a conda file; an image alone does not say its packages."""
+    workspace = Environments()
+    path = az_yaml_files.folder_of(tmp_path) / "deployment.yml"
+
+    def settings(reference):
+        code = "code_configuration: {code: code, scoring_script: score.py}\n"
+        path.write_text(f"{az_yaml_files.DEPLOYMENT}{code}environment: {reference}\n")
+        files = read_files([path])
+        return settings_of(files, target="docker", scratch=tmp_path, workspace=workspace)
+
+    assert Path(settings("azureml:e:1")["environment"]).read_text() == CONDA
+    for reference, said in (
+        ("azureml:e:2", "registered in the workspace"),
+        ("azureml:e@latest", "azureml:NAME:VERSION"),
+        ("azureml:bare:1", "one with a conda file"),
+    ):
+        with pytest.raises(InvalidOptionError, match=said):
+            settings(reference)

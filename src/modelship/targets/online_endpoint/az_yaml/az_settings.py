@@ -16,13 +16,16 @@ from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
     OnlineEndpointFile,
     read_file,
 )
+from modelship.targets.online_endpoint.az_yaml.yaml_writing import yaml_text
 from modelship.targets.online_endpoint.container_settings import DEFAULT_REQUESTS
 from modelship.targets.online_endpoint.instance_types import instance_type_of
 from modelship.texts import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from modelship.workspace.ml_workspace import MlWorkspace
 
 __all__ = ["AzFiles", "missing_server", "read_files", "settings_of"]
 
@@ -45,6 +48,9 @@ _OF_DEPLOYMENT: Final = (
 _OF_ENDPOINT: Final = ("auth_mode", "public_network_access", "identity")
 # What follows a reference, and how a model source writes it.
 _ARM_ID: Final = re.compile(r"azureml:/subscriptions/.*/models/(?P<name>[^/]+)/versions/([^/]+)")
+_ENVIRONMENT: Final = re.compile(
+    r"azureml:(?:/subscriptions/.*/environments/)?(?P<name>[^/:@]+)(?::|/versions/)(?P<version>[^/]+)"
+)
 _WRITE_INLINE: Final = "a mapping with image and conda_file: the packages are read from that file"
 
 
@@ -79,7 +85,9 @@ def read_files(paths: Sequence[Path]) -> AzFiles:
     return AzFiles(deployments[0], endpoints[0][1] if endpoints else None)
 
 
-def settings_of(files: AzFiles, *, target: str, scratch: Path) -> dict[str, Any]:
+def settings_of(
+    files: AzFiles, *, target: str, scratch: Path, open_workspace: Callable[[], MlWorkspace]
+) -> dict[str, Any]:
     """Return the settings that the files amount to on a target, by the keys of ``modelship.yaml``.
 
     Traffic is left out: modelship gives it to the release that has passed its checks.
@@ -91,7 +99,9 @@ def settings_of(files: AzFiles, *, target: str, scratch: Path) -> dict[str, Any]
     target : str
         The name of the target. On this machine, the time limit of a request is that of the server.
     scratch : Path
-        A folder for a conda file whose content is in the deployment file.
+        A folder for a conda file whose content is in the deployment file or in the workspace.
+    open_workspace : Callable
+        Returns the workspace; called if the environment is a registered one.
 
     Raises
     ------
@@ -103,7 +113,7 @@ def settings_of(files: AzFiles, *, target: str, scratch: Path) -> dict[str, Any]
     settings: dict[str, Any] = {
         "name": deployment.endpoint_name,
         "model": _model(deployment.model),
-        "environment": _environment(deployment, scratch),
+        "environment": _environment(deployment, scratch, open_workspace),
         "description": deployment.settings.description or None,
         "tags": dict(deployment.settings.tags) or None,
         "serving": _serving(deployment, is_here=is_here),
@@ -154,9 +164,9 @@ def _model(model: InlineModel | str | None) -> str | list[str]:
     return model.replace("@latest", ":latest")
 
 
-def _environment(deployment: OnlineDeploymentFile, scratch: Path) -> str | None:
-    import yaml
-
+def _environment(
+    deployment: OnlineDeploymentFile, scratch: Path, open_workspace: Callable[[], MlWorkspace]
+) -> str | None:
     environment = deployment.environment
     is_mlflow = isinstance(deployment.model, InlineModel) and deployment.model.type is not None
     if environment is None and is_mlflow and deployment.code_configuration is None:
@@ -164,14 +174,37 @@ def _environment(deployment: OnlineDeploymentFile, scratch: Path) -> str | None:
     if deployment.code_configuration is None:
         expected = "code and scoring_script; only a model of the type mlflow_model needs none"
         raise InvalidOptionError("code_configuration", "missing", expected)
-    if environment is None or isinstance(environment, str):
-        raise InvalidOptionError("environment", environment or "missing", _WRITE_INLINE)
+    if environment is None:
+        raise InvalidOptionError("environment", "missing", _WRITE_INLINE)
+    if isinstance(environment, str):
+        return _written_to(scratch, _registered_conda(environment, open_workspace))
     if environment.conda_file is None:
         raise InvalidOptionError("environment.conda_file", "missing", "a conda file")
-    if not isinstance(environment.conda_file, Mapping):
-        return str(environment.conda_file)
+    if isinstance(environment.conda_file, Mapping):
+        return _written_to(scratch, yaml_text(environment.conda_file))
+    return str(environment.conda_file)
+
+
+def _registered_conda(reference: str, open_workspace: Callable[[], MlWorkspace]) -> str:
+    """Return the conda file of a registered environment."""
+    named = _ENVIRONMENT.fullmatch(reference)
+    if named is None:
+        expected = f"azureml:NAME:VERSION, or {_WRITE_INLINE}"
+        raise InvalidOptionError("environment", reference, expected)
+    found = open_workspace().environment(named["name"], named["version"])
+    if found is None:
+        expected = f"an environment that is registered in the workspace, or {_WRITE_INLINE}"
+        raise InvalidOptionError("environment", reference, expected)
+    conda = (found.get("properties") or {}).get("condaFile")
+    if not conda:
+        expected = "one with a conda file: the packages of an image cannot be read"
+        raise InvalidOptionError("environment", reference, expected)
+    return str(conda)
+
+
+def _written_to(scratch: Path, text: str) -> str:
     path = scratch / "conda.yml"
-    path.write_text(yaml.safe_dump(dict(environment.conda_file)), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return str(path)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         OnlineEndpointFile,
     )
 
-__all__ = ["asset_yaml", "write_yaml", "yaml_of"]
+__all__ = ["asset_yaml", "write_yaml", "yaml_of", "yaml_text"]
 
 _SCHEMAS: Final = "https://azuremlschemas.azureedge.net/latest/"
 _SCHEMA: Final = {
@@ -62,12 +62,18 @@ def asset_yaml(asset: InlineModel | InlineEnvironment, *, folder: Path) -> str:
 
 
 def _yaml(value: object, content: dict[str, Any]) -> str:
-    import yaml
-
     names = [key for key in ("name", "endpoint_name", "version") if key in content]
     ordered = {key: content[key] for key in [*names, *content]}
     document = {"$schema": _SCHEMA[type(value).__name__], **ordered}
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+    return yaml_text(document)
+
+
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML, in the order of its keys."""
+    import yaml
+
+    plain = dict(document)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _plain(value: Any, folder: Path) -> Any:

@@ -133,3 +133,16 @@ def test_a_registered_environment_is_read_from_the_workspace(tmp_path):
     ):
         with pytest.raises(InvalidOptionError, match=said):
             settings(reference)
+
+
+@pytest.mark.parametrize(
+    "line", ["properties: {a: b}", "model_mount_path: /models", "private_network_connection: true"]
+)
+def test_what_the_target_does_not_set_is_refused(tmp_path, line):
+    """It is not dropped silently; here it has no meaning."""
+    path = az_yaml_files.folder_of(tmp_path) / "deployment.yml"
+    path.write_text(f"{az_yaml_files.DEPLOYMENT}{MORE}{line}\n")
+    files = read_files([path])
+    settings_of(files, target="docker", scratch=tmp_path)
+    with pytest.raises(InvalidOptionError, match="does not set it"):
+        settings_of(files, target="online-endpoint", scratch=tmp_path)

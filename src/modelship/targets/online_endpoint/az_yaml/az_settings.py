@@ -45,6 +45,7 @@ _OF_DEPLOYMENT: Final = (
     "egress_public_network_access",
     "data_collector",
 )
+_NOT_ON_TARGET: Final = ("properties", "model_mount_path", "private_network_connection")
 _OF_ENDPOINT: Final = ("auth_mode", "public_network_access", "identity")
 # What follows a reference, and how a model source writes it.
 _ARM_ID: Final = re.compile(r"azureml:/subscriptions/.*/models/(?P<name>[^/]+)/versions/([^/]+)")
@@ -269,6 +270,11 @@ def _workers(text: str) -> int:
 
 def _options(files: AzFiles) -> dict[str, Any]:
     """Return the options of the target ``online-endpoint``."""
+    for option in _NOT_ON_TARGET:
+        if given := getattr(files.deployment.settings, option):
+            shown = dict(given) if isinstance(given, Mapping) else given
+            expected = "no value: the target 'online-endpoint' does not set it; use az ml for it"
+            raise InvalidOptionError(option, shown, expected)
     found = {name: getattr(files.deployment.settings, name) for name in _OF_DEPLOYMENT}
     if files.endpoint is not None:
         found |= {name: getattr(files.endpoint.settings, name) for name in _OF_ENDPOINT}

@@ -86,6 +86,18 @@ def test_an_interrupted_download_continues_where_it_stopped(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "rest", [(206, {}, b"y"), (200, {}, bytes(blob_storage._PIECE_BYTES) + b"y")]
+)
+def test_a_download_takes_what_comes_the_second_time(tmp_path, rest):
+    """The rest of the file, or all of it from a server that ignores the range."""
+    piece = bytes(blob_storage._PIECE_BYTES)
+    broken = (200, {"Content-Length": str(len(piece) + 1)}, piece)
+    with scripted(listed("m"), broken, rest) as (url, *_):
+        container(url).download("m", tmp_path)
+    assert (tmp_path / "m").read_bytes() == piece + b"y"
+
+
+@pytest.mark.parametrize(
     ("replies", "problem"),
     [
         ([listed()], "no files at m"),

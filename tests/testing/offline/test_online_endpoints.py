@@ -46,9 +46,10 @@ def rollout(online):
 
 
 def saying(word):
-    """Return a script that answers with a word, and logs the request."""
-    script = f"def init():\n    pass\n\ndef run(raw_data):\n    return {word!r}\n"
-    return script.replace("    return", "    print('got ' + raw_data)\n    return")
+    """Return a script that logs the request and answers with a word, after 0.05 s."""
+    lines = ("print('got ' + raw_data)", "time.sleep(0.05)", f"return {word!r}")
+    body = "".join(f"    {each}\n" for each in lines)
+    return f"import time\n\ndef init():\n    pass\n\ndef run(raw_data):\n{body}"
 
 
 def test_deployments_share_the_traffic(online, rollout):
@@ -65,6 +66,22 @@ def test_copies_reach_the_mirror(online, rollout):
         assert online.ask(rollout, "[77]").json() == "blue"
     wait_until(lambda: online.logs(rollout, "green").count("got [77]") == 2)
     online.endpoint(rollout, traffic={"blue": 90, "green": 10})
+
+
+def test_settings_of_requests_change_without_a_new_container(online, rollout):
+    """The operation has ended at once, and the next request meets them."""
+    own = "_offline"
+    documents = online.offline._shared.store.documents("services")
+    before = documents.get(f"online:{rollout}.green")[own]["instance"]
+    body = online.get(rollout, "green")
+    green = {"azureml-model-deployment": "green"}
+    for timeout, status in (("PT0.01S", 408), ("PT9S", 200)):
+        body["properties"]["requestSettings"] = {"requestTimeout": timeout}
+        assert online.settled(online.put(rollout, "green", body))["status"] == "Succeeded"
+        assert online.ask(rollout, **green).status_code == status
+    shown = online.get(rollout, "green")["properties"]["requestSettings"]
+    assert shown["requestTimeout"] == "PT9S"
+    assert documents.get(f"online:{rollout}.green")[own]["instance"] == before
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ class BatchJobs(Part):
     @answers("jobs.get", "GET", _ONE, refusal=ArmRefusalError)
     def _get(self, name: str) -> dict[str, Any]:
         if any(each["child"] == name for each in self._documents.all()):
-            # A child has no document here: the SDK goes on to ask the run history.
+            # A child has no document here: the SDK then asks the run history.
             return {"id": f"{self._identity.path}/jobs/{name}", "name": name, "properties": None}
         return self._shown(self._require(name))
 

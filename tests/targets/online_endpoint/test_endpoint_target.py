@@ -9,6 +9,7 @@ from modelship.errors import (
     InvalidOptionError,
     RolloutFailedError,
 )
+from modelship.progress import Steps
 from modelship.routing import Bounds, Canary, Shadow
 from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.testing import cases
@@ -246,4 +247,21 @@ def test_a_kept_deployment_that_fails_is_deleted(workspace, bundle, make_bundle)
         second.rollback(show_output=False)
     assert kept not in [each["name"] for each in workspace.deployments("scale")]
     second.rollback(show_output=False)
+    assert target.get("scale").run(cases.ROWS) == cases.SCORED
+
+
+def test_an_existing_endpoint_is_adjusted_where_azure_can(target, bundle, workspace):
+    """Its traffic and its other tags stay, and what cannot be changed is refused."""
+    target.deploy(bundle, name="scale", **QUIETLY)
+    traffic = workspace.endpoint("scale")["properties"]["traffic"]
+    options = {"endpoint_tags": {"team": "a"}, "public_network_access": "disabled"}
+    changed = DeployTarget(OnlineEndpointBackend.at(workspace, **options))
+    changed._backend._endpoint("scale", Steps("scale", timeout_s=9, show_output=False))
+    found = workspace.endpoint("scale")
+    assert found["tags"] == {"team": "a", "modelship.made": "endpoint"}
+    assert found["properties"]["publicNetworkAccess"] == "Disabled"
+    assert found["properties"]["traffic"] == traffic
+    other = DeployTarget(OnlineEndpointBackend.at(workspace, auth_mode="aml_token"))
+    with pytest.raises(InvalidOptionError, match="'key' or no value"):
+        other.deploy(bundle, name="scale", overwrite=True, **QUIETLY)
     assert target.get("scale").run(cases.ROWS) == cases.SCORED

@@ -13,6 +13,7 @@ from modelship.targets.online_endpoint.endpoint_assets import (
     registered_environment,
     registered_model,
 )
+from modelship.targets.online_endpoint.endpoint_changes import changes_wanted
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY, is_deleting
 from modelship.targets.online_endpoint.endpoint_rules import (
     REFUSED,
@@ -94,13 +95,13 @@ class OnlineEndpointBackend(EndpointServices):
         A repository such as ``"myregistry.azurecr.io/digits"``. The image of the service is then
         built on this machine and pushed there, with either server; Azure ML builds nothing.
     auth_mode : str, optional
-        Of a new endpoint: ``"key"``, ``"aml_token"`` or ``"aad_token"``.
+        Of the endpoint: ``"key"``, ``"aml_token"`` or ``"aad_token"``.
     public_network_access : str, optional
-        Of a new endpoint: ``"enabled"`` or ``"disabled"``.
+        Of the endpoint: ``"enabled"`` or ``"disabled"``.
     identity : Mapping, optional
-        Of a new endpoint: ``{"type": "user_assigned", "user_assigned_identities": [id]}``.
+        Of the endpoint: ``{"type": "user_assigned", "user_assigned_identities": [id]}``.
     endpoint_tags : Mapping[str, str], optional
-        Tags of a new endpoint.
+        Tags of the endpoint.
     keep_previous : bool
         Keep the replaced deployment without traffic, so that a rollback only changes the traffic.
         Its machines keep running, and cost as much as those of the one that serves.
@@ -250,13 +251,16 @@ class OnlineEndpointBackend(EndpointServices):
         return None
 
     def _endpoint(self, name: str, steps: Steps) -> Mapping[str, Any]:
-        """Return the endpoint of a service; create it if there is none."""
+        """Return the endpoint of a service; create it if there is none, or adjust it."""
         found = self._workspace.endpoint(name)
         if is_deleting(found):
             self._place.await_end(name, deadline=steps.deadline)
             found = None
         if found is not None:
-            return self._place.settled(name, deadline=steps.deadline)
+            found = self._place.settled(name, deadline=steps.deadline)
+            changes = changes_wanted(found, self._options)
+            change = self._place.change
+            return change(found, changes, deadline=steps.deadline) if changes else found
         settings = self._options.endpoint
         tags = {**settings.tags, MADE_BY: "endpoint"}
         document = replace(settings, tags=tags).to_arm(location="")

@@ -75,6 +75,15 @@ class EndpointPlace:
         operation = self._patiently(lambda: self.workspace.put_endpoint(name, document), deadline)
         return self.settled(name, deadline=deadline, operation=operation)
 
+    def change(
+        self, endpoint: Mapping[str, Any], changes: Mapping[str, Any], *, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Change tags and properties of an endpoint, and return it once that is in effect."""
+        properties = {key: value for key, value in changes.items() if key != "tags"}
+        document = _changed(endpoint, **properties)
+        document["tags"] = changes.get("tags", document["tags"])
+        return self.put(str(endpoint["name"]), document, deadline=deadline)
+
     def settled(self, name: str, *, deadline: Deadline, operation: str = "") -> dict[str, Any]:
         """Return an endpoint once no change of it is in progress.
 

@@ -86,12 +86,17 @@ class Batch:
         found = self.client.batch_endpoints.begin_create_or_update(endpoint).result()
         assert found.defaults.deployment_name == name
 
-    def invoke(self, path="input", kind="uri_folder", **options):
-        """Start a job; return its name."""
+    def invoke(self, deployment):
+        """Start a job; return its name.
+
+        The SDK keeps the name of a deployment in a header of all later requests of the process, so
+        that each of them has to name its own.
+        """
         from azure.ai.ml import Input
 
-        given = Input(type=kind, path=str(self.folder / path))
-        return self.client.batch_endpoints.invoke(NAME, input=given, **options).name
+        given = Input(type="uri_folder", path=str(self.folder / "input"))
+        invoke = self.client.batch_endpoints.invoke
+        return invoke(NAME, deployment_name=deployment, input=given).name
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +117,12 @@ def batch(tmp_path_factory, shared_home):
 
 def test_a_folder_is_scored(batch, tmp_path, capsys):
     """The log is streamed, and the output downloaded."""
-    job = batch.invoke()
+    job = batch.invoke("blue")
     batch.client.jobs.stream(job)
     assert "Completed" in capsys.readouterr().out
     assert batch.client.jobs.get(job).status == "Completed"
     batch.client.jobs.download(job, download_path=tmp_path, output_name="score")
-    found = next(tmp_path.rglob("predictions.csv"))
+    found = tmp_path / "named-outputs" / "score" / "predictions.csv"
     rows = [f"['{number}.txt', {7 * number}, 'blue']" for number in range(4)]
     assert found.read_text().splitlines() == [*rows, "['a 5.txt', 35, 'blue']"]
     [child] = batch.client.jobs.list(parent_job_name=job)
@@ -146,7 +151,7 @@ def test_a_data_asset_is_scored_into_another_place(batch, tmp_path):
     )
     client.jobs.stream(job.name)
     client.jobs.download(job.name, download_path=tmp_path, output_name="score")
-    assert next(tmp_path.rglob("own.csv")).read_text() == "['3.txt', 21, 'blue']\n"
+    assert (tmp_path / "named-outputs/score/own.csv").read_text() == "['3.txt', 21, 'blue']\n"
 
 
 def test_a_job_that_fails_says_why(batch):
@@ -155,7 +160,7 @@ def test_a_job_that_fails_says_why(batch):
 
     (batch.folder / "input" / "bad.txt").write_text("no number")
     batch.deploy("green", error_threshold=0, retry_settings=None)
-    job = batch.invoke(deployment_name="green")
+    job = batch.invoke("green")
     with pytest.raises(JobException, match="1 items failed, more than the error_threshold of 0"):
         batch.client.jobs.stream(job)
     jobs = batch.client.batch_endpoints.list_jobs(NAME)

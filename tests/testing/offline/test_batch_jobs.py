@@ -130,6 +130,20 @@ def test_a_job_runs_the_script_over_a_folder(batch):
     assert batch.output(child) == {"predictions.csv": "a c.txt of 2\nb.txt of 2\nd of 1\n"}
 
 
+def test_a_request_that_names_no_deployment_gets_the_default(batch):
+    """It must be one of the endpoint."""
+    name, path = batch.deploy(), "batchEndpoints/batch"
+    wanted = {"authMode": "AADToken", "defaults": {"deploymentName": "none"}}
+    refused = batch.call("PUT", path, {"properties": wanted})
+    assert "The default deployment 'none' is not in" in refused.json()["error"]["message"]
+    wanted["defaults"] = {"deploymentName": name}
+    assert batch.call("PUT", path, {"properties": wanted}).status_code == 200
+    run, _ = batch.wait(batch.start("", batch.upload(a="1")))
+    assert run["tags"]["azureml.deploymentname"] == name
+    del wanted["defaults"]
+    assert batch.call("PUT", path, {"properties": wanted}).status_code == 200
+
+
 def test_a_script_in_an_environment_of_its_own(batch):
     """Its packages are installed, and the variables are those of Azure."""
     script = """

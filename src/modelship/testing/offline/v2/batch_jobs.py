@@ -119,7 +119,8 @@ class BatchJobs(Part):
         }
         self._record(job, (wanted.get("properties") or {}).get("experimentName") or endpoint)
         output = {"assetId": f"azureml://runs/{child}/outputs/{_OUTPUT}", "type": "uri_folder"}
-        self._records.change(child, outputs={_OUTPUT: {**output, "uri": uri}})
+        for run_id in (job["name"], child):
+            self._records.change(run_id, outputs={_OUTPUT: {**output, "uri": uri}})
         self._documents.put(job["name"], job)
         self._run(job, plan, deployment, place)
         return json_response(self._short(job), status=201)
@@ -204,7 +205,12 @@ class BatchJobs(Part):
             "target": job["compute"].rpartition("/")[2],
             "properties": {"modelship.script": "yes", "azureml.endpointname": job["endpoint"]},
         }
-        tags = {"azureml.batchrun": "true", "azureml.deploymentname": job["deployment"]}
+        # The last tag makes the SDK download to named-outputs/score, as Azure's documentation shows.
+        tags = {
+            "azureml.batchrun": "true",
+            "azureml.deploymentname": job["deployment"],
+            "azureml.jobtype": "azureml.pipelinejob",
+        }
         parent = {"runType": "azureml.PipelineRun", "tags": tags}
         self._records.put(where, job["name"], {**common, **parent})
         named = {"displayName": "batchscoring", "parentRunId": job["name"]}

@@ -205,7 +205,7 @@ class BatchJobs(Part):
             "target": job["compute"].rpartition("/")[2],
             "properties": {"modelship.script": "yes", "azureml.endpointname": job["endpoint"]},
         }
-        # The last tag makes the SDK download to named-outputs/score, as Azure's documentation shows.
+        # The last tag makes the SDK download to named-outputs/score, as Azure's pages show.
         tags = {
             "azureml.batchrun": "true",
             "azureml.deploymentname": job["deployment"],

@@ -11,6 +11,7 @@ from modelship.errors import (
 )
 from modelship.progress import Steps
 from modelship.routing import Bounds, Canary, Shadow
+from modelship.targets import Change, Instance, Release
 from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.testing import cases
 
@@ -265,3 +266,21 @@ def test_an_existing_endpoint_is_adjusted_where_azure_can(target, bundle, worksp
     with pytest.raises(InvalidOptionError, match="'key' or no value"):
         other.deploy(bundle, name="scale", overwrite=True, **QUIETLY)
     assert target.get("scale").run(cases.ROWS) == cases.SCORED
+
+
+def test_a_deployer_that_was_killed_in_a_canary_leaves_the_old_release(
+    target, bundle, make_bundle, workspace
+):
+    """Of two deployments with the same share, the older one serves, and the other is removed."""
+    old = target.deploy(bundle, name="scale", **QUIETLY)
+    backend, new = target._backend, Release(other_of(make_bundle), Serving(auth=True))
+    steps = Steps("scale", timeout_s=9, show_output=False)
+    draft = Instance.draft(new, name="scale")
+    change = Change.begun("deploy", new.record(), previous=old.release.digest, differed=())
+    backend.journal("scale").write(change.after(backend.journal("scale").changes()))
+    started = backend.start(draft, backend.prepare(new, steps), steps)
+    backend.share(started, old.instance, percent=50)
+    assert target.get("scale").instance == old.instance
+    assert [each.outcome for each in target.history("scale")] == ["serving", "failed"]
+    [left] = workspace.deployments("scale")
+    assert workspace.endpoint("scale")["properties"]["traffic"] == {left["name"]: 100}

@@ -13,7 +13,7 @@ from modelship.errors import InvalidOptionError
 from modelship.targets.history import packed, unpacked
 from modelship.targets.instance import Instance
 from modelship.targets.online_endpoint.endpoint_names import deployment_of
-from modelship.targets.online_endpoint.endpoint_place import MADE_BY
+from modelship.targets.online_endpoint.endpoint_place import CREATED, MADE_BY
 from modelship.targets.release import ReleaseRecord
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def record_tags(instance: Instance) -> dict[str, str]:
     return {
         **release.tags,
         MADE_BY: "deployment",
+        CREATED: instance.created_at,
         _INSTANCE: instance.instance_id,
         f"{PREFIX}release": release.digest,
         f"{PREFIX}model": release.model[:_MOST_CHARACTERS],

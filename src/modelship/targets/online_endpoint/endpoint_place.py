@@ -14,10 +14,21 @@ if TYPE_CHECKING:
 
     from modelship.workspace.ml_workspace import MlWorkspace
 
-__all__ = ["MADE_BY", "EndpointPlace", "is_deleting", "leader_of", "shares_of", "state_of"]
+__all__ = [
+    "CREATED",
+    "MADE_BY",
+    "EndpointPlace",
+    "is_deleting",
+    "leader_of",
+    "shares_of",
+    "state_of",
+]
 
 MADE_BY: Final = "modelship.made"
 """The tag of what modelship created, and therefore may delete."""
+
+CREATED: Final = "modelship.created"
+"""The tag with the time at which the instance of a deployment was started."""
 
 _CHANGE_TIMEOUT_S: Final = 900.0
 _FIRST_PAUSE_S: Final = 0.05
@@ -53,9 +64,15 @@ def leader_of(endpoint: Mapping[str, Any], deployments: Sequence[Mapping[str, An
     """
     shares = shares_of(endpoint)
     there = [each for each in deployments if each["name"] in shares]
-    there.sort(key=lambda each: str((each.get("systemData") or {}).get("createdAt") or ""))
+    there.sort(key=_created)
     names = [str(each["name"]) for each in there]
     return max(names, key=lambda name: shares[name], default="")
+
+
+def _created(deployment: Mapping[str, Any]) -> str:
+    """Return when the release of a deployment was deployed, in ISO 8601."""
+    tags, system = deployment.get("tags") or {}, deployment.get("systemData") or {}
+    return str(tags.get(CREATED) or system.get("createdAt") or "")
 
 
 class EndpointPlace:

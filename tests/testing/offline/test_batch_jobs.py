@@ -6,7 +6,10 @@ import secrets
 from dataclasses import dataclass
 
 import pytest
+from mlflow_models import FILES, registered
 from online_requests import Online, open_online, wait_until
+
+from modelship.testing.offline.v2.batch_plans import parts_of
 
 ECHO = """
 import os, pathlib
@@ -230,6 +233,36 @@ def test_what_cannot_be_scored_is_refused(batch):
     for message, answer in asked.items():
         assert answer.status_code in {400, 404}
         assert message in answer.json()["error"]["message"]
+
+
+@pytest.fixture
+def doubling(batch):
+    """Return the name of a deployment of an MLflow model, without a script."""
+    name, model = "doubling", registered(batch.online, "doubling", FILES)
+    properties = {"compute": "cpu", "model": {"referenceType": "Id", "assetId": model}}
+    path = f"batchEndpoints/batch/deployments/{name}"
+    answer = batch.call("PUT", path, {"properties": properties})
+    assert answer.status_code in {200, 201}, answer.text
+    return name
+
+
+def test_an_mlflow_model_needs_no_script(batch, doubling):
+    """The script is written for it, and its environment is the model's own."""
+    store = batch.online.offline._shared.store
+    document = store.documents("batch-deployments").get(f"batch.{doubling}")
+    parts = parts_of(store, document["properties"])
+    compile(parts.code[parts.script].read_text(), "score.py", "exec")
+    assert "folder/MLmodel" in parts.model
+    assert "mlflow-skinny" in str(parts.environment["python"]["condaDependencies"])
+
+
+@pytest.mark.long  # in the gate: test_an_mlflow_model_needs_no_script
+def test_an_mlflow_model_scores_tables(batch, doubling):
+    """A line for each row, with the name of the file; other files fail."""
+    uri = batch.upload(**{"a.csv": "x\n1\n2\n", "b.csv": "x\n3\n", "c.txt": "x"})
+    run, child = batch.wait(batch.start(doubling, uri, miniBatchSize=1))
+    assert run["status"] == "Completed", run["error"]
+    assert batch.output(child)["predictions.csv"] == "['a.csv', 2]\n['a.csv', 4]\n['b.csv', 6]\n"
 
 
 def test_the_jobs_of_a_closed_workspace_have_failed(tmp_path, shared_home):

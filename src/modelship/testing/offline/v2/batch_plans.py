@@ -22,6 +22,11 @@ from modelship.testing.offline.artifacts import artifact_files
 from modelship.testing.offline.json_exchange import check_shape
 from modelship.testing.offline.v2 import arm_ids
 from modelship.testing.offline.v2.arm_refusals import bad_request, not_found
+from modelship.testing.offline.v2.mlflow_deployments import (
+    MLFLOW_FILES,
+    is_mlflow,
+    mlflow_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +49,11 @@ from modelship.batch.batch_pool import main
 
 sys.exit(main())
 """
+_ARTIFACT: Final = "aml://artifact/"
 _ASSET: Final = "aml://asset/"
 _NO_CODE: Final = (
-    "The deployment has no code_configuration or no environment. An offline workspace does not "
-    "write the scoring script of an MLflow model: add a script with init() and run(mini_batch), "
-    "and an environment."
+    "The deployment has no code_configuration or no environment: add a script with init() and "
+    "run(mini_batch), and an environment. Only a model of type mlflow_model needs neither."
 )
 
 
@@ -83,23 +88,44 @@ def parts_of(store: Store, properties: Mapping[str, Any]) -> BatchParts:
     ArmRefusalError
         If one is missing.
     """
-    code, environment_id = properties.get("codeConfiguration"), properties.get("environmentId")
-    if not code or not environment_id:
+    model = _model(store, (properties.get("model") or {}).get("assetId"))
+    files, compute = _files(store, model), _compute(store, properties)
+    has_code = bool(properties.get("codeConfiguration"))
+    if not has_code and not properties.get("environmentId") and model and is_mlflow(model):
+        request = mlflow_request(store, model, script=MLFLOW_FILES)
+        [asset] = request["assets"]
+        code = {"score.py": store.blob(asset["url"].removeprefix(_ARTIFACT))}
+        return BatchParts("score.py", code, files, request["environment"], compute)
+    environment = _environment(store, properties)
+    return BatchParts(*_code(store, properties), files, environment, compute)
+
+
+def _code(store: Store, properties: Mapping[str, Any]) -> tuple[str, dict[str, Path]]:
+    """Return the path of the scoring script, and the files of its folder."""
+    code = properties.get("codeConfiguration")
+    if not code:
         raise bad_request(_NO_CODE)
     check_shape(code, {"codeId": str, "scoringScript": str})
     source = arm_ids.code_version(store, code["codeId"])
     if source is None:
         raise not_found("code", code["codeId"])
-    environment = arm_ids.environment_version(store, environment_id)
-    if environment is None:
-        raise not_found("environment", environment_id)
     script = code["scoringScript"].removeprefix("./")
     found = arm_ids.code_files(store, source)
     files = {path.partition("/")[2] or path: file for path, file in found.items()}
     if script not in files:
         raise bad_request(f"The scoring script '{script}' is not in the code of the deployment.")
-    model = _model_files(store, (properties.get("model") or {}).get("assetId"))
-    return BatchParts(script, files, model, environment["environment"], _compute(store, properties))
+    return script, files
+
+
+def _environment(store: Store, properties: Mapping[str, Any]) -> dict[str, Any]:
+    asked = properties.get("environmentId")
+    if not asked:
+        raise bad_request(_NO_CODE)
+    found = arm_ids.environment_version(store, asked)
+    if found is None:
+        raise not_found("environment", asked)
+    definition: dict[str, Any] = found["environment"]
+    return definition
 
 
 @dataclass(frozen=True)
@@ -169,13 +195,18 @@ def _copy(files: Mapping[str, Path], folder: Path) -> None:
         shutil.copyfile(file, place)  # not a link: scripts may write to it
 
 
-def _model_files(store: Store, arm_id: str | None) -> dict[str, Path]:
+def _model(store: Store, arm_id: str | None) -> dict[str, Any] | None:
     if not arm_id:
-        return {}
+        return None
     model = arm_ids.model_version(store, arm_id)
     if model is None:
         raise not_found("model", arm_id)
-    asset_id = str(model.get("url", "")).removeprefix(_ASSET)
+    return model
+
+
+def _files(store: Store, model: Mapping[str, Any] | None) -> dict[str, Path]:
+    """Return the files of a model, by their paths below AZUREML_MODEL_DIR."""
+    asset_id = str((model or {}).get("url", "")).removeprefix(_ASSET)
     asset = store.documents("assets").get(asset_id) or {}
     files: dict[str, Path] = {}
     for each in asset.get("artifacts") or ():

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.document_store import Store
 
-__all__ = ["is_mlflow", "mlflow_request"]
+__all__ = ["MLFLOW_FILES", "is_mlflow", "mlflow_request"]
+
+MLFLOW_FILES: Final = Path(__file__).with_name("score_mlflow_files.py.txt")
+"""The script of batch deployments."""
 
 _SCRIPT: Final = Path(__file__).with_name("score_mlflow.py.txt")
 _DESCRIPTION: Final = "MLmodel"
@@ -30,8 +33,19 @@ def is_mlflow(model: Mapping[str, Any]) -> bool:
     return kind.casefold() in {"mlflowmodel", "mlflow_model"}
 
 
-def mlflow_request(store: Store, model: Mapping[str, Any]) -> dict[str, Any]:
+def mlflow_request(
+    store: Store, model: Mapping[str, Any], *, script: Path = _SCRIPT
+) -> dict[str, Any]:
     """Return what runs for an MLflow model without code, in the format of SDK v1.
+
+    Parameters
+    ----------
+    store : Store
+        Stores the files of the model, and the script.
+    model : Mapping[str, Any]
+        The document of the model.
+    script : Path
+        The script, in which ``"MODEL_FOLDER"`` stands for the path of the model.
 
     Raises
     ------
@@ -47,7 +61,7 @@ def mlflow_request(store: Store, model: Mapping[str, Any]) -> dict[str, Any]:
     name = f"mlflow-{model['name']}"
     return {
         "driverProgram": "score.py",
-        "assets": [_script(store, folder)],
+        "assets": [_script(store, folder, script)],
         "environment": definition_of(name, str(model["version"]), {"condaFile": conda}),
     }
 
@@ -83,9 +97,9 @@ def _with_server(listed: list[Any]) -> list[Any]:
     return [*others, {"pip": [*pip, *added]}]
 
 
-def _script(store: Store, folder: PurePosixPath) -> dict[str, Any]:
+def _script(store: Store, folder: PurePosixPath, script: Path) -> dict[str, Any]:
     """Store the script among the uploads of clients, and return the asset for it."""
-    source = _SCRIPT.read_text(encoding="utf-8")
+    source = script.read_text(encoding="utf-8")
     content = source.replace('"MODEL_FOLDER"', repr(str(folder))).encode()
     key = f"LocalUpload/mlflow-{hashlib.sha256(content).hexdigest()[:16]}/score.py"
     store.new_blob(key).write_bytes(content)

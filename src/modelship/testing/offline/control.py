@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
+from modelship.testing.offline.resource_scope import check_scope, same_name
 from modelship.testing.offline.v2.offline_cloud import arm_metadata
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.identity import Identity
     from modelship.testing.offline.offline_context import Context
 
-__all__ = ["ART", "ENV", "MMS", "PUBLIC_CLOUD", "WS", "Control", "check_scope", "is_direct"]
+__all__ = ["ART", "ENV", "MMS", "PUBLIC_CLOUD", "WS", "Control", "is_direct"]
 
 _KIND = "Microsoft.MachineLearningServices/workspaces"
 _SUBSCRIPTION = "/subscriptions/<subscription>"
@@ -59,27 +60,6 @@ _ONE = (
 def is_direct(request: Request) -> bool:
     """Return whether a client connected to 127.0.0.1, not to Azure's hosts through a proxy."""
     return request.host.split(":")[0] in {"127.0.0.1", "localhost"}
-
-
-def check_scope(
-    identity: Identity, subscription: str, group: str = "", workspace: str = ""
-) -> None:
-    """Refuse a request for another subscription, group or workspace.
-
-    Raises
-    ------
-    RefusalError
-        404, as the resource manager does.
-    """
-    if not _same(subscription, identity.subscription_id):
-        message = f"The subscription '{subscription}' could not be found."
-        raise RefusalError(404, "SubscriptionNotFound", message)
-    if group and not _same(group, identity.resource_group):
-        message = f"Resource group '{group}' could not be found."
-        raise RefusalError(404, "ResourceGroupNotFound", message)
-    if workspace and not _same(workspace, identity.workspace_name):
-        what = f"The Resource '{_KIND}/{workspace}' under resource group '{group}'"
-        raise RefusalError(404, "ResourceNotFound", f"{what} was not found.")
 
 
 def service_base(request: Request, identity: Identity, domain: str) -> str:
@@ -145,13 +125,13 @@ class Control(Part):
         """List the only resource, the workspace; a filter may name the group."""
         self._check(subscription)
         group = _FILTER_OF_GROUP.search(request.args.get("$filter", ""))
-        fits = group is None or _same(group[1], self._identity.resource_group)
+        fits = group is None or same_name(group[1], self._identity.resource_group)
         return {"value": [self._workspace(request)] if fits else []}
 
     @answers("groups.get", "GET", _LOWER_GROUP)
     def _group(self, subscription: str, group: str) -> dict[str, Any]:
         self._check(subscription)
-        if not _same(group, self._identity.resource_group):
+        if not same_name(group, self._identity.resource_group):
             self._refuse_another()  # where a 404 would make the SDK ask whether to create it
         ours = self._identity
         identifier = f"/subscriptions/{ours.subscription_id}/resourceGroups/{ours.resource_group}"
@@ -212,8 +192,3 @@ class Control(Part):
                 "discoveryUrl": service_base(request, ours, "api.azureml.ms") + discovery,
             },
         }
-
-
-def _same(one: str, other: str) -> bool:
-    """Compare two names as the resource manager does."""
-    return one.casefold() == other.casefold()

@@ -26,7 +26,7 @@ from modelship.testing.offline.json_exchange import (
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from modelship.testing.offline.faults import Faults
@@ -40,6 +40,7 @@ DROP = "modelship.drop"
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_SAID = 100
+_IN_WORKSPACE = "/<workspace>/"
 _log = logging.getLogger(__name__)
 
 
@@ -166,7 +167,7 @@ class App:
             self.guard.check_caller(request)  # also for paths that do not exist
             name, values = self._map.bind_to_environ(request.environ).match()
             call = self.calls[name]
-            self._let_in(call, request)
+            self._let_in(call, request, values)
             return self._meet_faults(call, request, values)
         except RefusalError as refusal:
             return refusal.response()
@@ -184,9 +185,11 @@ class App:
             _log.warning("%s", refusal.message)  # once, also in the terminal of the workspace
         return refusal
 
-    def _let_in(self, call: Call, request: Request) -> None:
+    def _let_in(self, call: Call, request: Request, values: Mapping[str, str]) -> None:
         try:
             self.guard.check(request, call.door)
+            if _IN_WORKSPACE in call.path:
+                self.guard.check_scope(values)
         except RefusalError as refusal:
             raise call.refusal(refusal.status, refusal.code, refusal.message) from None
 

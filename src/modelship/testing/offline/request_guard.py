@@ -19,8 +19,11 @@ from modelship.testing.offline.data.account import StorageAccount, foreign_accou
 from modelship.testing.offline.hosts import is_foreign_account, is_local, is_of_azure, sent_by_page
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import is_past, moment
+from modelship.testing.offline.resource_scope import check_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from werkzeug.wrappers import Request
 
     from modelship.testing.offline.identity import Identity
@@ -57,6 +60,7 @@ class Guard:
 
     def __init__(self, access: Access, identity: Identity) -> None:
         self._access = access
+        self._identity = identity
         self._account = StorageAccount.of(identity)
         self._address_key = identity.key_for("addresses").encode()
         self._registry_password = identity.key_for("registry")
@@ -78,6 +82,21 @@ class Guard:
             door is Door.STORAGE and not self._account.has_signed(request)
         ):
             self._check_address(request)
+
+    def check_scope(self, values: Mapping[str, str]) -> None:
+        """Check that a call is about this workspace.
+
+        Parameters
+        ----------
+        values : Mapping[str, str]
+            The ``subscription``, ``group`` and ``workspace`` in its path.
+
+        Raises
+        ------
+        RefusalError
+            If it is about another one.
+        """
+        check_scope(self._identity, values["subscription"], values["group"], values["workspace"])
 
     def check_caller(self, request: Request) -> None:
         """Refuse a request that a web page causes a browser to send, whatever its path is.

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from modelship.testing.offline.control import WS, check_scope, is_direct
+from modelship.testing.offline.control import WS, is_direct
 from modelship.testing.offline.json_exchange import RefusalError, json_response, optional
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.v2.asset_versions import containers, not_found, selected
@@ -76,30 +76,26 @@ class ArmAssets(Part):
     # --- assets ---------------------------------------------------------------------------
 
     @answers("v2-KIND.list", "GET", _EVERY)
-    def _list(self, request: Request, scope: dict[str, str], kind: str) -> dict[str, Any]:
-        self._check(scope)
+    def _list(self, request: Request, kind: str) -> dict[str, Any]:
         archived = {"ArchivedOnly": (True,), "All": (True, False)}
         shown = archived.get(request.args.get("listViewType", ""), (False,))
         found = self._containers(kind).values()
         return {"value": [each for each in found if each["properties"]["isArchived"] in shown]}
 
     @answers("v2-KIND.get", "GET", _ASSET)
-    def _get(self, scope: dict[str, str], kind: str, name: str) -> dict[str, Any]:
-        self._check(scope)
+    def _get(self, kind: str, name: str) -> dict[str, Any]:
         found = self._containers(kind).get(name)
         if found is None:
             raise not_found(kind, name)
         return found
 
     @answers("v2-KIND.put", "PUT", _ASSET, shape=_SHAPE)
-    def _put(
-        self, scope: dict[str, str], kind: str, name: str, body: dict[str, Any]
-    ) -> dict[str, Any]:
-        self._get(scope, kind, name)
+    def _put(self, kind: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        self._get(kind, name)
         given = body["properties"]
         kept = {field: given[field] for field in _PROPERTIES if given.get(field) is not None}
         self._kept.put(f"{kind}/{name}", {"kind": kind, "name": name, "properties": kept})
-        return self._get(scope, kind, name)
+        return self._get(kind, name)
 
     def _containers(self, kind: str) -> dict[str, dict[str, Any]]:
         registry = self._registries[kind]
@@ -114,10 +110,7 @@ class ArmAssets(Part):
     # --- versions -------------------------------------------------------------------------
 
     @answers("v2-KIND.versions", "GET", _VERSIONS)
-    def _list_versions(
-        self, request: Request, scope: dict[str, str], kind: str, name: str
-    ) -> dict[str, Any]:
-        self._check(scope)
+    def _list_versions(self, request: Request, kind: str, name: str) -> dict[str, Any]:
         # The SDK asks for code by its content, and by a name that it has just made up.
         anywhere = kind == "codes" and "hash" in request.args
         every = self._registries[kind].versions()
@@ -125,16 +118,11 @@ class ArmAssets(Part):
         return {"value": [self._document(kind, each) for each in selected(fits, request.args)]}
 
     @answers("v2-KIND.get-version", "GET", _VERSION)
-    def _get_version(
-        self, scope: dict[str, str], kind: str, name: str, version: str
-    ) -> dict[str, Any]:
-        return self._document(kind, self._find(scope, kind, name, version))
+    def _get_version(self, kind: str, name: str, version: str) -> dict[str, Any]:
+        return self._document(kind, self._find(kind, name, version))
 
     @answers("v2-KIND.put-version", "PUT", _VERSION, shape={"properties": _PROPERTIES})
-    def _put_version(
-        self, scope: dict[str, str], kind: str, name: str, version: str, body: dict[str, Any]
-    ) -> Response:
-        self._check(scope)
+    def _put_version(self, kind: str, name: str, version: str, body: dict[str, Any]) -> Response:
         if not (_NAME.fullmatch(name) and _NAME.fullmatch(version)):
             found = f"{name[:_SHOWN]}:{version[:_SHOWN]}"
             raise RefusalError(400, "BadArgument", f"{_RULE}, not {found!r}.")
@@ -144,15 +132,11 @@ class ArmAssets(Part):
         return json_response(self._document(kind, changed), status=201 if is_new else 200)
 
     @answers("v2-KIND.delete-version", "DELETE", _VERSION)
-    def _delete_version(
-        self, scope: dict[str, str], kind: str, name: str, version: str
-    ) -> Response:
-        self._check(scope)
+    def _delete_version(self, kind: str, name: str, version: str) -> Response:
         existed = self._registries[kind].delete(name, version)
         return json_response({}, status=200 if existed else 204)
 
-    def _find(self, scope: dict[str, str], kind: str, name: str, version: str) -> AssetVersion:
-        self._check(scope)
+    def _find(self, kind: str, name: str, version: str) -> AssetVersion:
         found = self._registries[kind].find(name, version)
         if found is None:
             raise not_found(kind, name, version)
@@ -164,11 +148,8 @@ class ArmAssets(Part):
     # --- uploads --------------------------------------------------------------------------
 
     @answers("v2-codes.upload", "POST", f"{_CODE}/startPendingUpload")
-    def _start_upload(
-        self, request: Request, scope: dict[str, str], name: str, version: str
-    ) -> dict[str, Any]:
+    def _start_upload(self, request: Request, name: str, version: str) -> dict[str, Any]:
         """Return the address of an empty container, in which the SDK writes the code."""
-        self._check(scope)
         container = CodeRegistry.container(name, version)
         self._store.container(container).mkdir(parents=True, exist_ok=True)
         host = request.host_url.rstrip("/") if is_direct(request) else self._storage
@@ -187,6 +168,3 @@ class ArmAssets(Part):
     @property
     def _storage(self) -> str:
         return f"https://{self._identity.storage_account}.blob.core.windows.net"
-
-    def _check(self, scope: dict[str, str]) -> None:
-        check_scope(self._identity, scope["subscription"], scope["group"], scope["workspace"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.control import WS, check_scope
+from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.offline_app import Part, answers
 
@@ -42,36 +42,29 @@ class ArmDatastores(Part):
         self._datastores = datastores
 
     @answers("v2-datastores.list", "GET", _EVERY)
-    def _list(self, request: Request, scope: dict[str, str]) -> dict[str, Any]:
-        self._check(scope)
+    def _list(self, request: Request) -> dict[str, Any]:
         found = [self._document(each) for each in self._datastores.every(request)]
         if request.args.get("isDefault", "").lower() == "true":
             found = [each for each in found if each["properties"]["isDefault"]]
         return {"value": found}
 
     @answers("v2-datastores.get", "GET", _ONE)
-    def _get(self, request: Request, scope: dict[str, str], name: str) -> dict[str, Any]:
-        return self._document(self._find(request, scope, name))
+    def _get(self, request: Request, name: str) -> dict[str, Any]:
+        return self._document(self._find(request, name))
 
     @answers("v2-datastores.put", "PUT", _ONE, shape=_SHAPE)
-    def _put(
-        self, request: Request, scope: dict[str, str], name: str, body: dict[str, Any]
-    ) -> dict[str, Any]:
-        self._check(scope)
+    def _put(self, request: Request, name: str, body: dict[str, Any]) -> dict[str, Any]:
         self._datastores.register(request, _wanted(name, body["properties"]))
-        return self._get(request, scope, name)
+        return self._get(request, name)
 
     @answers("v2-datastores.delete", "DELETE", _ONE)
-    def _delete(self, scope: dict[str, str], name: str) -> None:
-        self._check(scope)
+    def _delete(self, name: str) -> None:
         self._datastores.remove(name)
 
     @answers("v2-datastores.secrets", "POST", f"{_ONE}/listSecrets")
-    def _secrets(
-        self, request: Request, scope: dict[str, str], name: str, body: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _secrets(self, request: Request, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the key, or a signature that expires, as the client asks."""
-        section = self._find(request, scope, name)["azureStorageSection"]
+        section = self._find(request, name)["azureStorageSection"]
         if section["accountName"] == self._identity.storage_account and (
             body.get("expirableSecret") or section.get("credentialType") not in _KINDS
         ):
@@ -86,8 +79,7 @@ class ArmDatastores(Part):
             raise RefusalError(400, "BadArgument", message)
         return {"secretsType": kind, _KINDS[kind]: section.get("credential")}
 
-    def _find(self, request: Request, scope: dict[str, str], name: str) -> dict[str, Any]:
-        self._check(scope)
+    def _find(self, request: Request, name: str) -> dict[str, Any]:
         try:
             return self._datastores.find(request, name)
         except RefusalError as refusal:
@@ -116,9 +108,6 @@ class ArmDatastores(Part):
                 },
             },
         }
-
-    def _check(self, scope: dict[str, str]) -> None:
-        check_scope(self._identity, scope["subscription"], scope["group"], scope["workspace"])
 
 
 def _wanted(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from modelship.bundle import ScoringBundle
     from modelship.progress import Steps
     from modelship.targets.history import Journal
     from modelship.targets.instance import Instance
@@ -125,6 +126,17 @@ class TargetBackend(ABC):
             if option not in self.serves and value and value != getattr(plain, option):
                 shown = sorted(value) if isinstance(value, Mapping) else value
                 raise InvalidOptionError(option, shown, self._without(option))
+
+    def check_bundle(self, bundle: ScoringBundle) -> None:  # noqa: B027 - optional
+        """Check that the place supports this bundle, before anything is built or sent.
+
+        What :attr:`profile` has limits for is checked later, with the rest of the bundle.
+
+        Raises
+        ------
+        InvalidOptionError
+            If a part of the bundle is not supported.
+        """
 
     def _without(self, option: str) -> str:
         """Return the remedy for an option that the place does not support."""

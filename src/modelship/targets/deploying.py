@@ -93,6 +93,7 @@ def check_asked(
     if not isinstance(serving, Serving):
         raise InvalidOptionError("serving", type(serving).__name__, "a Serving")
     backend.check_serving(serving)
+    backend.check_bundle(bundle)
 
 
 @dataclass(frozen=True)

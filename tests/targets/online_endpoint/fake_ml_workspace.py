@@ -48,7 +48,7 @@ class FakeMlWorkspace:
 
     def register(self, path, *, name, tags, properties, description="", **_):
         self.sent["register"] += 1
-        version = 1 + len(self.models(name))
+        version = 1 + max((each.version for each in self.models(name)), default=0)
         uri = f"{self.location.uri}/models/{name}/versions/{version}"
         model_id = f"{name}:{version}"
         made = RegisteredModel(model_id, name, version, uri, tags, properties, description)

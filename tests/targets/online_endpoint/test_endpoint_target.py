@@ -99,6 +99,19 @@ def test_what_an_endpoint_cannot_do_is_refused_first(target, bundle, workspace, 
     assert workspace.sent == {}
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [{f"tag-{number}": "" for number in range(31)}, {"long": "x" * 257}, {"modelship.made": "me"}],
+    ids=["many", "long", "reserved"],
+)
+def test_tags_that_azure_refuses_are_refused_first(target, make_bundle, workspace, tags):
+    """Nothing is sent: neither a release nor an entry in the history remains."""
+    with pytest.raises(InvalidOptionError) as caught:
+        target.deploy(make_bundle(cases.SCALING, tags=tags), name="scale", **QUIETLY)
+    assert caught.value.option == "tags"
+    assert workspace.sent == {}
+
+
 def other_of(make_bundle):
     """Return a bundle whose service negates what the other one answers."""
     return make_bundle(cases.SCALING.replace("factor * ", "-factor * "), sample_input={"data": [1]})

@@ -17,7 +17,7 @@ from modelship.targets.online_endpoint.endpoint_changes import changes_wanted
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY, is_deleting
 from modelship.targets.online_endpoint.endpoint_rules import (
     REFUSED,
-    check_release,
+    check_bundle,
     check_serving,
     deployment_settings,
     quota_of,
@@ -29,6 +29,7 @@ from modelship.targets.state import State
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
     from modelship.targets.instance import Instance
@@ -187,6 +188,9 @@ class OnlineEndpointBackend(EndpointServices):
         super().check_serving(serving)
         check_serving(serving, self._options)
 
+    def check_bundle(self, bundle: ScoringBundle) -> None:
+        check_bundle(bundle, self._options)
+
     def _without(self, option: str) -> str:
         return REFUSED.get(option) or super()._without(option)
 
@@ -200,7 +204,6 @@ class OnlineEndpointBackend(EndpointServices):
 
     def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
         bundle = release.bundle
-        check_release(release, self._options)
         with steps.step("Open the workspace"):
             workspace = self._workspace
         if (registry := self._options.registry) is not None:

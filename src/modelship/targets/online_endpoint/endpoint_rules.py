@@ -12,11 +12,12 @@ from modelship.targets.online_endpoint.deployment_records import check_tags
 from modelship.targets.online_endpoint.endpoint_assets import check_one_model
 
 if TYPE_CHECKING:
+    from modelship.bundle import ScoringBundle
     from modelship.targets.online_endpoint.deployment_settings import DeploymentSettings
     from modelship.targets.online_endpoint.target_options import TargetOptions
     from modelship.targets.release import Release, Serving
 
-__all__ = ["REFUSED", "check_release", "check_serving", "deployment_settings", "quota_of"]
+__all__ = ["REFUSED", "check_bundle", "check_serving", "deployment_settings", "quota_of"]
 
 REFUSED: Final = {
     "server": "'azmlinfsrv', which Azure ML starts; or a registry= of the target, for a container "
@@ -49,15 +50,14 @@ def check_serving(serving: Serving, options: TargetOptions) -> None:
     _requests(serving, options)
 
 
-def check_release(release: Release, options: TargetOptions) -> None:
-    """Refuse a release that Azure ML would refuse, or that could not run.
+def check_bundle(bundle: ScoringBundle, options: TargetOptions) -> None:
+    """Refuse a bundle that Azure ML would refuse, or that could not run.
 
     Raises
     ------
     InvalidOptionError
         If it has several models, invalid tags, or needs more than an instance has.
     """
-    bundle = release.bundle
     if options.registry is None:
         check_one_model(bundle)
     check_tags(bundle.tags)

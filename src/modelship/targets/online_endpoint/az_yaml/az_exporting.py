@@ -27,7 +27,7 @@ from modelship.targets.online_endpoint.az_yaml.yaml_writing import asset_yaml, w
 from modelship.targets.online_endpoint.endpoint_assets import conda_text
 from modelship.targets.online_endpoint.endpoint_backend import OnlineEndpointBackend
 from modelship.targets.online_endpoint.endpoint_names import deployment_of
-from modelship.targets.online_endpoint.endpoint_rules import check_release, deployment_settings
+from modelship.targets.online_endpoint.endpoint_rules import check_bundle, deployment_settings
 from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
 from modelship.targets.release import Release, Serving
 
@@ -121,7 +121,7 @@ class _Export:
         options = TargetOptions(**given)
         release = Release(bundle, serving, options.recorded())
         OnlineEndpointBackend(**given).check_serving(serving)
-        check_release(release, options)
+        check_bundle(bundle, options)
         self.deployment = deployment_of(release.digest)
         self.endpoint_file = OnlineEndpointFile(name, options.endpoint)
         self._image = options.base_image or DEFAULT_IMAGE

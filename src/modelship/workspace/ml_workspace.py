@@ -9,7 +9,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from modelship.errors import InvalidOptionError, ModelNotFoundError
+from modelship.errors import InvalidOptionError
 from modelship.workspace import _ml_client
 from modelship.workspace.arm_requests import ArmRequests
 from modelship.workspace.asking import Asker
@@ -22,10 +22,10 @@ from modelship.workspace.ml_documents import with_framework, workspace_path
 from modelship.workspace.ml_endpoints import MlEndpoints
 from modelship.workspace.ml_errors import translate_ml
 from modelship.workspace.ml_models import MlModels
-from modelship.workspace.model_record import HISTORY, RELEASES
+from modelship.workspace.model_calls import TRANSFER_TIMEOUT_S, ModelCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from modelship.workspace.model_record import RegisteredModel
@@ -34,12 +34,11 @@ __all__ = ["EndpointKeys", "EndpointToken", "MlWorkspace", "open_ml"]
 
 _CALL_TIMEOUT_S: Final = 120.0
 _SIGN_IN_TIMEOUT_S: Final = 300.0
-_TRANSFER_TIMEOUT_S: Final = 3600.0
 
 _Answer = TypeVar("_Answer")
 
 
-class MlWorkspace(AssetCalls, EndpointCalls):
+class MlWorkspace(ModelCalls, AssetCalls, EndpointCalls):
     """An Azure ML workspace: its models, environments, code, endpoints and deployments.
 
     Each call has a time limit, and raises modelship's errors. None waits for an operation: the
@@ -56,6 +55,8 @@ class MlWorkspace(AssetCalls, EndpointCalls):
     sdk : modelship.workspace._ml_client.MlSdk, optional
         An open client of azure-ai-ml; by default one is opened when a registration needs it.
     """
+
+    _models: MlModels
 
     def __init__(
         self,
@@ -76,11 +77,6 @@ class MlWorkspace(AssetCalls, EndpointCalls):
         self._models = MlModels(
             location, self._arm, sdk=self._opened_sdk, cloud=cloud, token=token, session=session
         )
-
-    @property
-    def name(self) -> str:
-        """The workspace's name."""
-        return self.location.workspace_name
 
     def _opened_sdk(self) -> _ml_client.MlSdk:
         if self._sdk is None:
@@ -117,37 +113,6 @@ class MlWorkspace(AssetCalls, EndpointCalls):
         scope = f"{self._cloud.ml_audience}/.default"
         return self.ask("get a token for scoring", lambda: self._token(scope))
 
-    # --- models: the same names and arguments as those of Workspace ------------------------
-
-    def model(self, name: str, version: int | None = None) -> RegisteredModel:
-        """Return a registered model, the latest if no version is given.
-
-        Raises
-        ------
-        ModelNotFoundError
-            If there is none; lists the available versions, or else the names.
-        """
-        doing = f"find the model {name!r}"
-        found = self.ask(doing, lambda: self._models.model(name, version))
-        if found is not None:
-            return found
-        versions = self.ask(doing, lambda: self._models.models(name=name))
-        known = versions or self.ask(doing, self._models.models)
-        own = (HISTORY, RELEASES)
-        nearby = [each.model_id if versions else each.name for each in known]
-        raise ModelNotFoundError(
-            location=f"azureml:{name}" + (f":{version}" if version else ""),
-            nearby=[each for each in dict.fromkeys(nearby) if not each.startswith(own)][:10],
-        )
-
-    def models(
-        self, name: str | None = None, *, properties: Mapping[str, str] | None = None
-    ) -> Sequence[RegisteredModel]:
-        """Return the models with this name and these properties, the newest first."""
-        return self.ask(
-            "list its models", lambda: self._models.models(name=name, properties=properties)
-        )
-
     def register(
         self,
         path: Path,
@@ -159,7 +124,7 @@ class MlWorkspace(AssetCalls, EndpointCalls):
         description: str = "",
         framework: str | None = None,
         framework_version: str | None = None,
-        timeout_s: float = _TRANSFER_TIMEOUT_S,
+        timeout_s: float = TRANSFER_TIMEOUT_S,
         doing: str = "",
     ) -> RegisteredModel:
         """Upload a file or folder as the next version of the model `name`.
@@ -175,24 +140,6 @@ class MlWorkspace(AssetCalls, EndpointCalls):
             ),
             timeout_s=timeout_s,
         )  # fmt: skip
-
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a registered model."""
-        self.ask(f"tag the model {model_id!r}", lambda: self._models.tag(model_id, tags))
-
-    def download(
-        self, model_id: str, folder: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
-    ) -> None:
-        """Write a registered model's file or folder into `folder`."""
-        self.ask(
-            f"download the model {model_id!r}",
-            lambda: self._models.download(model_id, folder),
-            timeout_s=timeout_s,
-        )
-
-    def delete(self, model_id: str) -> None:
-        """Delete a registered model."""
-        self.ask(f"delete the model {model_id!r}", lambda: self._models.delete(model_id))
 
     def model_arm_id(self, model_id: str) -> str:
         """Return the id that a deployment refers to a model ``NAME:VERSION`` with."""

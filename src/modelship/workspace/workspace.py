@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from modelship.errors import (
     InvalidOptionError,
-    ModelNotFoundError,
     WorkspaceCredentialsError,
     WorkspaceUnreachableError,
 )
 from modelship.workspace import _models_sdk
 from modelship.workspace.asking import Asker
 from modelship.workspace.location import WorkspaceLocation
-from modelship.workspace.model_record import HISTORY, RELEASES
+from modelship.workspace.model_calls import TRANSFER_TIMEOUT_S, ModelCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from modelship.workspace.model_record import RegisteredModel
@@ -29,12 +28,11 @@ CALL_TIMEOUT_S: Final = 120.0
 """The time limit of one request to a workspace, in seconds."""
 
 _SIGN_IN_TIMEOUT_S: Final = 300.0
-_TRANSFER_TIMEOUT_S: Final = 3600.0
 
 _Answer = TypeVar("_Answer")
 
 
-class Workspace:
+class Workspace(ModelCalls):
     """A connected Azure ML workspace.
 
     It gives access to the workspace's models. The output and logs of the SDK are dropped during
@@ -64,7 +62,7 @@ class Workspace:
                 "config.json, its folder, or subscription_id, resource_group and workspace_name",
             )
         self.location = location
-        self._sdk = sdk
+        self._sdk = self._models = sdk
 
     @classmethod
     def open(
@@ -131,11 +129,6 @@ class Workspace:
         return cls(location, sdk)
 
     @property
-    def name(self) -> str:
-        """The workspace's name."""
-        return self.location.workspace_name
-
-    @property
     def sdk_workspace(self) -> Any:
         """The underlying ``azureml.core.Workspace``."""
         return self._sdk.workspace
@@ -161,38 +154,6 @@ class Workspace:
         """
         return Asker(self.location)(doing, call, timeout_s=timeout_s)
 
-    # --- models ---------------------------------------------------------------------------
-
-    def model(self, name: str, version: int | None = None) -> RegisteredModel:
-        """Return a registered model, the latest if no version is given.
-
-        Raises
-        ------
-        ModelNotFoundError
-            If there is none; lists the available versions, or else the names.
-        """
-        doing = f"find the model {name!r}"
-        found = self.ask(doing, lambda: self._sdk.model(name, version))
-        if found is not None:
-            return found
-        versions = self.ask(doing, lambda: self._sdk.models(name=name))
-        known = versions or [
-            each
-            for each in self.ask(doing, self._sdk.models)
-            if not each.name.startswith((HISTORY, RELEASES))
-        ]
-        raise ModelNotFoundError(
-            location=f"azureml:{name}" + (f":{version}" if version else ""),
-            nearby=[each.model_id if versions else each.name for each in known[:10]],
-        )
-
-    def models(
-        self, name: str | None = None, *, properties: Mapping[str, str] | None = None
-    ) -> Sequence[RegisteredModel]:
-        """Return the models with this name and these properties, the newest first."""
-        doing = "list its models"
-        return self.ask(doing, lambda: self._sdk.models(name=name, properties=properties))
-
     def register(
         self,
         path: Path,
@@ -204,7 +165,7 @@ class Workspace:
         framework: str | None = None,
         framework_version: str | None = None,
         kind: str = "custom_model",  # noqa: ARG002 - see below
-        timeout_s: float = _TRANSFER_TIMEOUT_S,
+        timeout_s: float = TRANSFER_TIMEOUT_S,
         doing: str = "",
     ) -> RegisteredModel:
         """Upload a file or folder as the next version of the model `name`.
@@ -225,32 +186,12 @@ class Workspace:
             timeout_s=timeout_s,
         )
 
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a registered model."""
-        self.ask(f"tag the model {model_id!r}", lambda: self._sdk.tag(model_id, tags))
-
-    def download(
-        self, model_id: str, folder: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
-    ) -> None:
-        """Write a registered model's file or folder into `folder`."""
-        self.ask(
-            f"download the model {model_id!r}",
-            lambda: self._sdk.download(model_id, folder),
-            timeout_s=timeout_s,
-        )
-
-    def delete(self, model_id: str) -> None:
-        """Delete a registered model."""
-        self.ask(f"delete the model {model_id!r}", lambda: self._sdk.delete(model_id))
-
-    # --- services -------------------------------------------------------------------------
-
     def service(self, name: str) -> Mapping[str, Any] | None:
         """Return the whole record of a web service as Azure ML has it; None if there is none."""
         return self.ask(f"look at the service {name!r}", lambda: self._sdk.service(name))
 
     def download_artifact(
-        self, artifact: str, path: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
+        self, artifact: str, path: Path, *, timeout_s: float = TRANSFER_TIMEOUT_S
     ) -> None:
         """Write an artifact, such as ``LocalUpload/1a/score.py``, to the file `path`."""
         self.ask(

@@ -164,7 +164,7 @@ def test_a_job_that_fails_says_why(batch):
     with pytest.raises(JobException, match="1 items failed, more than the error_threshold of 0"):
         batch.client.jobs.stream(job)
     jobs = batch.client.batch_endpoints.list_jobs(NAME)
-    assert (jobs[0].name, jobs[0].status) == (job, "Failed")
+    assert (jobs[0].name, batch.client.jobs.get(job).status) == (job, "Failed")
     assert len(batch.client.batch_deployments.list_jobs(NAME, name="green")) == 1
 
 

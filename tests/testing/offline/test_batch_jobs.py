@@ -106,10 +106,10 @@ class BatchWork:
         wait_until(lambda: self.run(name)[0]["status"] in ENDED)
         return self.run(name)
 
-    def output(self, child):
-        """Return the output of a run, by the paths of its files."""
+    def output(self, run):
+        """Return the output of a job, by the names of its files."""
         root = self.online.offline.folder / "containers"
-        folder = next(root.glob("azureml-blobstore-*")) / "azureml" / child["runId"] / "score"
+        folder = next(root.glob("azureml-blobstore-*")) / "azureml" / run["runId"] / "score"
         return {each.name: each.read_text() for each in folder.rglob("*") if each.is_file()}
 
 
@@ -130,7 +130,7 @@ def test_a_job_runs_the_script_over_a_folder(batch):
         *("Completed", "Completed"),
         "batchscoring",
     )
-    assert batch.output(child) == {"predictions.csv": "a c.txt of 2\nb.txt of 2\nd of 1\n"}
+    assert batch.output(run) == {"predictions.csv": "a c.txt of 2\nb.txt of 2\nd of 1\n"}
 
 
 def test_a_request_that_names_no_deployment_gets_the_default(batch):
@@ -159,9 +159,9 @@ def run(mini_batch):
 """
     environment = batch.online.environment()
     deployment = batch.deploy(script, environment=environment, outputAction="SummaryOnly")
-    run, child = batch.wait(batch.start(deployment, batch.upload(a="1")))
+    run, _child = batch.wait(batch.start(deployment, batch.upload(a="1")))
     assert run["status"] == "Completed", run["error"]
-    assert batch.output(child) == {"own%20file": "mine"}
+    assert batch.output(run) == {"own%20file": "mine"}
 
 
 def test_one_file_is_scored_into_another_place(batch):
@@ -185,7 +185,7 @@ def test_too_many_failures_fail_the_job(batch):
     message = run["error"]["error"]["message"]
     assert "ValueError: poison" in message
     assert "more than the error_threshold of 0" in message
-    assert batch.output(child) == {}
+    assert batch.output(run) == {}
 
 
 def test_a_job_can_be_canceled(batch):
@@ -260,9 +260,9 @@ def test_an_mlflow_model_needs_no_script(batch, doubling):
 def test_an_mlflow_model_scores_tables(batch, doubling):
     """A line for each row, with the name of the file; other files fail."""
     uri = batch.upload(**{"a.csv": "x\n1\n2\n", "b.csv": "x\n3\n", "c.txt": "x"})
-    run, child = batch.wait(batch.start(doubling, uri, miniBatchSize=1))
+    run, _child = batch.wait(batch.start(doubling, uri, miniBatchSize=1))
     assert run["status"] == "Completed", run["error"]
-    assert batch.output(child)["predictions.csv"] == "['a.csv', 2]\n['a.csv', 4]\n['b.csv', 6]\n"
+    assert batch.output(run)["predictions.csv"] == "['a.csv', 2]\n['a.csv', 4]\n['b.csv', 6]\n"
 
 
 def test_the_jobs_of_a_closed_workspace_have_failed(tmp_path, shared_home):

@@ -108,19 +108,16 @@ class BatchJobs(Part):
         wanted = body["properties"]
         deployment = self._deployment(request, endpoint)
         plan = self._plan(deployment, wanted)
-        child = str(uuid.uuid4())
-        uri, place = self._output(wanted, child)
         job = {
             "name": self._new_name(wanted.get("name")),
             "endpoint": endpoint,
             "deployment": deployment["name"],
-            "child": child,
+            "child": str(uuid.uuid4()),
             "compute": deployment["properties"]["compute"],
         }
+        uri, place = self._output(job["name"], wanted)
         self._record(job, (wanted.get("properties") or {}).get("experimentName") or endpoint)
-        output = {"assetId": f"azureml://runs/{child}/outputs/{_OUTPUT}", "type": "uri_folder"}
-        for run_id in (job["name"], child):
-            self._records.change(run_id, outputs={_OUTPUT: {**output, "uri": uri}})
+        self._note_output(job, uri)
         self._documents.put(job["name"], job)
         self._run(job, plan, deployment, place)
         return json_response(self._short(job), status=201)
@@ -187,10 +184,17 @@ class BatchJobs(Part):
             parts, settings, given.files(self._store, self._container_of), given.is_file
         )
 
-    def _output(self, wanted: dict[str, Any], child: str) -> tuple[str, BlobPath]:
-        usual = f"azureml/{child}/{_OUTPUT}/"
+    def _output(self, name: str, wanted: dict[str, Any]) -> tuple[str, BlobPath]:
+        # Older releases of the SDK look for the output of a job only here.
+        usual = f"azureml/{name}/{_OUTPUT}/"
         uri = datastore_uri(self._identity.path, "workspaceblobstore", usual)
         return output_place(wanted, self._container_of, otherwise=uri)
+
+    def _note_output(self, job: dict[str, Any], uri: str) -> None:
+        asset = f"azureml://runs/{job['child']}/outputs/{_OUTPUT}"
+        output = {"assetId": asset, "type": "uri_folder", "uri": uri}
+        for run_id in (job["name"], job["child"]):
+            self._records.change(run_id, outputs={_OUTPUT: output})
 
     def _new_name(self, wanted: str | None) -> str:
         name = wanted or f"batchjob-{uuid.uuid4()}"

@@ -17,19 +17,21 @@ def online(tmp_path_factory, shared_home):
 
 
 def test_an_endpoint_serves_a_deployment(online):
-    """It is created, answers with its key once it has traffic, has a log, and is deleted."""
+    """Its name has capitals; it answers with its key once it has traffic, logs, and is deleted."""
     name, document = online.endpoint()
     assert document["properties"]["provisioningState"] == "Succeeded"
     assert online.ask(name).status_code == 404
-    assert online.deploy(name, "blue")["status"] == "Succeeded", online.logs(name, "blue")
+    assert online.deploy(name, "Blue")["status"] == "Succeeded", online.logs(name, "Blue")
     assert online.ask(name).status_code == 404
-    assert online.ask(name, "6 * 7", **{"azureml-model-deployment": "blue"}).json() == 42
-    online.endpoint(name, traffic={"blue": 100})
+    assert online.ask(name, "6 * 7", **{"azureml-model-deployment": "Blue"}).json() == 42
+    online.endpoint(name, traffic={"Blue": 100})
     answer = online.ask(name, "6 * 7")
-    assert (answer.json(), answer.headers["azureml-model-deployment"]) == (42, "blue")
+    assert (answer.json(), answer.headers["azureml-model-deployment"]) == (42, "Blue")
     assert online.ask(name, key="wrong").status_code == 401
-    assert "the inspector is ready" in online.logs(name, "blue")
-    assert online.call("DELETE", f"onlineEndpoints/{name}/deployments/blue").status_code == 400
+    assert "the inspector is ready" in online.logs(name, "Blue")
+    assert online.call("DELETE", f"onlineEndpoints/{name}/deployments/Blue").status_code == 400
+    online.endpoint(name, traffic={})
+    assert online.call("DELETE", f"onlineEndpoints/{name}/deployments/Blue").status_code == 202
     assert online.call("DELETE", f"onlineEndpoints/{name}").status_code == 202
     assert online.call("GET", f"onlineEndpoints/{name}").status_code == 404
 
@@ -107,6 +109,7 @@ def test_an_invalid_change_of_an_endpoint_is_refused(online, rollout, properties
     [
         ("x", {}, 400, "3 to 32"),
         ("big", {"instanceType": "Standard_F72s_v2", "instances": 2}, 400, "Not enough quota"),
+        ("none", {"instances": 0}, 400, "instance_count is 0"),
         ("slow", {"requestSettings": {"requestTimeout": "PT200S"}}, 400, "request_timeout_ms"),
         ("no-env", {"environmentId": "/environments/none/versions/1"}, 404, "environment"),
         ("no-code", {"codeConfiguration": None}, 400, "add a scoring script"),

@@ -201,9 +201,10 @@ class DeploymentSettings:
             If a value has another type, or is outside of its range.
         """
         properties = document.get("properties") or {}
+        count = (document.get("sku") or {}).get("capacity")
         return cls(
             **read_fields(properties, _OF_DEPLOYMENTS),
-            instance_count=(document.get("sku") or {}).get("capacity") or 1,
+            instance_count=1 if count is None else count,
             description=properties.get("description") or "",
             tags=document.get("tags") or {},
             properties=properties.get("properties") or {},

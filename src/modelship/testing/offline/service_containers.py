@@ -74,7 +74,8 @@ class Containers:
             raise failures.crashed(key, _NO_SERVER)
         self._log_file(key).unlink(missing_ok=True)
         try:
-            instance = self._compute.run(document["name"], image, steps)
+            # The name of an online deployment may contain uppercase letters.
+            instance = self._compute.run(document["name"].lower(), image, steps)
         except (ModelshipError, TimeoutError) as error:
             raise failures.never_started(str(error)) from error
         self._started.add(instance.instance_id)

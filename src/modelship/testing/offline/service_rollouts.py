@@ -250,7 +250,8 @@ class Rollouts:
                 self._settle(name, state=failure.service_state, error=error)
                 if failure.log:
                     self._containers.keep_log(name, failure.log)
-                _log.warning("the deployment of %s has failed: %s", name, error["message"])
+                shown = name.rpartition(":")[2]  # without the prefix of online deployments
+                _log.warning("the deployment of %s has failed: %s", shown, error["message"])
             except (_OvertakenError, KeyError):
                 self._operations.end(operation, "Cancelled")
                 return

@@ -9,7 +9,7 @@ from modelship.errors import DeploymentNotFoundError, ModelshipError, TargetUnav
 from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.history import Change
-from modelship.targets.settling import conclude, cut_short
+from modelship.targets.settling import conclude, cut_short, remove_remains
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,9 @@ def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
     had_failed = forget_failure(backend.name, name)
     if mine := backend.instances(name):
         _end(backend, name, mine)
-    elif not missing_ok and not had_failed:
+    else:
+        remove_remains(backend, name)
+    if not mine and not missing_ok and not had_failed:
         known = sorted({each.name for each in backend.instances()})
         raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
     backend.releases(name).forget()

@@ -7,6 +7,7 @@ the outcome of the change.
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.errors import ModelshipError
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.health import serving_one
+from modelship.targets.instance import Instance
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from modelship.targets.backend import TargetBackend
     from modelship.targets.history import Change, Journal
-    from modelship.targets.instance import Instance
 
 __all__ = [
     "DIED",
@@ -31,6 +32,7 @@ __all__ = [
     "cut_short",
     "ended_by_itself",
     "history",
+    "remove_remains",
     "retire_older",
     "settle",
     "switch",
@@ -112,6 +114,8 @@ def settle(backend: TargetBackend, name: str) -> None:
                 older = [each for each in instances if each.created_at < change.began_at]
                 serving = serving_one(backend, older)
             _serve_alone(backend, serving, instances)
+            if not instances:
+                remove_remains(backend, name)
             conclude(journal, _settled(backend, change, serving))
 
 
@@ -161,6 +165,12 @@ def _serve_alone(
         close_gates(backend, others)
     for each in others:
         backend.stop(each, grace_s=DRAIN_S)
+
+
+def remove_remains(backend: TargetBackend, name: str) -> None:
+    """Remove what a place has made for the first instance of a name, which has none now."""
+    if not isinstance(backend, SupportsReplace):
+        backend.stop(Instance(f"{name}-{secrets.token_hex(4)}", name, ""))
 
 
 def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -> Change:

@@ -13,7 +13,8 @@ from modelship.errors import InvalidOptionError
 from modelship.targets.history import packed, unpacked
 from modelship.targets.instance import Instance
 from modelship.targets.online_endpoint.endpoint_names import deployment_of
-from modelship.targets.online_endpoint.endpoint_place import CREATED, MADE_BY
+from modelship.targets.online_endpoint.endpoint_place import MADE_BY
+from modelship.targets.online_endpoint.endpoint_traffic import CREATED
 from modelship.targets.release import ReleaseRecord
 
 if TYPE_CHECKING:

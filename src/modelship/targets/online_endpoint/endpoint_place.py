@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from modelship.errors import WorkspaceRequestError
 from modelship.progress import Deadline, DeadlineExceededError
 from modelship.targets.keys import ServiceKeys
+from modelship.targets.online_endpoint.endpoint_traffic import (
+    mirrored_in,
+    shares_of,
+    traffic_lost,
+    without,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,20 +22,14 @@ if TYPE_CHECKING:
     from modelship.workspace.ml_workspace import MlWorkspace
 
 __all__ = [
-    "CREATED",
     "MADE_BY",
     "EndpointPlace",
     "is_deleting",
-    "leader_of",
-    "shares_of",
     "state_of",
 ]
 
 MADE_BY: Final = "modelship.made"
 """The tag of what modelship created, and therefore may delete."""
-
-CREATED: Final = "modelship.created"
-"""The tag with the time at which the instance of a deployment was started."""
 
 _CHANGE_TIMEOUT_S: Final = 900.0
 _FIRST_PAUSE_S: Final = 0.05
@@ -38,6 +39,7 @@ _ALL: Final = 100
 # What a GET returns and a PUT sets; the rest is Azure's own.
 _SETTABLE: Final = ("authMode", "description", "publicNetworkAccess", "traffic", "mirrorTraffic")
 _CONFLICTS: Final = frozenset({409, 412})
+_STALE_S: Final = 60.0
 _Answer = TypeVar("_Answer")
 
 
@@ -49,30 +51,6 @@ def state_of(document: Mapping[str, Any]) -> str:
 def is_deleting(document: Mapping[str, Any] | None) -> bool:
     """Return whether an endpoint or a deployment is about to disappear."""
     return document is not None and state_of(document) == "Deleting"
-
-
-def shares_of(endpoint: Mapping[str, Any]) -> dict[str, int]:
-    """Return the share of each deployment that gets requests, in percent."""
-    traffic = (endpoint.get("properties") or {}).get("traffic") or {}
-    return {str(name): int(share) for name, share in traffic.items() if share}
-
-
-def leader_of(endpoint: Mapping[str, Any], deployments: Sequence[Mapping[str, Any]]) -> str:
-    """Return the name of the deployment that gets the most requests; ``""`` if none gets any.
-
-    Of two with the same share it is the older one: during a canary, the new one is not proven yet.
-    """
-    shares = shares_of(endpoint)
-    there = [each for each in deployments if each["name"] in shares]
-    there.sort(key=_created)
-    names = [str(each["name"]) for each in there]
-    return max(names, key=lambda name: shares[name], default="")
-
-
-def _created(deployment: Mapping[str, Any]) -> str:
-    """Return when the release of a deployment was deployed, in ISO 8601."""
-    tags, system = deployment.get("tags") or {}, deployment.get("systemData") or {}
-    return str(tags.get(CREATED) or system.get("createdAt") or "")
 
 
 class EndpointPlace:
@@ -159,6 +137,11 @@ class EndpointPlace:
             The deployment that gets copies of a share of the requests. By default none does.
         deadline : Deadline, optional
             By default a quarter of an hour.
+
+        Raises
+        ------
+        WorkspaceRequestError
+            If the change fails, or another client has set other shares meanwhile.
         """
         deadline = deadline or Deadline(_CHANGE_TIMEOUT_S)
         before = self.settled(name, deadline=deadline)
@@ -169,8 +152,7 @@ class EndpointPlace:
         ):
             return
         self.put(name, _changed(before, **wanted), deadline=deadline)
-        # A read may still be answered with the state before the change.
-        _wait(lambda: self._shares(name) == wanted["traffic"], deadline)
+        self._await_shares(name, wanted["traffic"], before=shares_of(before))
 
     def accept(self, name: str, deployment: str, *, on: bool) -> None:
         """Route all requests to a deployment, or none."""
@@ -180,8 +162,8 @@ class EndpointPlace:
         shares = shares_of(endpoint)
         if on:
             self.route(name, {deployment: _ALL})
-        elif deployment in shares or deployment in _mirrored(endpoint):
-            self.route(name, _without(shares, deployment))
+        elif deployment in shares or deployment in mirrored_in(endpoint):
+            self.route(name, without(shares, deployment))
 
     def delete_deployment(self, name: str, deployment: str, *, deadline: Deadline) -> None:
         """Delete a deployment that gets no more requests, and wait until it is gone."""
@@ -219,8 +201,23 @@ class EndpointPlace:
         """Return the deployments of an endpoint, without those that are being deleted."""
         return [each for each in self.workspace.deployments(name) if not is_deleting(each)]
 
-    def _shares(self, name: str) -> dict[str, int]:
-        return shares_of(self.workspace.endpoint(name) or {})
+    def _await_shares(
+        self, name: str, wanted: Mapping[str, int], *, before: Mapping[str, int]
+    ) -> None:
+        """Wait until the shares that were set can be read; others are those of another client."""
+        found = before
+
+        def look() -> bool:
+            nonlocal found
+            found = shares_of(self.workspace.endpoint(name) or {})
+            # A read may still be answered with the state before the change.
+            return found == wanted or found != before
+
+        with suppress(DeadlineExceededError):
+            _wait(look, Deadline(_STALE_S))
+        if found != wanted:
+            where = self.workspace.name
+            raise traffic_lost(name, workspace=where, wanted=wanted, found=found)
 
     def _patiently(self, call: Callable[[], _Answer], deadline: Deadline) -> _Answer:
         """Send a change, again as long as another change of the same endpoint is in progress."""
@@ -237,6 +234,8 @@ class EndpointPlace:
 
 def _is_conflict(error: WorkspaceRequestError) -> bool:
     """Return whether another change is in progress; Azure has several codes for that."""
+    if "already" in f"{error.code} {error.cause}".casefold():
+        return False  # the name is another endpoint's, and waiting does not change that
     return error.status in _CONFLICTS or "provisioning state" in error.cause.casefold()
 
 
@@ -265,16 +264,3 @@ def _identity(found: Mapping[str, Any]) -> dict[str, Any]:
     users = found.get("userAssignedIdentities") or {}
     kept = {"type": found.get("type") or "SystemAssigned"}
     return {**kept, "userAssignedIdentities": {each: {} for each in users}} if users else kept
-
-
-def _mirrored(endpoint: Mapping[str, Any]) -> Mapping[str, int]:
-    return (endpoint.get("properties") or {}).get("mirrorTraffic") or {}
-
-
-def _without(shares: Mapping[str, int], deployment: str) -> dict[str, int]:
-    """Return the shares without one deployment, whose share goes to the largest of the others."""
-    others = {name: share for name, share in shares.items() if name != deployment}
-    if others:
-        largest = max(others, key=lambda name: others[name])
-        others[largest] += _ALL - sum(others.values())
-    return others

@@ -20,9 +20,9 @@ from modelship.targets.online_endpoint.endpoint_place import (
     MADE_BY,
     EndpointPlace,
     is_deleting,
-    leader_of,
     state_of,
 )
+from modelship.targets.online_endpoint.endpoint_traffic import leader_of, shares_of, traffic_lost
 from modelship.targets.online_endpoint.setting_checks import check_switch
 from modelship.targets.state import State
 from modelship.targets.workspace_history import RegistryJournal
@@ -70,6 +70,7 @@ class EndpointServices(TargetBackend):
         check_switch("keep_previous", keep_previous)
         self._keeps = keep_previous
         self._operations: dict[str, str] = {}  # by instance: that which made it
+        self._tried: dict[str, Mapping[str, int]] = {}  # by new instance: the traffic of its trial
 
     @property
     @abstractmethod
@@ -121,7 +122,9 @@ class EndpointServices(TargetBackend):
         if endpoint is None or is_deleting(endpoint):
             return
         found = self._deployment(instance)
-        others = [each for each in self._place.deployments(name) if each != found]
+        # By name: the states in two answers differ if a change is in progress.
+        mine = found["name"] if found else ""
+        others = [each for each in self._place.deployments(name) if each["name"] != mine]
         if not others and MADE_BY in (endpoint.get("tags") or {}):
             self._place.delete(name, deadline=deadline)
         elif found is not None:
@@ -138,17 +141,42 @@ class EndpointServices(TargetBackend):
     def accept(self, instance: Instance, *, on: bool) -> None:
         """Route all requests to the instance, or none."""
         if found := self._deployment(instance):
+            if on:
+                self._require_own_traffic(instance)
             self._place.accept(instance.name, found["name"], on=on)
 
     def share(self, new: Instance, old: Instance, *, percent: int) -> None:
         """Route a part of the requests to the new instance, and the others to the old one."""
         shares = {deployment_name(new): percent, deployment_name(old): _ALL - percent}
-        self._place.route(new.name, {name: share for name, share in shares.items() if share})
+        self._try_traffic(new, {name: share for name, share in shares.items() if share})
 
     def mirror(self, new: Instance, old: Instance, *, percent: int) -> None:
         """Route all requests to the old instance, and copies of a part of them to the new one."""
         mirror = {deployment_name(new): percent} if percent else {}
-        self._place.route(new.name, {deployment_name(old): _ALL}, mirror=mirror)
+        self._try_traffic(new, {deployment_name(old): _ALL}, mirror=mirror)
+
+    def _try_traffic(
+        self, new: Instance, shares: Mapping[str, int], *, mirror: Mapping[str, int] | None = None
+    ) -> None:
+        self._require_own_traffic(new)
+        self._place.route(new.name, shares, mirror=mirror)
+        self._tried[new.instance_id] = shares
+
+    def _require_own_traffic(self, new: Instance) -> None:
+        """Refuse to go on with a trial whose traffic another client has changed.
+
+        Raises
+        ------
+        WorkspaceRequestError
+            If it has: perhaps someone wants to stop the new release.
+        """
+        wanted = self._tried.pop(new.instance_id, None)
+        if wanted is None:
+            return
+        found = shares_of(self._workspace.endpoint(new.name) or {})
+        if found != wanted:
+            where = self._workspace.name
+            raise traffic_lost(new.name, workspace=where, wanted=wanted, found=found)
 
     def direct_headers(self, instance: Instance) -> Mapping[str, str]:
         """Return the header that selects the deployment of an instance."""

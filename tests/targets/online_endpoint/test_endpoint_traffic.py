@@ -1,0 +1,102 @@
+"""The target ``online-endpoint`` next to other clients of the same endpoint, and after failures."""
+
+import pytest
+
+from modelship import DeployTarget
+from modelship.errors import DeploymentNotFoundError, WorkspaceRequestError
+from modelship.targets.online_endpoint import OnlineEndpointBackend
+from modelship.targets.online_endpoint.endpoint_place import MADE_BY
+from modelship.targets.settling import settle
+from modelship.testing import cases
+
+QUIETLY = {"check": "static", "show_output": False}
+EMPTY = {"tags": {MADE_BY: "endpoint"}, "properties": {"traffic": {}}}
+
+
+@pytest.fixture
+def other(make_bundle):
+    """Return a bundle whose service negates what the other one answers."""
+    return make_bundle(cases.SCALING.replace("factor * ", "-factor * "), sample_input={"data": [1]})
+
+
+def test_an_endpoint_without_deployments_is_deleted_with_the_service(target, workspace):
+    """A deployer that is killed after it has created the endpoint leaves one."""
+    workspace.put_endpoint("scale", EMPTY)
+    with pytest.raises(DeploymentNotFoundError):
+        target.delete("scale")
+    assert workspace.endpoints() == []
+
+
+def test_an_endpoint_that_a_killed_deployer_left_is_deleted_next(target, bundle, workspace):
+    """The change is recorded as failed, and the endpoint that was made for it is gone."""
+    target.deploy(bundle, name="scale", **QUIETLY)
+    journal = target._backend.journal("scale")
+    [done] = journal.changes()
+    target.delete("scale")
+    journal.write(done.begun("deploy", done.release, number=3))
+    workspace.put_endpoint("scale", EMPTY)
+    settle(target._backend, "scale")
+    assert (journal.changes()[-1].outcome, workspace.endpoints()) == ("failed", [])
+
+
+def test_an_endpoint_of_others_without_deployments_stays(target, workspace):
+    """Only what modelship has created is deleted."""
+    workspace.put_endpoint("scale", {"tags": {}, "properties": {"traffic": {}}})
+    target.delete("scale", missing_ok=True)
+    assert [each["name"] for each in workspace.endpoints()] == ["scale"]
+
+
+def test_the_last_deployment_goes_with_its_endpoint_while_its_state_changes(
+    target, bundle, workspace
+):
+    """Two reads of one deployment differ while a change is in progress."""
+    target.deploy(bundle, name="scale", **QUIETLY)
+    listed = workspace.deployments
+
+    def changing(endpoint):
+        return [{**each, "systemData": {"lastModifiedAt": "now"}} for each in listed(endpoint)]
+
+    workspace.deployments = changing
+    target.delete("scale")
+    assert workspace.endpoints() == []
+
+
+def test_a_name_that_is_taken_is_refused_at_once(target, bundle, workspace):
+    """Azure answers with the status of a change in progress, for which modelship would wait."""
+
+    def taken(name, document):
+        raise WorkspaceRequestError(
+            "fake", "write", "There is already an endpoint with this name", status=409
+        )
+
+    workspace.put_endpoint = taken
+    with pytest.raises(WorkspaceRequestError, match="already an endpoint"):
+        target.deploy(bundle, name="scale", timeout_s=120, **QUIETLY)
+
+
+def test_a_trial_ends_when_somebody_else_changes_the_traffic(workspace, bundle, other):
+    """Whoever takes the new deployment out of the traffic is not overruled by the next step."""
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, keep_previous=True))
+    old = target.deploy(bundle, name="scale", **QUIETLY).instance
+    new = target.deploy(other, name="scale", overwrite=True, **QUIETLY).instance
+    place = target._backend
+    place.share(new, old, percent=10)
+    traffic = {workspace.deployments("scale")[0]["name"]: 100}
+    workspace.endpoint("scale")["properties"]["traffic"] = traffic
+    with pytest.raises(WorkspaceRequestError, match="another client has set it to d-"):
+        place.share(new, old, percent=50)
+    assert workspace.endpoint("scale")["properties"]["traffic"] == traffic
+
+
+def test_a_change_that_somebody_else_undoes_at_once_is_reported(workspace, target, bundle):
+    """Waiting for the shares that were set would have no end."""
+    made = target.deploy(bundle, name="scale", **QUIETLY).instance
+    write = workspace.put_endpoint
+
+    def undone(name, document):
+        write(name, document)
+        workspace.endpoint(name)["properties"]["traffic"] = {"blue": 100}
+
+    workspace.put_endpoint = undone
+    with pytest.raises(WorkspaceRequestError, match="set it to blue: 100 %"):
+        target._backend._place.route(made.name, {"green": 100})

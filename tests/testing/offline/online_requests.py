@@ -118,7 +118,7 @@ class Online:
             if found["status"] != "InProgress":
                 return found
             assert time.monotonic() < end, found
-            time.sleep(0.05)
+            time.sleep(0.2)  # starting takes a second or more, and each question takes cpu
 
     def logs(self, endpoint, name, **body):
         """Return the log of a deployment."""
@@ -142,7 +142,7 @@ def wait_until(condition):
     end = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @contextmanager

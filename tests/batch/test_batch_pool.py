@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import psutil
@@ -164,6 +165,16 @@ def test_an_init_that_fails_ends_the_job(score, script, expected):
     with pytest.raises(BatchFailedError) as caught:
         score(script, max_retries=5, workers=2)
     assert expected in str(caught.value)
+
+
+def test_a_name_that_is_not_utf_8_is_scored(score, tmp_path):
+    """The script can open the file; its row shows the byte."""
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / os.fsdecode(b"n\xff")).write_text("1")
+    script = ECHO.replace("pathlib.Path(each).name", "[each[-2:], open(each).read()]")
+    assert score(script, input=str(tmp_path / "odd")).failed == 0
+    assert score(ECHO, input=str(tmp_path / "odd")).failed == 0
+    assert (score.output / "predictions.csv").read_text() == "n\\udcff\n"
 
 
 def test_there_must_be_something_to_score(score, tmp_path):

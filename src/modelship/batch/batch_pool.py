@@ -221,7 +221,9 @@ class _Job:
     def _enter(self, number: int, found: dict[str, Any]) -> None:
         """Account for a mini-batch, and end the job if too many items have failed."""
         failed = max(0, found["items"] - found["rows"])
-        (self.folder / str(number)).write_text(found["text"], encoding="utf-8")
+        part = self.folder / str(number)
+        # A row may have the name of a file that is not UTF-8.
+        part.write_text(found["text"], encoding="utf-8", errors="backslashreplace")
         self.say(f"Mini-batch {number}: {found['items']} items, {failed} failed.")
         with self.lock:
             self.failed += failed

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from mlflow_models import FILES, registered
+from offline_services import runs
 from online_requests import Online, open_online, wait_until
 
 from modelship.testing.offline.v2.batch_plans import parts_of
@@ -188,11 +189,24 @@ def test_too_many_failures_fail_the_job(batch):
     assert batch.output(run) == {}
 
 
-def test_a_job_can_be_canceled(batch):
-    """Both of its runs end."""
-    name = batch.start(batch.deploy(SLOW), batch.upload(a="1"))
+def test_a_job_can_be_canceled(batch, tmp_path):
+    """Both of its runs end, and so do the processes."""
+    mark = tmp_path / "pid"
+    script = SLOW.replace(
+        "    time", f"    open({str(mark)!r}, 'w').write(str(os.getpid()))\n    time"
+    )
+    name = batch.start(batch.deploy(f"import os\n{script}"), batch.upload(a="1"))
+    wait_until(lambda: mark.exists() and mark.read_text())
     assert batch.call("POST", f"jobs/{name}/cancel").status_code == 202
     assert {each["status"] for each in batch.wait(name)} == {"Canceled"}
+    assert not runs(int(mark.read_text()))
+
+
+def test_names_that_lead_outside_are_refused(batch):
+    """A client may give a blob such a name."""
+    run, _ = batch.wait(batch.start(batch.deploy(), batch.upload(**{"../../up": "1"})))
+    assert run["status"] == "Failed"
+    assert "points outside of the folder of the job" in run["error"]["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ class FakeMlWorkspace:
 
     def delete_endpoint(self, name):
         for each in self.deployments(name):
-            self.delete_deployment(name, each["name"])
+            del self._deployments[name, each["name"]]
         del self._endpoints[name]
         front = self._fronts.pop(name)
         front.shutdown()

@@ -75,7 +75,7 @@ def test_a_name_that_is_taken_is_refused_at_once(target, bundle, workspace):
 
 
 def test_a_trial_ends_when_somebody_else_changes_the_traffic(workspace, bundle, other):
-    """Whoever takes the new deployment out of the traffic is not overruled by the next step."""
+    """Taking the new deployment out of the traffic is not overruled by the next step."""
     target = DeployTarget(OnlineEndpointBackend.at(workspace, keep_previous=True))
     old = target.deploy(bundle, name="scale", **QUIETLY).instance
     new = target.deploy(other, name="scale", overwrite=True, **QUIETLY).instance

@@ -94,6 +94,7 @@ def test_settings_of_requests_change_without_a_new_container(online, rollout):
         ({"traffic": {"blue": 100}, "mirrorTraffic": {"green": 60}}, "from 0 to 50"),
         ({"traffic": {"blue": 100}, "mirrorTraffic": {"blue": 10}}, "no traffic itself"),
         ({"authMode": "password"}, "auth_mode"),
+        ({"compute": "/computes/cluster"}, "create a ManagedOnlineEndpoint"),
     ],
 )
 def test_an_invalid_change_of_an_endpoint_is_refused(online, rollout, properties, words):

@@ -181,6 +181,7 @@ class Control(Part):
             "id": ours.path,
             "name": ours.workspace_name,
             "type": _KIND,
+            "kind": "Default",  # SDK v2 fails to list other kinds without it
             "location": ours.location,
             "tags": own["tags"],
             "sku": {"name": "Basic", "tier": "Basic"},

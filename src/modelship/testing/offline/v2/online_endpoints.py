@@ -43,6 +43,9 @@ _SHAPE: Final = {
         "properties": optional(dict),
     },
 }
+_ON_KUBERNETES: Final = (
+    "An offline workspace has no online endpoints on Kubernetes: create a ManagedOnlineEndpoint."
+)
 _KEYS: Final = {"Primary": "primaryKey", "Secondary": "secondaryKey"}
 
 
@@ -150,6 +153,8 @@ class OnlineEndpoints(Part):
             EndpointSettings.from_arm(wanted)
         except (InvalidNameError, InvalidOptionError) as error:
             raise bad_request(str(error), code="BadArgument") from None
+        if wanted["properties"].get("compute"):
+            raise bad_request(_ON_KUBERNETES)
         for field in ("traffic", "mirrorTraffic"):
             for name in shares(wanted, field):
                 if self._services.get(deployment_key(endpoint, name)) is None:

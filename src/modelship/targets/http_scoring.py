@@ -137,14 +137,14 @@ def _status(response: requests.Response) -> int:
     return int(told) if is_of_model else response.status_code
 
 
-def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:
+def answers(scoring_uri: str, *, path: str = "/", timeout_s: float = 2.0) -> bool:
     """Return whether the health route of a service reports that it is healthy."""
     import requests
 
     parts = urlsplit(scoring_uri)
     try:
         with session_towards(scoring_uri) as session:
-            response = session.get(f"{parts.scheme}://{parts.netloc}/", timeout=timeout_s)
+            response = session.get(f"{parts.scheme}://{parts.netloc}{path}", timeout=timeout_s)
             return response.ok
     except requests.RequestException:
         return False

@@ -12,7 +12,7 @@ from modelship.errors import PortTakenError
 from modelship.runtime.images.inspection import Container, unix_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
 __all__ = ["ContainerCalls"]
@@ -52,14 +52,16 @@ class ContainerCalls:
         environment: Mapping[str, str],
         host: Mapping[str, Any],
         volume: str = "",
+        port: int | None = None,
         entrypoint: Sequence[str] = (),
         command: Sequence[str] = (),
     ) -> None:
         """Create a container without starting it.
 
         `host` has the arguments of ``create_host_config``. `volume` is a folder in the container
-        that can be written from outside, and is removed with the container. An `entrypoint` is
-        prepended to a `command`; without both, the container runs the default command of its image.
+        that can be written from outside, and is removed with the container. A `port` that is
+        published has to be named, unless the image exposes it. An `entrypoint` is prepended to a
+        `command`; without both, the container runs the default command of its image.
 
         Raises
         ------
@@ -76,6 +78,7 @@ class ContainerCalls:
                 environment=dict(environment),
                 host_config=self._api.create_host_config(**host),
                 volumes=[volume] if volume else None,
+                ports=[port] if port is not None else None,
                 # Docker's config.json may contain a proxy URL with a password.
                 use_config_proxy=False,
             )
@@ -107,6 +110,10 @@ class ContainerCalls:
         header = entry.tobuf(tarfile.PAX_FORMAT)  # it has fractions of seconds
         end = bytes(-len(content) % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
         self._api.put_archive(name, str(path.parent), header + content + end)
+
+    def unpack(self, name: str, archive: Iterable[bytes]) -> None:
+        """Unpack a tar stream in a container whose root is writable; it need not run."""
+        self._api.put_archive(name, "/", iter(archive))
 
     def read(self, name: str, path: PurePosixPath) -> bytes | None:
         """Return a file of a container; None if the file or the container does not exist."""

@@ -203,13 +203,16 @@ class DockerBackend(AddressedContainers):
         settled = containers.settled_state(container)
         if settled is not None:
             return settled
-        if containers.answers_itself(container):
+        if self._answers(container):
             self._answered.add(instance.instance_id)
             return State.HEALTHY
         if instance.instance_id in self._answered or container.health in _ANSWERED_BEFORE:
             return State.UNHEALTHY
         # The server restarts a killed worker, endlessly, and never answers.
         return State.FAILED if engine.ran_out_of_memory(container) else State.TRANSITIONING
+
+    def _answers(self, container: Container) -> bool:
+        return containers.answers_itself(container)
 
     def logs(self, instance: Instance) -> str:
         with connected() as engine:

@@ -11,6 +11,13 @@ from modelship.errors import ModelshipError
 from modelship.progress import Steps
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.build_causes import BuildCause
+from modelship.testing.offline.custom_images import (
+    CUSTOM,
+    CustomImage,
+    Runnable,
+    check_stage,
+    ensure_pulled,
+)
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.pythons import on_some_python
 from modelship.testing.offline.service_documents import limits, workers
@@ -121,6 +128,28 @@ class Builder:
             self._operations.publish(build.operation)
             raise failures.build_failed(cause) from error
         return image if specification.has_server else None
+
+    def obtain(self, build: Build) -> Runnable | None:
+        """Build an image, or pull one that has a server of its own.
+
+        Raises
+        ------
+        DeploymentFailure
+            If there is none to start.
+        """
+        is_custom = CUSTOM in build.document["environmentImageRequest"] and build.stage != "build"
+        return self._pulled(build) if is_custom else self.build(build)
+
+    def _pulled(self, build: Build) -> CustomImage:
+        self._operations.step(build.operation, "BuildImage", "Pulling the image.")
+        image = CustomImage.of_request(
+            build.document["environmentImageRequest"],
+            resources=self._resources(build),
+            files_of=self._images.model_files,
+        )
+        ensure_pulled(image.reference, deadline=build.steps.deadline)
+        check_stage(build.stage, name=build.document["name"], memory_gb=image.resources.memory_gb)
+        return image
 
     def _build(self, build: Build, specification: Specification) -> Image:
         request = build.document["environmentImageRequest"]

@@ -15,11 +15,12 @@ from modelship.bundle import Resources
 from modelship.targets.backend import TargetBackend
 from modelship.targets.instance import Instance
 from modelship.targets.release import Release, Serving
+from modelship.testing.offline.images import Image
 
 if TYPE_CHECKING:
     from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
-    from modelship.testing.offline.images import Image
+    from modelship.testing.offline.custom_images import Runnable
     from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 __all__ = ["Compute", "Kind"]
@@ -101,14 +102,15 @@ class Compute(TargetBackend):
         """Build what `image` needs before it can start."""
         self.prepare(_release_of(image), steps)
 
-    def run(self, name: str, image: Image, steps: Steps) -> Instance:
+    def run(self, name: str, image: Runnable, steps: Steps) -> Instance:
         """Start a container, without waiting for it.
 
         It is stopped when this process exits, even if it is killed.
         """
         self._call_reaper()
-        self._starting.image = image
+        assert isinstance(image, Image)  # a process cannot be asked for another
         release = _release_of(image)
+        self._starting.image = image
         return self.start(Instance.draft(release, name=name), self.prepare(release, steps), steps)
 
     def stop_all(self) -> None:

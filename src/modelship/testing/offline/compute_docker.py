@@ -12,11 +12,15 @@ from modelship.targets.docker import container as containers
 from modelship.targets.process.process_backend import FRONT_CHECK
 from modelship.targets.state import State
 from modelship.testing.offline.compute import Compute
+from modelship.testing.offline.custom_containers import answers_its_probes, start_custom
+from modelship.testing.offline.custom_images import CustomImage, Runnable
 from modelship.testing.offline.pythons import PythonsOfImages
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from modelship.progress import Steps
+    from modelship.runtime.images.inspection import Container
     from modelship.targets.instance import Instance
 
 __all__ = ["DockerContainers"]
@@ -43,6 +47,16 @@ class DockerContainers(Compute, DockerBackend):
 
     def _settings(self, app_root: str) -> str:
         return f"{app_root}/{_SETTINGS}"
+
+    def run(self, name: str, image: Runnable, steps: Steps) -> Instance:
+        if not isinstance(image, CustomImage):
+            return super().run(name, image, steps)
+        self._call_reaper()
+        return start_custom(image, name=name, target=self._namespace)
+
+    def _answers(self, container: Container) -> bool:
+        found = answers_its_probes(container)
+        return super()._answers(container) if found is None else found
 
     def capacity(self) -> tuple[float, int]:
         with connected() as engine:

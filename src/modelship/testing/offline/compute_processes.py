@@ -15,6 +15,7 @@ from modelship.runtime.descendants import descendants
 from modelship.targets.process import ProcessBackend, server_process
 from modelship.targets.program import GUNICORN_SETTINGS
 from modelship.testing.offline.compute import Compute
+from modelship.testing.offline.images import Image
 from modelship.testing.offline.pythons import PythonsHere
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.targets.instance import Instance
     from modelship.targets.release import Serving
-    from modelship.testing.offline.images import Image
+    from modelship.testing.offline.custom_images import Runnable
 
 __all__ = ["ProcessContainers"]
 
@@ -60,7 +61,8 @@ class ProcessContainers(Compute, ProcessBackend):
     def capacity(self) -> tuple[float, int]:
         return os.cpu_count() or 1, psutil.virtual_memory().total
 
-    def run(self, name: str, image: Image, steps: Steps) -> Instance:
+    def run(self, name: str, image: Runnable, steps: Steps) -> Instance:
+        assert isinstance(image, Image)  # see v2.custom_environments
         resources = image.bundle.resources
         with _on_few_cores(resources.cpu_cores):
             instance = super().run(name, image, steps)

@@ -30,6 +30,7 @@ __all__ = [
     "crashed",
     "interrupted",
     "never_started",
+    "not_pulled",
     "out_of_memory",
     "overloaded",
     "quota_exceeded",
@@ -161,6 +162,15 @@ def out_of_memory(name: str, *, memory_gb: float) -> DeploymentFailure:
 def never_started(cause: str) -> DeploymentFailure:
     """Return the failure of a container that could not be started."""
     return _aci_failed("ContainerGroupProvisioningFailed", cause, log=f"{cause}\n")
+
+
+def not_pulled(image: str, problem: str) -> DeploymentFailure:
+    """Return the failure of a container whose image the engine cannot pull."""
+    message = (
+        f"The image {image} cannot be pulled: {problem.rstrip('.')}. Build or pull it on this "
+        "machine, or log in to its registry with docker login, and deploy again."
+    )
+    return DeploymentFailure("BadArgument", 400, message, log=f"{message}\n")
 
 
 def timed_out() -> DeploymentFailure:

@@ -171,7 +171,14 @@ class Images:
         else:
             yield SourceFile(_inside(name, archive="the request"), content)
 
-    def _model(self, model_id: str, folder: Path) -> Model:
+    def model_files(self, model_id: str) -> dict[str, Path]:
+        """Return the files of a model by their paths in its folder.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If there is no such model, or it has no files.
+        """
         model = self._store.documents("models").get(model_id)
         if model is None:
             raise EnvironmentSpecError(model_id, "this model is not registered.")
@@ -182,9 +189,11 @@ class Images:
             files |= artifact_files(self._store, artifact.get("prefix") or artifact.get("id") or "")
         if not files:
             raise EnvironmentSpecError(model_id, "the files of this model are gone.")
+        return {_inside(path, archive=model_id): files[path] for path in files}
+
+    def _model(self, model_id: str, folder: Path) -> Model:
         name, _, version = model_id.rpartition(":")
-        inside = {_inside(path, archive=model_id): files[path] for path in files}
-        return _staged(name, version, inside, folder)
+        return _staged(name, version, self.model_files(model_id), folder)
 
 
 def _short_digest(text: str) -> str:

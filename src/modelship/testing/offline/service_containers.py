@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.custom_images import Runnable
     from modelship.testing.offline.deployment_failures import DeploymentFailure
     from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.images import Image
 
 __all__ = ["Containers", "instance_of"]
 
@@ -54,7 +54,7 @@ class Containers:
         self._addresses = addresses
         self._started: set[str] = set()
 
-    def start(self, key: str, image: Image | None, steps: Steps) -> Instance:
+    def start(self, key: str, image: Runnable | None, steps: Steps) -> Instance:
         """Start a container that replaces the older one.
 
         On Container Instances the older one is stopped first. Elsewhere it keeps serving until the

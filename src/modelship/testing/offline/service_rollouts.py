@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.targets.instance import Instance
     from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.custom_images import Runnable
     from modelship.testing.offline.faults import StageFault
-    from modelship.testing.offline.images import Image
     from modelship.testing.offline.offline_context import Context
 
 __all__ = ["HEALTHY_WITHIN_S", "Rollouts"]
@@ -202,7 +202,7 @@ class Rollouts:
         with ExitStack() as stack:
             document = self._require(name, operation)
             build = Build(document, operation, stack, stage)
-            image = self._builder.build(build)
+            image = self._builder.obtain(build)
             image = image and image.with_variables(self._insights.variables(document))
             self._operations.step(
                 operation,
@@ -216,7 +216,7 @@ class Rollouts:
         self._await(name, operation, instance, stage)
         self._succeed(name, operation)
 
-    def _start(self, name: str, operation: str, image: Image | None, steps: Steps) -> Instance:
+    def _start(self, name: str, operation: str, image: Runnable | None, steps: Steps) -> Instance:
         with self.changing(name):
             self._require(name, operation)
             return self._containers.start(name, image, steps)

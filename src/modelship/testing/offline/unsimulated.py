@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.aks.aks_services import PROBE
+from modelship.testing.offline.custom_images import CUSTOM, SCORING
 from modelship.testing.offline.service_documents import (
     MANAGED,
     is_on_kubernetes,
@@ -83,5 +84,9 @@ def _of_managed(document: Mapping[str, Any]) -> Iterator[str]:
         yield "data_collector: requests and answers are not collected."
     if str(properties.get("egressPublicNetworkAccess")).lower() == "disabled":
         yield "egress_public_network_access: the container can reach other hosts."
+    custom = (document.get("environmentImageRequest") or {}).get(CUSTOM) or {}
+    if custom.get("scoring", SCORING) != SCORING:
+        path = custom["scoring"]
+        yield f"scoring_route: {path} is passed on, but the scoring URI ends with {SCORING}."
     if properties.get("modelMountPath"):
         yield "model_mount_path: the model is in AZUREML_MODEL_DIR."

@@ -12,6 +12,7 @@ from modelship.testing.offline.json_exchange import check_shape, optional
 from modelship.testing.offline.service_documents import MANAGED, OWN
 from modelship.testing.offline.v2 import arm_ids
 from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
+from modelship.testing.offline.v2.custom_environments import custom_request, is_custom
 from modelship.testing.offline.v2.managed_failures import quota_details, quota_message
 from modelship.testing.offline.v2.mlflow_deployments import is_mlflow, mlflow_request
 from modelship.testing.offline.v2.online_documents import ARM
@@ -19,6 +20,7 @@ from modelship.testing.offline.v2.online_documents import ARM
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.document_store import Store
 
 __all__ = [
@@ -53,12 +55,13 @@ _DEFAULT_VARIABLES: Final = {"SCORING_TIMEOUT_MS": "3600000"}
 _UNKNOWN_SIZE: Final = (4.0, 14.0)  # as Standard_DS3_v2
 _NO_CONDA: Final = (
     "The environment {name} has no conda file, and its image cannot be run offline. Add conda_file "
-    "to the environment, with azureml-inference-server-http in it."
+    "to the environment, with azureml-inference-server-http in it; or inference_config, if the "
+    "image has a server of its own."
 )
 _NO_CODE: Final = (
     "The deployment has no code_configuration. An offline workspace runs that only of a model of "
-    "the type mlflow_model without an environment, not Triton or a server of your own: add a "
-    "scoring script and an environment with a conda file."
+    "the type mlflow_model without an environment, or of an environment with inference_config, not "
+    "Triton: add a scoring script and an environment with a conda file."
 )
 
 
@@ -110,8 +113,12 @@ def check_quota(settings: DeploymentSettings, others: Iterable[Mapping[str, Any]
         raise ArmRefusalError(400, "BadRequest", message, quota_details(message))
 
 
-def image_request(store: Store, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def image_request(
+    store: Store, wanted: Mapping[str, Any], *, compute: Kind = "process"
+) -> dict[str, Any]:
     """Return what a deployment runs, in the format of SDK v1: an image request.
+
+    `compute` is what runs it; an image with a server of its own needs ``"docker"``.
 
     Raises
     ------
@@ -120,7 +127,11 @@ def image_request(store: Store, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """
     asked = wanted["properties"]
     model = _model(store, asked.get("model"))
-    if asked.get("codeConfiguration"):
+    custom = _custom(store, asked.get("environmentId"))
+    has_code = bool(asked.get("codeConfiguration"))
+    if custom is not None:
+        found = custom_request(custom, compute=compute, has_code=has_code)
+    elif has_code:
         found = _from_code(store, asked)
     elif model is not None and is_mlflow(model) and not asked.get("environmentId"):
         found = mlflow_request(store, model)
@@ -128,7 +139,7 @@ def image_request(store: Store, wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise bad_request(_NO_CODE)
     environment = found["environment"]
     variables = {
-        **_DEFAULT_VARIABLES,
+        **({} if custom else _DEFAULT_VARIABLES),
         **(environment.get("environmentVariables") or {}),
         **(asked.get("environmentVariables") or {}),
     }
@@ -153,6 +164,12 @@ def _from_code(store: Store, asked: Mapping[str, Any]) -> dict[str, Any]:
         "assets": [{"id": "code", "url": "", "prefix": source["prefix"]}],
         "environment": _environment(store, asked["environmentId"]),
     }
+
+
+def _custom(store: Store, arm_id: str | None) -> dict[str, Any] | None:
+    """Return an environment whose image has a server of its own, or None."""
+    found = arm_ids.environment_version(store, arm_id) if arm_id else None
+    return found if found and is_custom(found) else None
 
 
 def managed_deployments(store: Store, *, without: str = "") -> list[dict[str, Any]]:

@@ -141,7 +141,7 @@ class OnlineDeployments(Part):
             endpoint,
             name,
             wanted,
-            request=image_request(self._store, wanted),
+            request=image_request(self._store, wanted, compute=self._context.compute),
             resources=resources_of(settings),
             before=before,
         )

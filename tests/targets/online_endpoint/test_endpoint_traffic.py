@@ -100,3 +100,19 @@ def test_a_change_that_somebody_else_undoes_at_once_is_reported(workspace, targe
     workspace.put_endpoint = undone
     with pytest.raises(WorkspaceRequestError, match="set it to blue: 100 %"):
         target._backend._place.route(made.name, {"green": 100})
+
+
+def test_a_deployment_waits_for_another_change_of_its_endpoint(target, bundle, workspace):
+    """Azure refuses it while the endpoint is Updating, which may begin after a look at it."""
+    write, refused = workspace.put_deployment, []
+
+    def updating(endpoint, name, document):
+        if len(refused) == 2:
+            return write(endpoint, name, document)
+        refused.append(name)
+        cause = f"Cannot create a deployment in endpoint {endpoint}: Updating provisioning state"
+        raise WorkspaceRequestError("fake", "write", cause, status=409)
+
+    workspace.put_deployment = updating
+    assert target.deploy(bundle, name="scale", **QUIETLY).run(cases.ROWS) == cases.SCORED
+    assert len(refused) == 2

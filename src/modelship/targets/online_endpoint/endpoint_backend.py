@@ -240,8 +240,9 @@ class OnlineEndpointBackend(EndpointServices):
         )
         del document["location"]  # the workspace adds its own
         name = deployment_name(draft)
-        put = self._workspace.put_deployment
-        self._operations[draft.instance_id] = put(draft.name, name, document)
+        put = self._place.put_deployment
+        operation = put(draft.name, name, document, deadline=steps.deadline)
+        self._operations[draft.instance_id] = operation
         return draft.at(str(endpoint["properties"].get("scoringUri") or ""))
 
     def _kept(self, draft: Instance) -> Instance | None:

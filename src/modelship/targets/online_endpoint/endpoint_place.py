@@ -79,6 +79,20 @@ class EndpointPlace:
         document["tags"] = changes.get("tags", document["tags"])
         return self.put(str(endpoint["name"]), document, deadline=deadline)
 
+    def put_deployment(
+        self, name: str, deployment: str, document: Mapping[str, Any], *, deadline: Deadline
+    ) -> str:
+        """Create a deployment, and return the URL of the operation, which is not waited for."""
+
+        def is_there() -> bool:  # then it is the deployment itself that is being changed
+            return self.workspace.deployment(name, deployment) is not None
+
+        return self._patiently(
+            lambda: self.workspace.put_deployment(name, deployment, document),
+            deadline,
+            unless=is_there,
+        )
+
     def settled(self, name: str, *, deadline: Deadline, operation: str = "") -> dict[str, Any]:
         """Return an endpoint once no change of it is in progress.
 
@@ -219,14 +233,20 @@ class EndpointPlace:
             where = self.workspace.name
             raise traffic_lost(name, workspace=where, wanted=wanted, found=found)
 
-    def _patiently(self, call: Callable[[], _Answer], deadline: Deadline) -> _Answer:
+    def _patiently(
+        self,
+        call: Callable[[], _Answer],
+        deadline: Deadline,
+        *,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> _Answer:
         """Send a change, again as long as another change of the same endpoint is in progress."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 return call()
             except WorkspaceRequestError as error:
-                if not _is_conflict(error) or deadline.remaining_s <= pause_s:
+                if not _is_conflict(error) or deadline.remaining_s <= pause_s or unless():
                     raise
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

@@ -94,6 +94,8 @@ class FailureClauses(ContractFixtures):
         self, target: DeployTarget, bundle: ScoringBundle, name: str
     ) -> None:
         """T20: a crashed service is Failed and listed; deploying it again recovers it."""
+        if type(self).crash is ContractFixtures.crash:
+            pytest.skip(f"the test defines no crash() for {target.name}")
         options: Any = {"name": name, "check": "static", "show_output": False}
         crashed = target.deploy(bundle, **options)
         self.crash(crashed)

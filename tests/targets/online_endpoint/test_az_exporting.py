@@ -128,7 +128,7 @@ def test_a_second_run_of_the_script_changes_nothing(bundle, tmp_path, az):
     assert second["endpoints"] == first["endpoints"]
 
 
-@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("keeps", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_new_release_replaces_the_old_one(bundle, tmp_path, az, keeps):
     """It gets a part of the traffic first if asked; the old one is deleted unless it is kept."""
     old = exported(bundle, tmp_path / "old")

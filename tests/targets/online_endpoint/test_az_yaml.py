@@ -198,7 +198,7 @@ def files_in(folder):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.data())
 def test_a_deployment_that_is_written_is_read_back(folder, data):
     """Whatever its settings are, and wherever the file is."""

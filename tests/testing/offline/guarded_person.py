@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+
+from offline_services import own_certificate
 
 from modelship.workspace.way_out import CERTIFICATES
 
@@ -55,7 +56,6 @@ class Person:
     def __init__(self, folder, offline):
         self.offline = offline
         self.here = folder / "code"
-        self._trusted = folder / "trusted.pem"
         for path in (self.here, folder / "home", folder / "guard"):
             path.mkdir()
         (folder / "guard" / "sitecustomize.py").write_text(GUARD)
@@ -69,8 +69,9 @@ class Person:
 
     def runs(self, code, *, python=sys.executable, arguments=(), **variables):
         """Run some code, with some variables changed or left out (None); return how it ended."""
-        given = {**self._terminal, **self.offline.environment, **self._only_the_workspace()}
-        found = {**given, **variables}
+        # With the public roots, reading them takes most of a client's time: for each connection.
+        trusted = dict.fromkeys(CERTIFICATES, str(own_certificate(self.offline)))
+        found = {**self._terminal, **self.offline.environment, **trusted, **variables}
         return subprocess.run(
             [str(python), "-c", code, *arguments],
             cwd=self.here,
@@ -79,15 +80,6 @@ class Person:
             text=True,
             timeout=280,
         )
-
-    def _only_the_workspace(self):
-        """Return the variables that let its certificate be trusted, and no other.
-
-        Hundreds of public ones are read for each connection, which takes most of a client's time.
-        """
-        bundle = Path(self.offline.environment[CERTIFICATES[0]]).read_text()
-        self._trusted.write_text("".join(bundle.rpartition("-----BEGIN CERTIFICATE-----")[1:]))
-        return dict.fromkeys(CERTIFICATES, str(self._trusted))
 
     @property
     def escapes(self):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import sys
@@ -149,13 +148,17 @@ def trusting_only(offline):
 
     Those of the machine stay in SSL_CERT_FILE, which uv reads.
     """
-    bundle = Path(os.environ["REQUESTS_CA_BUNDLE"])
-    _, begin, own = bundle.read_text().rpartition("-----BEGIN CERTIFICATE-----")
-    authority = offline.folder.parent / "authority.pem"
-    authority.write_text(begin + own)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+        patch.setenv("REQUESTS_CA_BUNDLE", str(own_certificate(offline)))
         yield
+
+
+def own_certificate(offline):
+    """Write only the certificate of a workspace to a file, and return its path."""
+    bundle = Path(offline.environment["REQUESTS_CA_BUNDLE"]).read_text()
+    place = offline.folder.parent / "authority.pem"
+    place.write_text("".join(bundle.rpartition("-----BEGIN CERTIFICATE-----")[1:]))
+    return place
 
 
 @contextmanager

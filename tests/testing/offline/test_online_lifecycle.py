@@ -55,16 +55,26 @@ def test_a_container_that_dies_leaves_an_unavailable_endpoint(place):
 
 
 def test_endpoints_come_back_with_the_workspace(place):
-    """At the same addresses and with the same keys; one without a deployment too."""
+    """At the same addresses and with the same keys."""
     with place() as online:
-        full, (empty, document) = serving(online, saying("here")), online.endpoint()
-        keys = online.keys(full)
+        name, document = online.endpoint()
+        keys = online.keys(name)
     with place() as online:
-        assert online.ask(full, key=keys["primaryKey"]).json() == "here"
-        again = online.call("GET", f"onlineEndpoints/{empty}").json()
+        again = online.call("GET", f"onlineEndpoints/{name}").json()
         assert again["properties"]["scoringUri"] == document["properties"]["scoringUri"]
-        assert online.ask(empty).status_code == 404
-        assert online.call("DELETE", f"onlineEndpoints/{full}").status_code == 202
+        assert online.keys(name) == keys
+        assert online.ask(name, key=keys["primaryKey"]).status_code == 404
+
+
+@pytest.mark.long  # in the gate: test_endpoints_come_back_with_the_workspace
+def test_deployments_come_back_with_the_workspace(place):
+    """They serve again without a request for it."""
+    with place() as online:
+        name = serving(online, saying("here"))
+        keys = online.keys(name)
+    with place() as online:
+        assert online.ask(name, key=keys["primaryKey"]).json() == "here"
+        assert online.call("DELETE", f"onlineEndpoints/{name}").status_code == 202
 
 
 @pytest.mark.docker

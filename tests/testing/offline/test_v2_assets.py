@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from offline_services import trusting_only
 
 from modelship.sources import ModelSource
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
@@ -38,7 +39,8 @@ def files_below(folder):
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory, sdk_home):
     """Open one workspace for all tests of this module: each uses names of its own."""
-    with OfflineWorkspace(tmp_path_factory.mktemp("v2") / "offline") as workspace:
+    folder = tmp_path_factory.mktemp("v2") / "offline"
+    with OfflineWorkspace(folder) as workspace, trusting_only(workspace):
         yield workspace
 
 

@@ -1,5 +1,8 @@
 """The target ``online-endpoint`` next to other clients of the same endpoint, and after failures."""
 
+import pickle
+import threading
+
 import pytest
 
 from modelship import DeployTarget
@@ -116,3 +119,12 @@ def test_a_deployment_waits_for_another_change_of_its_endpoint(target, bundle, w
     workspace.put_deployment = updating
     assert target.deploy(bundle, name="scale", **QUIETLY).run(cases.ROWS) == cases.SCORED
     assert len(refused) == 2
+
+
+def test_a_target_is_pickled_without_its_connection():
+    """A pool of processes can use one that has been used here: each process connects itself."""
+    backend = OnlineEndpointBackend(workspace="config.json", instance_count=2)
+    backend._opened = threading.Lock()  # what cannot be pickled
+    copy = pickle.loads(pickle.dumps(DeployTarget(backend)))
+    assert copy._backend.options == backend.options
+    assert (copy._backend._opened, copy._backend._given_workspace) == (None, "config.json")

@@ -173,8 +173,12 @@ class OnlineEndpointBackend(EndpointServices):
     def at(cls, workspace: MlWorkspace, **options: Any) -> OnlineEndpointBackend:
         """Return the target in a workspace that is open."""
         made = cls(**options)
-        made._opened = workspace
+        made._given_workspace = made._opened = workspace
         return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process opens the same target with; it connects itself."""
+        return {**vars(self), "_opened": None}
 
     @property
     def options(self) -> Mapping[str, object]:

@@ -46,7 +46,7 @@ def az(tmp_path):
     program = tmp_path / "bin/az"
     program.parent.mkdir()
     fake = Path(__file__).with_name("fake_az.py")
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{fake}" "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{fake}" "$@"\n')
     program.chmod(0o755)
     state = tmp_path / "state.json"
 

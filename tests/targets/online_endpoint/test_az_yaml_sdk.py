@@ -30,7 +30,10 @@ from modelship.targets.online_endpoint.data_collection import (
 from modelship.targets.online_endpoint.deployment_settings import DeploymentSettings
 from modelship.targets.online_endpoint.endpoint_settings import EndpointSettings, IdentitySettings
 
-pytestmark = pytest.mark.azure
+pytestmark = [
+    pytest.mark.azure,
+    pytest.mark.long,  # test_az_yaml.py reads the same cases in the gate, without the SDK
+]
 
 # In a process of its own: the SDK takes seconds to import, and changes os.environ.
 ASK = """

@@ -6,6 +6,7 @@ import pytest
 from online_requests import open_online
 
 pytest.importorskip("azure.ai.ml")
+pytestmark = pytest.mark.long  # test_batch_jobs.py asks the same over HTTP in the gate
 
 SCRIPT = """
 import os, pathlib

@@ -16,6 +16,7 @@ def online(tmp_path_factory, shared_home):
         yield found
 
 
+@pytest.mark.long  # in the gate: test_rollout_script.py, and the tests below
 def test_an_endpoint_serves_a_deployment(online):
     """Its name has capitals; it answers with its key once it has traffic, logs, and is deleted."""
     name, document = online.endpoint()

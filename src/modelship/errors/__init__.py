@@ -39,6 +39,7 @@
     │   ├── UnsupportedError
     │   ├── BaseImageError
     │   ├── ImageBuildError
+    │   ├── ImagePushError
     │   ├── NameTakenError
     │   ├── PortTakenError
     │   ├── DeploymentNotFoundError

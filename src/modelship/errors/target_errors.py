@@ -18,6 +18,7 @@ __all__ = [
     "DeploymentNotFoundError",
     "DeploymentTimeoutError",
     "ImageBuildError",
+    "ImagePushError",
     "NameTakenError",
     "NoEarlierReleaseError",
     "PortTakenError",
@@ -76,6 +77,17 @@ class ImageBuildError(TargetError):
     image: str
     problem: str
     build_log: str = ""
+
+
+@dataclass(eq=False)
+class ImagePushError(TargetError):
+    """A registry did not accept a container image."""
+
+    _message = "The image {image!r} cannot be pushed: {problem}."
+
+    image: str
+    problem: str
+    advice: str
 
 
 @dataclass(eq=False)

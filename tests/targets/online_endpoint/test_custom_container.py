@@ -9,11 +9,12 @@ import pytest
 import requests
 from image_registry import ImageRegistry
 
-from modelship import Serving
+from modelship import DeployTarget, Serving
 from modelship.bundle import Environment
-from modelship.errors import ImageBuildError, InvalidOptionError
+from modelship.errors import ImagePushError, InvalidOptionError, TargetUnavailableError
 from modelship.progress import Steps
 from modelship.targets.online_endpoint import OnlineEndpointBackend
+from modelship.targets.online_endpoint.custom_container import _advice
 from modelship.targets.release import Release
 from modelship.testing import cases, script_bundle, with_lock
 
@@ -83,8 +84,31 @@ def test_what_the_registry_says_is_in_the_error(backend, workspace, registry, bu
     monkeypatch.setattr(registry, "refuses", 403)
     registry.blobs.clear()
     steps = Steps("scale", timeout_s=280, show_output=False)
-    with pytest.raises(ImageBuildError, match="the registry refused it"):
+    with pytest.raises(ImagePushError, match="cannot be pushed"):
         backend.prepare(Release(bundle, OWN), steps)
+    assert workspace.sent == {}
+
+
+@pytest.mark.parametrize(
+    ("reference", "problem", "advice"),
+    [
+        ("a.azurecr.io/x:1", "unauthorized: authentication required", "az acr login --name a"),
+        ("127.0.0.1:5/x:1", "denied: requested access", "docker login 127.0.0.1:5"),
+        ("b.azurecr.io/x:1", "dial tcp: lookup b.azurecr.io: no such host", "b.azurecr.io in reg"),
+        ("b.azurecr.io/x:1", "manifest invalid", "the message of the registry"),
+    ],
+)
+def test_the_advice_fits_what_the_registry_says(reference, problem, advice):
+    """A login, the name of the registry, or its message."""
+    assert advice in _advice(reference, problem)
+
+
+def test_without_an_engine_nothing_is_sent(workspace, bundle, monkeypatch):
+    """The error says how to start one."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    backend = OnlineEndpointBackend.at(workspace, registry="a.azurecr.io/scale")
+    with pytest.raises(TargetUnavailableError, match="docker"):
+        DeployTarget(backend).deploy(bundle, name="scale", serving=OWN, check="static")
     assert workspace.sent == {}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.errors import ImageBuildError
+from modelship.errors import ImagePushError
 from modelship.runtime.images.dockerfiles import PORT
 from modelship.runtime.images.engine import connected
 from modelship.runtime.images.image import remove_unused_images, service_image
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from modelship.targets.release import Release
     from modelship.workspace.ml_workspace import MlWorkspace
 
-__all__ = ["pushed_environment"]
+__all__ = ["check_engine", "pushed_environment"]
 
 _ENVIRONMENT: Final = "modelship-image"
 _DIGITS: Final = 32
+_AZURE: Final = ".azurecr.io"
+# Words in the messages of Docker engines and registries.
+_NO_ACCESS: Final = ("unauthorized", "denied", "authentication", "forbidden", "no basic auth")
+_NO_HOST: Final = ("no such host", "connection refused", "timeout", "dial tcp")
 _ROUTE: Final = {"port": PORT, "path": "/"}
 # What both servers answer; Azure's own examples of custom containers have the same routes.
 _ROUTES: Final[dict[str, Any]] = {
@@ -30,6 +34,20 @@ _ROUTES: Final[dict[str, Any]] = {
     "readiness_route": _ROUTE,
     "scoring_route": {"port": PORT, "path": "/score"},
 }
+
+
+def check_engine() -> None:
+    """Check that a Docker engine answers, which is to build and push images.
+
+    Raises
+    ------
+    MissingExtraError
+        If the Docker SDK is not installed.
+    TargetUnavailableError
+        If none answers.
+    """
+    with connected() as engine:
+        engine.capacity()
 
 
 def pushed_environment(
@@ -45,7 +63,9 @@ def pushed_environment(
     Raises
     ------
     ImageBuildError
-        If the image cannot be built, or the registry refuses it.
+        If the image cannot be built.
+    ImagePushError
+        If the registry does not accept it.
     WorkspaceError
         If the workspace refuses.
     """
@@ -76,4 +96,18 @@ def _push(release: Release, reference: str, *, base_image: str | None, steps: St
                 engine.remove_image(reference)
         remove_unused_images(engine, bundle.digest)
     if problem:
-        raise ImageBuildError(image=reference, problem=f"the registry refused it: {problem}")
+        raise ImagePushError(reference, problem.rstrip("."), _advice(reference, problem))
+
+
+def _advice(reference: str, problem: str) -> str:
+    """Return what to do about a problem that the engine reports of a push."""
+    host = reference.partition("/")[0]
+    said = problem.casefold()
+    if any(word in said for word in _NO_ACCESS):
+        name = host.removesuffix(_AZURE)
+        login = f"az acr login --name {name}" if name != host else f"docker login {host}"
+        role = " with an account that has the role AcrPush" if name != host else ""
+        return f"Log in{role}: {login}"
+    if any(word in said for word in _NO_HOST):
+        return f"Check the name of the registry {host} in registry=, and whether it answers."
+    return "Check the message of the registry, and deploy again: the image is built."

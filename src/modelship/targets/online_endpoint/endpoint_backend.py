@@ -194,6 +194,10 @@ class OnlineEndpointBackend(EndpointServices):
 
     def check_bundle(self, bundle: ScoringBundle) -> None:
         check_bundle(bundle, self._options)
+        if self._options.registry is not None:
+            from modelship.targets.online_endpoint.custom_container import check_engine
+
+            check_engine()
 
     def _without(self, option: str) -> str:
         return REFUSED.get(option) or super()._without(option)

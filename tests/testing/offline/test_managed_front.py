@@ -139,6 +139,23 @@ def test_the_container_keeps_working_after_a_timeout(place):
     assert written == [True]
 
 
+def test_a_replaced_container_answers_what_it_has_begun(place):
+    """Its requests are waited for once it is no longer routed to."""
+    go = threading.Event()
+    server, target = blue(responding(b"HTTP/1.1 200 OK\r\n\r\nanswered", after=go))
+    place.point(target)
+    with ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(place.ask)
+        wait_until(lambda: place.fronts._busy[server.address])
+        place.point()
+        drained = pool.submit(place.fronts.drain, server.address)
+        assert not drained.done()
+        go.set()
+        drained.result(timeout=20)
+        assert asked.result(timeout=20).endswith(b"answered")
+    assert place.fronts._busy[server.address] == 0
+
+
 def test_time_in_the_queue_counts_for_the_timeout(place):
     """With one at a time, the second request times out without having begun."""
     go = threading.Event()

@@ -97,6 +97,10 @@ class Addresses:
         if self._serving.pop(key, None) is not None:
             self.renew(_front_of(key))
 
+    def drain(self, place: tuple[str, int]) -> None:
+        """Wait until a container that is no longer routed to has answered, at most some seconds."""
+        self._fronts.drain(place)
+
     def shut(self, name: str) -> None:
         """Release the address of a service or endpoint; does nothing if it has none."""
         self._fronts.shut(name)

@@ -13,6 +13,8 @@ import asyncio
 import socket
 import struct
 import threading
+import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +39,8 @@ __all__ = ["Fronts"]
 
 # More than the server behind accepts: a hundred fields of 8190 bytes.
 _LARGEST_HEAD_BYTES: Final = 1 << 20
+_DRAIN_S: Final = 5.0
+_PERIOD_S: Final = 0.02
 _END: Final = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
 _FORBIDDEN: Final = b"HTTP/1.1 403 Forbidden\r\n" + _END
 _UNAUTHORIZED: Final = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n" + _END
@@ -70,6 +74,7 @@ class Fronts:
         self._connections = Connections("fronts")
         self._fronts: dict[str, _Front] = {}
         self._lock = threading.Lock()
+        self._busy: Counter[tuple[str, int]] = Counter()  # changed by the thread of the fronts only
 
     def open(self, name: str, *, port: int | None = None) -> int:
         """Listen on 127.0.0.1, on `port` if it is free, and return the port.
@@ -97,6 +102,21 @@ class Fronts:
         if begins:
             self._connections.begin(front.listener, partial(self._lead, front))
 
+    def drain(self, address: tuple[str, int]) -> None:
+        """Wait until a server that no front routes to any more has answered, at most some seconds.
+
+        Parameters
+        ----------
+        address : tuple[str, int]
+            The host and port of the server.
+        """
+        end_s = time.monotonic() + _DRAIN_S
+        # A request that was routed just before may not be counted yet, so the first check waits.
+        while time.monotonic() < end_s:
+            time.sleep(_PERIOD_S)
+            if not self._busy[address]:
+                return
+
     def shut(self, name: str) -> None:
         """Stop listening; does nothing if there is no such front."""
         with self._lock:
@@ -123,6 +143,17 @@ class Fronts:
         if not route.admits(head):
             return _UNAUTHORIZED
         target = route.choose(head)
+        if target is None:
+            return await self._forward(head, client, route, None)
+        self._busy[target.address] += 1
+        try:
+            return await self._forward(head, client, route, target)
+        finally:
+            self._busy[target.address] -= 1
+
+    async def _forward(
+        self, head: bytes, client: socket.socket, route: Route, target: Target | None
+    ) -> bytes:
         request = without_prefix(head, route.prefix).replace(b"\r\n", b"\r\n" + self._shown, 1)
         if route.policy is not None:
             keep = self._connections.keep

@@ -87,6 +87,7 @@ class Containers:
         own = self._document(key)[OWN]
         uri = self._addresses.lead(key, _address(own["instance"]))
         if older := instance_of(own.get("older")):
+            self._addresses.drain(_address(own["older"]))
             self._compute.stop(older)
             self.note(key, older=None)
         return uri
@@ -115,6 +116,7 @@ class Containers:
         older = own.get("older")
         if older is None:
             self._addresses.block(key)
+            self._addresses.drain(_address(own["instance"]))
         self._compute.stop(instance)
         self.note(key, instance=older, older=None)
 

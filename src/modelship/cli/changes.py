@@ -82,18 +82,19 @@ def deploy(
             **how.options(config),
         )
         sample = bundle.sample_json
-    _say(deployment, sample=sample)
+    _say(deployment, at, sample=sample)
 
 
-def _say(deployment: Deployment, *, sample: str | None = None) -> None:
-    answer(deployment_document(deployment), lambda: _say_in_words(deployment, sample))
+def _say(deployment: Deployment, at: Place, *, sample: str | None = None) -> None:
+    answer(deployment_document(deployment), lambda: _say_in_words(deployment, at, sample))
 
 
-def _say_in_words(deployment: Deployment, sample: str | None) -> None:
+def _say_in_words(deployment: Deployment, at: Place, sample: str | None) -> None:
     """Print the address of a service, and what to type next."""
     name = deployment.name
     if deployment.target != "process":
         name += f" -t {deployment.target}"
+    name += at.as_typed
     short = sample is not None and len(sample) <= _SHORT and "'" not in sample
     request = f"--data '{sample}'" if short else "-f request.json"
     click.echo(f"{deployment.name} is {deployment.state} on {deployment.target}")
@@ -143,7 +144,7 @@ def update(
         deployment.update(ScoringBundle.load(bundle_folder), serving=changed, **options)
     elif changed is not None:
         deployment.update(changed, **options)
-    _say(deployment)
+    _say(deployment, at)
 
 
 @command("Serve an earlier release again.", example="rollback digits-svc")
@@ -176,7 +177,7 @@ def rollback(
     deployment.rollback(
         to=to, secrets=dict(secrets), timeout_s=config.timeout_s, show_output=not quiet
     )
-    _say(deployment)
+    _say(deployment, at)
 
 
 @command("List what a service has served.", example="history digits-svc --last 5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from modelship.cli.opening import open_target
+from modelship.cli.opening import WORKSPACE_OPTIONS, as_typed, open_target
 from modelship.cli.output import answer, as_json_is_asked
 from modelship.cli.shared_options import (
     PATH,
@@ -44,7 +45,6 @@ _MARKS: Final = {
     "gone": ("-", "red"),
     "check": ("!", "yellow"),
 }
-_OF_WORKSPACE: Final = ("workspace", "subscription_id", "resource_group", "workspace_name")
 _TIMEOUT_S: Final = 1800.0
 
 _endpoint = click.option(
@@ -91,7 +91,7 @@ def migrate(
     """
     from modelship.cli.config import Config
 
-    asked = _Asked(Config.find(config_file), dict(options), how)
+    asked = _Asked(Config.find(config_file), dict(options), how, config_file)
     with showing("Read the service", shown=not how["quiet"]):
         old = asked.open(_FROM, asked.of_workspace).get(name)
         workspace, plan = _read(name, asked)
@@ -101,7 +101,7 @@ def migrate(
     with _written(plan, workspace, old, how) as folder:
         if how["yes"] and folder is not None:
             moved = _moved(plan, folder, old, asked)
-    _tell(plan, how["folder"], moved)
+    _tell(plan, moved, asked)
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,27 @@ class _Asked:
     config: Config
     options: dict[str, Any]
     how: dict[str, Any]
+    config_file: Path | None
+
+    @property
+    def to_deploy(self) -> str:
+        """The rest of the command that deploys this plan."""
+        chosen = {"--endpoint": self.how["endpoint_name"], "--data": self.how["data"]}
+        words = "".join(f" {flag} {shlex.quote(text)}" for flag, text in chosen.items() if text)
+        return f"--to {_TO}{words}{as_typed(self.options, self.config_file)} --yes"
+
+    @property
+    def to_old(self) -> str:
+        """The rest of a command about the old service."""
+        typed = {name: self.options[name] for name in WORKSPACE_OPTIONS if name in self.options}
+        return f"-t {_FROM}{as_typed(typed, self.config_file)}"
 
     @property
     def of_workspace(self) -> dict[str, Any]:
         """The options that say where the workspace is, as typed or of either target."""
         of_file = self.config.options
         found = {**of_file.get(_TO, {}), **of_file.get(_FROM, {}), **self.options}
-        return {name: value for name, value in found.items() if name in _OF_WORKSPACE}
+        return {name: value for name, value in found.items() if name in WORKSPACE_OPTIONS}
 
     def open(self, target: str, options: dict[str, Any]) -> DeployTarget:
         """Return a target."""
@@ -190,10 +204,10 @@ def _say_plan(plan: EndpointPlan) -> None:
         click.echo(f"{click.style(mark, fg=color, bold=True)} {row.what:<26} {row.before}{arrow}")
 
 
-def _tell(plan: EndpointPlan, folder: Path | None, moved: Moved | None) -> None:
+def _tell(plan: EndpointPlan, moved: Moved | None, asked: _Asked) -> None:
     from modelship.migration import PlanFolder
 
-    name = plan.service.name
+    folder, name = asked.how["folder"], plan.service.name
     commands = [*PlanFolder(folder).commands] if folder else []
     document = {
         **plan.to_document(),
@@ -202,15 +216,15 @@ def _tell(plan: EndpointPlan, folder: Path | None, moved: Moved | None) -> None:
         "scoring_uri": moved.deployment.scoring_uri if moved else None,
         "is_compared": moved.is_compared if moved else None,
     }
-    answer(document, lambda: click.echo("\n".join(_lines(name, commands, moved))))
+    answer(document, lambda: click.echo("\n".join(_lines(name, commands, moved, asked))))
 
 
-def _lines(name: str, commands: list[str], moved: Moved | None) -> Iterator[str]:
+def _lines(name: str, commands: list[str], moved: Moved | None, asked: _Asked) -> Iterator[str]:
     if moved is None:
         if commands:
             yield "To deploy it without modelship:"
             yield from (f"  {each}" for each in commands)
-        yield f"To deploy it: modelship migrate aci-service {name} --to {_TO} --yes"
+        yield f"To deploy it: modelship migrate aci-service {name} {asked.to_deploy}"
         return
     compared = (
         "Both services give the same answer to the sample request."
@@ -220,4 +234,4 @@ def _lines(name: str, commands: list[str], moved: Moved | None) -> Iterator[str]
     )
     yield f"{moved.deployment.name} answers at {moved.deployment.scoring_uri}"
     yield compared
-    yield f"{name} still runs on aci. When nobody calls it: modelship delete {name} -t {_FROM}"
+    yield f"{name} still runs on aci. When nobody calls it: modelship delete {name} {asked.to_old}"

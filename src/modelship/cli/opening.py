@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "WORKSPACE_OPTIONS",
     "Place",
+    "as_typed",
     "bundle_from",
     "explaining",
     "open_bundle",
@@ -42,6 +45,12 @@ __all__ = [
 ]
 
 
+WORKSPACE_OPTIONS: Final[tuple[str, ...]] = (
+    "workspace",
+    "subscription_id",
+    "resource_group",
+    "workspace_name",
+)
 _TABLES: Final = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _SAMPLE_FILE: Final = "an existing JSON, CSV or Parquet file"
 
@@ -84,6 +93,15 @@ def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
     return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
 
 
+def as_typed(options: Mapping[str, Any], config_file: Path | None) -> str:
+    """Return the words of a command that give these options and this file, after a space."""
+    words = ["--config", str(config_file)] if config_file else []
+    for name, value in options.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        words += ["--option", f"{name}={text}"]
+    return "".join(f" {shlex.quote(each)}" for each in words)
+
+
 class Place:
     """Where a service runs, as typed: ``-t``, ``--option``, and the file of ``--config``."""
 
@@ -108,6 +126,12 @@ class Place:
     def open(self, config: Config) -> DeployTarget:
         """Return the target of `config`, with the options."""
         return open_target(config, options=self.options)
+
+    @property
+    def as_typed(self) -> str:
+        """The words of a command for the same place: its file, and where its workspace is."""
+        where = {name: self.options[name] for name in WORKSPACE_OPTIONS if name in self.options}
+        return as_typed(where, self._file)
 
     def of_service(self, name: str) -> tuple[DeployTarget, str]:
         """Return the target of a service, and its name there."""

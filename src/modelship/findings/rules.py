@@ -171,7 +171,12 @@ _ALL: Final = (
         "MS507", "crashed", _E, "Find the compiled package that crashes, and pin another version."
     ),
     Rule("MS508", "not-a-number", _W, "Replace NaN before returning it; JSON cannot represent it."),
-    Rule("MS509", "no-sample", _W, "Pass sample_input=, so that run() can be tested."),
+    Rule(
+        "MS509",
+        "no-sample",
+        _W,
+        "Create the bundle with sample_input=, so that run() can be tested.",
+    ),
     Rule("MS510", "refused-request", _E, "Send a request that matches the script's schema."),
     Rule("MS511", "body-not-json", _E, "Write the body with json.dumps."),
     # the place that runs it

@@ -190,7 +190,8 @@ def _of_requests(plan: EndpointPlan) -> Iterator[PlanRow]:
     after = f"{plan.endpoint.auth_mode}, in the header Authorization: Bearer"
     if service.auth:
         yield PlanRow("authentication", "same", service.auth, after)
-        yield PlanRow("keys", "changed", "its own", "new ones: modelship keys NAME shows them")
+        shown = f"new ones: modelship keys {plan.endpoint_name} -t online-endpoint shows them"
+        yield PlanRow("keys", "changed", "its own", shown)
     else:
         yield PlanRow("authentication", "changed", "none", f"{after}; an endpoint always needs it")
     yield PlanRow("timeout", "same", "60 s", f"request_timeout_ms: {_TIMEOUT_MS}")

@@ -59,6 +59,27 @@ def test_a_large_file_goes_up_in_blocks(tmp_path, display):
     assert display.said == ["upload", *(f"upload {each} of 17 MB" for each in (8, 17, 17)), ""]
 
 
+def test_the_files_of_a_folder_go_up_at_once(tmp_path):
+    """A folder of thousands of small files would take minutes, one after the other."""
+    names = [f"{number}.txt" for number in range(8)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    with scripted(*[OK] * 8) as (url, asked, _):
+        container(url).upload(tmp_path, "many")
+    sent = {path.partition("?")[0]: body for _, path, _, body in asked}
+    assert sent == {f"/c/many/{name}": name.encode() for name in names}
+
+
+def test_a_refused_file_ends_an_upload(tmp_path):
+    """Not every other file is tried first."""
+    for number in range(40):
+        (tmp_path / f"{number:02}.txt").write_text("")
+    refused = (403, {}, b"<Error><Code>AuthorizationFailure</Code><Message>no</Message></Error>")
+    with scripted(*[refused] * 40) as (url, asked, _), pytest.raises(ArmError, match="no"):
+        container(url).upload(tmp_path, "many")
+    assert len(asked) < 40
+
+
 def test_progress_is_shown_from_the_thread_of_a_call(display):
     """A call runs in the context of who waits for it."""
     location = WorkspaceLocation("s", "g", "w")

@@ -112,16 +112,21 @@ class BlobContainer:
         total = sum(each.stat().st_size for each in files)
         with doing("upload") as say:
             sent = _Sent(total, say)
-            for file in files:
-                below = "" if file == source else f"/{file.relative_to(source).as_posix()}"
-                self._upload_file(file, f"{path}{below}", sent)
+            large = [each for each in files if each.stat().st_size > _BLOCK_BYTES]
+            small = [each for each in files if each.stat().st_size <= _BLOCK_BYTES]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                bodies = pool.map(lambda file: self._put(file, _below(file, source, path)), small)
+                for size in bodies:
+                    sent.add(size)
+            for file in large:
+                self._put_in_blocks(file, _below(file, source, path), sent)
 
-    def _upload_file(self, file: Path, path: str, sent: _Sent) -> None:
-        if file.stat().st_size <= _BLOCK_BYTES:
-            body = file.read_bytes()
-            self._send("PUT", path, body=body, headers={"x-ms-blob-type": "BlockBlob"})
-            sent.add(len(body))
-            return
+    def _put(self, file: Path, path: str) -> int:
+        body = file.read_bytes()
+        self._send("PUT", path, body=body, headers={"x-ms-blob-type": "BlockBlob"})
+        return len(body)
+
+    def _put_in_blocks(self, file: Path, path: str, sent: _Sent) -> None:
         count = -(-file.stat().st_size // _BLOCK_BYTES)
         names = [base64.b64encode(f"{index:08}".encode()).decode() for index in range(count)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -251,6 +256,11 @@ def _is_at_end(error: ArmError, target: Path) -> bool:
     if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and target.stat().st_size:
         return True
     raise error
+
+
+def _below(file: Path, source: Path, path: str) -> str:
+    """Return the place of a file of `source`, which goes to `path`."""
+    return path if file == source else f"{path}/{file.relative_to(source).as_posix()}"
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -1,12 +1,13 @@
 """The target ``online-endpoint`` next to other clients of the same endpoint, and after failures."""
 
+import hashlib
 import pickle
 import threading
 
 import pytest
 
-from modelship import DeployTarget
-from modelship.errors import DeploymentNotFoundError, WorkspaceRequestError
+from modelship import DeployTarget, Serving
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError, WorkspaceRequestError
 from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY
 from modelship.targets.settling import settle
@@ -128,3 +129,21 @@ def test_a_target_is_pickled_without_its_connection():
     copy = pickle.loads(pickle.dumps(DeployTarget(backend)))
     assert copy._backend.options == backend.options
     assert (copy._backend._opened, copy._backend._given_workspace) == (None, "config.json")
+
+
+def test_the_history_keeps_no_value_of_a_variable(target, bundle, other, workspace):
+    """It outlives the deployment, and another client's may hold a secret."""
+    target.deploy(bundle, name="scale", serving=Serving(variables={"PLAIN": "a value"}), **QUIETLY)
+    target.deploy(other, name="scale", overwrite=True, **QUIETLY)
+    kept = [*(workspace.folder / "models").rglob("service-before.json")]
+    assert len(kept) == 2
+    assert "PLAIN" in "".join(each.read_text() for each in kept)
+    assert "a value" not in "".join(each.read_text() for each in kept)
+
+
+def test_a_record_that_needs_too_many_tags_is_refused(target, bundle, workspace):
+    """Azure allows a resource 50; nothing that was begun is left."""
+    variables = {f"VARIABLE_{hashlib.sha256(b'%d' % each).hexdigest()}": "" for each in range(200)}
+    with pytest.raises(InvalidOptionError, match="at most 50 tags"):
+        target.deploy(bundle, name="scale", serving=Serving(variables=variables), **QUIETLY)
+    assert workspace.endpoints() == []

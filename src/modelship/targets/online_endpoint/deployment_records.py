@@ -29,6 +29,7 @@ _RECORD: Final = f"{PREFIX}record"
 _INSTANCE: Final = f"{PREFIX}instance"
 _MOST_CHARACTERS: Final = 250
 _MOST_TAGS: Final = 30  # of 50; the others are the record's
+_MOST_OF_ALL: Final = 50
 _FORBIDDEN: Final = frozenset("<>%&\\?/")  # "Use tags to organize your Azure resources"
 _MOST_TAG_NAME: Final = 512
 _MOST_TAG_VALUE: Final = 256
@@ -59,14 +60,20 @@ def check_tags(tags: Mapping[str, str]) -> None:
 
 
 def record_tags(instance: Instance) -> dict[str, str]:
-    """Return the tags of a deployment that runs this instance."""
+    """Return the tags of a deployment that runs this instance.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there are more than a resource may have.
+    """
     release = instance.release
     bare = replace(release, tags={}, description="")  # the deployment has both already
     whole = packed(replace(instance, release=bare, scoring_uri="").to_json())
     pieces = [
         whole[start : start + _MOST_CHARACTERS] for start in range(0, len(whole), _MOST_CHARACTERS)
     ]
-    return {
+    tags = {
         **release.tags,
         MADE_BY: "deployment",
         CREATED: instance.created_at,
@@ -76,6 +83,11 @@ def record_tags(instance: Instance) -> dict[str, str]:
         _RECORD: str(len(pieces)),
         **{f"{_RECORD}.{count}": piece for count, piece in enumerate(pieces)},
     }
+    if len(tags) > _MOST_OF_ALL:
+        found = f"a release whose record takes {len(tags)} tags"
+        expected = f"fewer variables or tags: a deployment has at most {_MOST_OF_ALL} tags"
+        raise InvalidOptionError("variables", found, expected)
+    return tags
 
 
 def instance_id(document: Mapping[str, Any], *, endpoint: str) -> str:

@@ -232,5 +232,13 @@ class EndpointServices(TargetBackend):
         endpoint = self._workspace.endpoint(name)
         if endpoint is None:
             return {}, ""
-        deployments = self._place.deployments(name)
-        return {"endpoint": endpoint, "deployments": [*deployments]}, state_of(endpoint)
+        deployments = [*map(_without_variables, self._place.deployments(name))]
+        return {"endpoint": endpoint, "deployments": deployments}, state_of(endpoint)
+
+
+def _without_variables(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deployment without the values of its variables, which may be secret."""
+    properties = dict(deployment.get("properties") or {})
+    if found := properties.get("environmentVariables"):
+        properties["environmentVariables"] = dict.fromkeys(found, "(not kept)")
+    return {**deployment, "properties": properties}

@@ -74,6 +74,10 @@ class TargetOptions:
             raise InvalidOptionError("base_image", self.base_image, "the name of an image")
         _check_registry(self.registry)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the options; the settings that are made of them cannot be pickled."""
+        return self.recorded()
+
     def recorded(self) -> dict[str, object]:
         """Return the options by name, as part of a release; one that is not given is None."""
         return {each.name: getattr(self, each.name) for each in fields(self)}

@@ -80,16 +80,17 @@ def test_a_request_names_the_image_its_port_and_its_probes():
 
 
 @pytest.mark.parametrize(
-    ("ports", "options", "words"),
+    ("image", "ports", "options", "words"),
     [
-        ({}, {"compute": "process"}, 'compute="docker"'),
-        ({}, {"has_code": True}, "Remove code_configuration"),
-        ({"readiness": 7002}, {}, "7001, 7002"),
+        ("own:1", {}, {"compute": "process"}, 'compute="docker"'),
+        ("own:1", {}, {"has_code": True}, "Remove code_configuration"),
+        ("own:1", {"readiness": 7002}, {}, "7001, 7002"),
+        ("own/../../containers", {}, {}, "not the name of one"),
     ],
 )
-def test_what_cannot_run_is_refused(ports, options, words):
+def test_what_cannot_run_is_refused(image, ports, options, words):
     """With what to do instead."""
-    document = environment_document("own:1", **ports)
+    document = environment_document(image, **ports)
     with pytest.raises(ArmRefusalError, match=words):
         custom_request(document, **{"compute": "docker", "has_code": False, **options})
 

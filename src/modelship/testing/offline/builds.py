@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Build", "Builder", "Place"]
 
 _TIMEOUT_S = 1800.0
+_TOO_SLOW = f"The image was not pulled within {_TIMEOUT_S:.0f} seconds."
 _UNLIMITED = 1e6  # of cores and of GiB; this machine has fewer
 
 
@@ -138,7 +139,12 @@ class Builder:
             If there is none to start.
         """
         is_custom = CUSTOM in build.document["environmentImageRequest"] and build.stage != "build"
-        return self._pulled(build) if is_custom else self.build(build)
+        if not is_custom:
+            return self.build(build)
+        try:
+            return self._pulled(build)
+        except (ModelshipError, TimeoutError) as error:
+            raise failures.never_started(str(error) or _TOO_SLOW) from error
 
     def _pulled(self, build: Build) -> CustomImage:
         self._operations.step(build.operation, "BuildImage", "Pulling the image.")

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from modelship.bundle.layout import MODELS
-from modelship.errors import TargetUnavailableError
 from modelship.runtime.images.dockerfiles import APP_ROOT
 from modelship.runtime.images.engine import connected
 from modelship.testing.offline import deployment_failures as failures
@@ -104,14 +103,13 @@ def ensure_pulled(reference: str, *, deadline: Deadline) -> None:
     ------
     DeploymentFailure
         If it cannot be pulled.
+    TargetUnavailableError
+        If no engine answers, or it rejects the request.
     """
     with connected() as engine:
         if engine.image(reference) is not None:
             return
-        try:
-            problem = engine.pull(reference, deadline=deadline)
-        except TargetUnavailableError as error:  # such as for an invalid name
-            problem = error.cause
+        problem = engine.pull(reference, deadline=deadline)
     if problem:
         raise failures.not_pulled(reference, problem)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.custom_images import CUSTOM
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["custom_request", "is_custom"]
 
+# A path with ".." would be another call of the engine.
+_IMAGE: Final = re.compile(r"\w(?!.*\.\.)[\w.:/@-]*", re.ASCII)
 _ROUTE: Final = {"path": str, "port": int}
 _SHAPE: Final = {
     "image": str,
@@ -63,6 +66,8 @@ def custom_request(
         raise bad_request(_WITH_CODE.format(name=name))
     if compute != "docker":
         raise bad_request(_ON_PROCESSES.format(name=name))
+    if not _IMAGE.fullmatch(properties["image"]):
+        raise bad_request(f"The environment {name} has an image that is not the name of one.")
     routes = properties["inferenceConfig"]
     ports = {each["port"] for each in routes.values() if each}
     if len(ports) > 1:

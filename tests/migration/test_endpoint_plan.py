@@ -72,6 +72,14 @@ def test_the_machine_has_what_the_service_requests(cpu_cores, memory_gb, size):
     assert machine_for(cpu_cores, memory_gb).name == size
 
 
+def test_the_rows_say_what_can_be_typed():
+    """One core is one core, and the command for the keys names the endpoint and its target."""
+    plan = plan_of(containerResourceRequirements={"cpu": 1, "memoryInGB": 1})
+    rows = {row.what: row for row in plan.rows}
+    assert rows["resources"].before == "1 core, 1 GiB"
+    assert f"modelship keys {plan.endpoint_name} -t online-endpoint" in rows["keys"].after
+
+
 def test_what_has_no_counterpart_is_listed():
     """Each with what to do instead."""
     network = {"vnetName": "net", "subnetName": "default"}

@@ -175,7 +175,8 @@ def _rows(plan: EndpointPlan) -> Iterator[PlanRow]:
 
 def _of_size(plan: EndpointPlan) -> Iterator[PlanRow]:
     service, machine = plan.service, plan.machine
-    before = f"{service.cpu_cores:g} cores, {service.memory_gb:g} GiB"
+    cores = f"{service.cpu_cores:g} core{'s' * (service.cpu_cores != 1)}"
+    before = f"{cores}, {service.memory_gb:g} GiB"
     has = f"{machine.cpu_cores} cores, {machine.memory_gb:g} GiB"
     yield PlanRow("resources", "changed", before, f"1 x {machine.name} ({has})")
     needed = f"{machine.quota_cores(1)} cores of {machine.family}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.v2.asset_versions import AssetVersion, next_version
+from modelship.testing.offline.v2.asset_registry import AssetRegistry
+from modelship.testing.offline.v2.asset_versions import AssetVersion
 from modelship.testing.offline.v2.datastore_paths import adopt, located
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CodeRegistry"]
 
 
-class CodeRegistry:
+class CodeRegistry(AssetRegistry):
     """The code of a workspace.
 
     Parameters
@@ -31,30 +32,13 @@ class CodeRegistry:
 
     def __init__(self, store: Store, container_of: Callable[[str], str]) -> None:
         self._store = store
-        self._documents = store.documents("codes")
+        super().__init__(store.documents("codes"), shown=_shown)
         self._container_of = container_of
 
     @staticmethod
     def container(name: str, version: str) -> str:
         """Return the container that code is uploaded to, whatever its name contains."""
         return f"azureml-code-{uuid.uuid5(uuid.NAMESPACE_URL, f'{name}:{version}')}"
-
-    def versions(self) -> list[AssetVersion]:
-        """Return all versions, oldest first."""
-        return [_shown(each) for each in self._documents.all()]
-
-    def find(self, name: str, version: str) -> AssetVersion | None:
-        """Return one version, or None."""
-        found = self._documents.get(f"{name}:{version}")
-        return _shown(found) if found else None
-
-    def delete(self, name: str, version: str) -> bool:
-        """Remove a version. Return whether it existed."""
-        return self._documents.delete(f"{name}:{version}")
-
-    def next_version(self, name: str) -> str:
-        """Return the number after the highest one."""
-        return next_version(each.version for each in self.versions() if each.name == name)
 
     def put(self, name: str, version: str, properties: dict[str, Any]) -> AssetVersion:
         """Register uploaded code.
@@ -66,7 +50,7 @@ class CodeRegistry:
         """
         check_shape(properties, {"codeUri": str})
         with self._documents.lock:
-            found = self._documents.get(f"{name}:{version}")
+            found = self._find(name, version)
             if found and found["properties"]["codeUri"] != properties["codeUri"]:
                 message = f"The code {name}:{version} is already registered with another path."
                 raise RefusalError(409, "Conflict", message)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.v2.asset_versions import AssetVersion, next_version
+from modelship.testing.offline.v2.asset_registry import AssetRegistry
+from modelship.testing.offline.v2.asset_versions import AssetVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ __all__ = ["DataRegistry"]
 _TYPES: Final = ("uri_file", "uri_folder", "mltable")
 
 
-class DataRegistry:
+class DataRegistry(AssetRegistry):
     """The data assets of a workspace: names for the URIs of files and folders.
 
     Parameters
@@ -28,24 +29,7 @@ class DataRegistry:
     """
 
     def __init__(self, store: Store) -> None:
-        self._documents = store.documents("data")
-
-    def versions(self) -> list[AssetVersion]:
-        """Return all versions, oldest first."""
-        return [_shown(each) for each in self._documents.all()]
-
-    def find(self, name: str, version: str) -> AssetVersion | None:
-        """Return one version, or None."""
-        found = self._documents.get(f"{name}:{version}")
-        return _shown(found) if found else None
-
-    def delete(self, name: str, version: str) -> bool:
-        """Remove a version. Return whether it existed."""
-        return self._documents.delete(f"{name}:{version}")
-
-    def next_version(self, name: str) -> str:
-        """Return the number after the highest one."""
-        return next_version(each.version for each in self.versions() if each.name == name)
+        super().__init__(store.documents("data"), shown=_shown)
 
     def put(self, name: str, version: str, properties: dict[str, Any]) -> AssetVersion:
         """Register a version, or change what may change of it.
@@ -63,7 +47,7 @@ class DataRegistry:
         with self._documents.lock:
             new: dict[str, Any] = {"name": name, "version": version, "createdTime": moment()}
             new["properties"] = {}
-            document = self._documents.get(f"{name}:{version}") or new
+            document = self._find(name, version) or new
             before = document["properties"].get("dataUri")
             if before and properties.get("dataUri", before) != before:
                 message = f"The data asset {name}:{version} is registered with another path."

@@ -10,7 +10,8 @@ from modelship.testing.offline.environments.curated import curated
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.v2.arm_ids import V2
-from modelship.testing.offline.v2.asset_versions import AssetVersion, next_version
+from modelship.testing.offline.v2.asset_registry import AssetRegistry
+from modelship.testing.offline.v2.asset_versions import AssetVersion
 from modelship.testing.offline.v2.environment_definitions import (
     CONTENT,
     definition_of,
@@ -43,7 +44,7 @@ _RESERVED: Final = (
 )
 
 
-class EnvironmentVersions:
+class EnvironmentVersions(AssetRegistry):
     """The environments of a workspace; those of SDK v1, and those of SDK v2.
 
     Parameters
@@ -53,24 +54,7 @@ class EnvironmentVersions:
     """
 
     def __init__(self, store: Store) -> None:
-        self._documents = store.documents("environments")
-
-    def versions(self) -> list[AssetVersion]:
-        """Return all versions, oldest first."""
-        return [_shown(each) for each in (*curated(), *self._documents.all())]
-
-    def find(self, name: str, version: str) -> AssetVersion | None:
-        """Return one version, or None."""
-        found = self._find(name, version)
-        return _shown(found) if found else None
-
-    def delete(self, name: str, version: str) -> bool:
-        """Remove a version. Return whether it existed."""
-        return self._documents.delete(f"{name}:{version}")
-
-    def next_version(self, name: str) -> str:
-        """Return the number after the highest one."""
-        return next_version(each.version for each in self.versions() if each.name == name)
+        super().__init__(store.documents("environments"), shown=_shown)
 
     def put(self, name: str, version: str, properties: dict[str, Any]) -> AssetVersion:
         """Register a version, or change what may change of it.
@@ -93,9 +77,12 @@ class EnvironmentVersions:
             self._documents.put(f"{name}:{version}", kept)
         return _shown(kept)
 
+    def _all(self) -> list[dict[str, Any]]:
+        return [*curated(), *super()._all()]
+
     def _find(self, name: str, version: str) -> dict[str, Any] | None:
         stand_ins = {(each["name"], each["version"]): each for each in curated()}
-        return self._documents.get(f"{name}:{version}") or stand_ins.get((name, version))
+        return super()._find(name, version) or stand_ins.get((name, version))
 
 
 def _new(name: str, version: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from modelship.errors import WorkspaceRequestError
+from modelship.errors import WorkspaceRequestError, WorkspaceUnreachableError
+from modelship.progress import Deadline
 from modelship.testing import OfflineWorkspace
+from modelship.testing.offline.faults import Fault
 from modelship.testing.offline.v2.named_faults import named_fault
 from modelship.workspace.ml_workspace import open_ml
 
@@ -136,3 +138,12 @@ def test_the_credentials_are_those_of_azure_identity(offline, tmp_path):
     assert "WorkspaceCredentialsError: The workspace" in done.stderr
     assert "AZURE_CLIENT_SECRET" in done.stderr.splitlines()[-1]
     assert environment["AZURE_CLIENT_SECRET"] not in done.stderr
+
+
+def test_a_call_that_hangs_ends_with_the_deadline(offline, workspace):
+    """The deadline of a deployment is the limit of each of its calls, too."""
+    offline.faults.plant(Fault("online-endpoints.get", delay_s=5))
+    began = time.monotonic()
+    with pytest.raises(WorkspaceUnreachableError, match="no answer within"):
+        workspace.within(Deadline(1.5)).endpoint("slow-endpoint")
+    assert time.monotonic() - began < 4

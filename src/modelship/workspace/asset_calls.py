@@ -23,14 +23,11 @@ class AssetCalls(ABC):
     """Environments and code; names, versions and digests are made from their content."""
 
     _endpoints: MlEndpoints
+    _opened_sdk: Callable[[], MlSdk]  # azure-ai-ml's part, which is imported then
 
     @abstractmethod
     def ask(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = ...) -> _Answer:
         """Return the result of a call, or raise one of our errors."""
-
-    @abstractmethod
-    def _opened_sdk(self) -> MlSdk:
-        """Return azure-ai-ml's part, which is imported now."""
 
     def environment(self, name: str, version: str) -> dict[str, Any] | None:
         """Return the document of a version of an environment; None if there is none."""

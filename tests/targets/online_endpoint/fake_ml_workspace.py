@@ -35,6 +35,9 @@ class FakeMlWorkspace:
         self._endpoints, self._deployments, self._fronts = {}, {}, {}
         self.running = {}
 
+    def within(self, _deadline):
+        return self
+
     # --- models, environments and code ---------------------------------------------------
 
     def model(self, name, version=None):

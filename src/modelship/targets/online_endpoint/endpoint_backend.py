@@ -213,7 +213,7 @@ class OnlineEndpointBackend(EndpointServices):
     def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
         bundle = release.bundle
         with steps.step("Open the workspace"):
-            workspace = self._workspace
+            workspace = self._workspace.within(steps.deadline)
         if (registry := self._options.registry) is not None:
             from modelship.targets.online_endpoint.custom_container import pushed_environment
 
@@ -264,7 +264,7 @@ class OnlineEndpointBackend(EndpointServices):
 
     def _endpoint(self, name: str, steps: Steps) -> Mapping[str, Any]:
         """Return the endpoint of a service; create it if there is none, or adjust it."""
-        found = self._workspace.endpoint(name)
+        found = self._workspace.within(steps.deadline).endpoint(name)
         if is_deleting(found):
             self._place.await_end(name, deadline=steps.deadline)
             found = None

@@ -67,7 +67,8 @@ class EndpointPlace:
 
     def put(self, name: str, document: Mapping[str, Any], *, deadline: Deadline) -> dict[str, Any]:
         """Create or change an endpoint, and return it once the change is in effect."""
-        operation = self._patiently(lambda: self.workspace.put_endpoint(name, document), deadline)
+        workspace = self.workspace.within(deadline)
+        operation = self._patiently(lambda: workspace.put_endpoint(name, document), deadline)
         return self.settled(name, deadline=deadline, operation=operation)
 
     def change(
@@ -83,12 +84,13 @@ class EndpointPlace:
         self, name: str, deployment: str, document: Mapping[str, Any], *, deadline: Deadline
     ) -> str:
         """Create a deployment, and return the URL of the operation, which is not waited for."""
+        workspace = self.workspace.within(deadline)
 
         def is_there() -> bool:  # then it is the deployment itself that is being changed
-            return self.workspace.deployment(name, deployment) is not None
+            return workspace.deployment(name, deployment) is not None
 
         return self._patiently(
-            lambda: self.workspace.put_deployment(name, deployment, document),
+            lambda: workspace.put_deployment(name, deployment, document),
             deadline,
             unless=is_there,
         )
@@ -113,10 +115,11 @@ class EndpointPlace:
             If it takes too long.
         """
         found: dict[str, Any] = {}
+        workspace = self.workspace.within(deadline)
 
         def look() -> bool:
             found.clear()
-            found.update(self.workspace.endpoint(name) or {})
+            found.update(workspace.endpoint(name) or {})
             return not found or state_of(found) in _ENDED
 
         _wait(look, deadline)
@@ -181,17 +184,20 @@ class EndpointPlace:
 
     def delete_deployment(self, name: str, deployment: str, *, deadline: Deadline) -> None:
         """Delete a deployment that gets no more requests, and wait until it is gone."""
-        self._patiently(lambda: self.workspace.delete_deployment(name, deployment), deadline)
-        _wait(lambda: self.workspace.deployment(name, deployment) is None, deadline)
+        workspace = self.workspace.within(deadline)
+        self._patiently(lambda: workspace.delete_deployment(name, deployment), deadline)
+        _wait(lambda: workspace.deployment(name, deployment) is None, deadline)
 
     def delete(self, name: str, *, deadline: Deadline) -> None:
         """Delete an endpoint with its deployments, and wait until it is gone."""
-        self._patiently(lambda: self.workspace.delete_endpoint(name), deadline)
+        workspace = self.workspace.within(deadline)
+        self._patiently(lambda: workspace.delete_endpoint(name), deadline)
         self.await_end(name, deadline=deadline)
 
     def await_end(self, name: str, *, deadline: Deadline) -> None:
         """Wait until an endpoint that is being deleted is gone."""
-        _wait(lambda: self.workspace.endpoint(name) is None, deadline)
+        workspace = self.workspace.within(deadline)
+        _wait(lambda: workspace.endpoint(name) is None, deadline)
 
     def keys(self, name: str) -> ServiceKeys:
         """Return the keys of an endpoint; with tokens, the token as both of them."""

@@ -11,10 +11,6 @@ import shutil
 import subprocess
 import sys
 
-from offline_services import own_certificate
-
-from modelship.workspace.way_out import CERTIFICATES
-
 GUARD = """
 import ipaddress, socket
 
@@ -69,9 +65,7 @@ class Person:
 
     def runs(self, code, *, python=sys.executable, arguments=(), **variables):
         """Run some code, with some variables changed or left out (None); return how it ended."""
-        # With the public roots, reading them takes most of a client's time: for each connection.
-        trusted = dict.fromkeys(CERTIFICATES, str(own_certificate(self.offline)))
-        found = {**self._terminal, **self.offline.environment, **trusted, **variables}
+        found = {**self._terminal, **self.offline.environment, **variables}
         return subprocess.run(
             [str(python), "-c", code, *arguments],
             cwd=self.here,

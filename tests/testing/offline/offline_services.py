@@ -7,7 +7,6 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 import pytest
@@ -149,16 +148,8 @@ def trusting_only(offline):
     Those of the machine stay in SSL_CERT_FILE, which uv reads.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(own_certificate(offline)))
+        patch.setenv("REQUESTS_CA_BUNDLE", offline.environment["REQUESTS_CA_BUNDLE"])
         yield
-
-
-def own_certificate(offline):
-    """Write only the certificate of a workspace to a file, and return its path."""
-    bundle = Path(offline.environment["REQUESTS_CA_BUNDLE"]).read_text()
-    place = offline.folder.parent / "authority.pem"
-    place.write_text("".join(bundle.rpartition("-----BEGIN CERTIFICATE-----")[1:]))
-    return place
 
 
 @contextmanager

@@ -206,7 +206,7 @@ class OfflineWorkspace:
         return variables(
             ServicePrincipal.of(self.identity),
             proxy=self._proxy.url,
-            bundle=self._bundle_path,
+            bundle=self._own_path if self._sealed else self._bundle_path,
             folder=self.folder / "sign-ins",
         )
 
@@ -238,7 +238,7 @@ class OfflineWorkspace:
         self.endpoint = f"http://127.0.0.1:{ports['http']}"
         self.config_path = self.folder / "config.json"
         authority = Authority(self.folder)
-        self._bundle_path = authority.bundle_path
+        self._bundle_path, self._own_path = authority.bundle_path, authority.own_path
         stack.enter_context(trusting(authority.bundle_path))
         self._shared = context = self._context(listeners)
         calls = open_parts(context, stack)

@@ -103,7 +103,11 @@ def test_list_finds_services_on_every_target(modelship, service, monkeypatch):
     assert "note: The target 'docker' is not available" in done.stderr
     document = json.loads(modelship("list", "--json").stdout)
     assert [each["name"] for each in document["deployments"]] == [service]
-    assert [each["target"] for each in document["unavailable"]] == ["aci", "docker"]
+    assert [each["target"] for each in document["unavailable"]] == [
+        "aci",
+        "docker",
+        "online-endpoint",
+    ]
 
 
 def test_list_has_no_note_of_a_place_that_nobody_set_up(modelship, here, monkeypatch):

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from modelship.errors import ScoringError
     from modelship.findings import Diagnosis
 
-__all__ = ["diagnosis_of_answer", "explained_answer"]
+__all__ = ["container_status", "diagnosis_of_answer", "explained_answer"]
 
+_MODEL_ERROR: Final = 424
 _MODEL_STATUS: Final = "ms-azureml-model-error-statuscode"
 _MODEL_REASON: Final = "ms-azureml-model-error-reason"
 _NO_ROUTE: Final = "No valid deployments to route to"
@@ -44,6 +45,12 @@ _SEND_FEWER: Final = (
 )
 
 
+def container_status(status: int, headers: Mapping[str, str]) -> int | None:
+    """Return the status of the container, if the front has answered 424 in its place."""
+    told = headers.get(_MODEL_STATUS, "")
+    return int(told) if status == _MODEL_ERROR and told.isdecimal() else None
+
+
 def explained_answer(status: int, headers: Mapping[str, str], body: str) -> dict[str, str]:
     """Return the ``problem`` and the ``advice`` for an answer of a front; empty for another one.
 
@@ -56,8 +63,8 @@ def explained_answer(status: int, headers: Mapping[str, str], body: str) -> dict
     body : str
         Its body.
     """
-    if (model := headers.get(_MODEL_STATUS, "")).isdecimal():
-        return _of_container(int(model), headers.get(_MODEL_REASON, "")[:_REASON_CHARS])
+    if (model := container_status(status, headers)) is not None:
+        return _of_container(model, headers.get(_MODEL_REASON, "")[:_REASON_CHARS])
     for known, phrase, problem, advice in _FRONT:
         if status == known and phrase in body:
             return {"problem": problem, "advice": advice}

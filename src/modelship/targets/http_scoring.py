@@ -17,7 +17,7 @@ from modelship.errors import (
 )
 from modelship.progress import Deadline, DeadlineExceededError
 from modelship.server import not_json
-from modelship.targets.endpoint_answers import explained_answer
+from modelship.targets.endpoint_answers import container_status, explained_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +32,6 @@ _ERROR_STATUS = 400
 _BODY_SHOWN = 2000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-# Of a managed online endpoint, whose front answers 424 in place of the container's own status.
-_FRONT_STATUS = 424
-_MODEL_STATUS = "ms-azureml-model-error-statuscode"
 
 
 def score(
@@ -121,20 +118,14 @@ def fetch(
 def _refusal(
     uri: str, response: requests.Response, content: bytes, *, request_id: str, **said: str
 ) -> ScoringRequestError:
+    status = response.status_code
     return ScoringRequestError(
         scoring_uri=uri,
-        status=_status(response),
+        status=container_status(status, response.headers) or status,
         request_id=response.headers.get("x-request-id", request_id),
         body=hidden(content.decode(errors="replace"))[:_BODY_SHOWN],
         **said,
     )
-
-
-def _status(response: requests.Response) -> int:
-    """Return the status of the scoring script's server, also behind the front of an endpoint."""
-    told = response.headers.get(_MODEL_STATUS, "")
-    is_of_model = response.status_code == _FRONT_STATUS and told.isdecimal()
-    return int(told) if is_of_model else response.status_code
 
 
 def answers(scoring_uri: str, *, path: str = "/", timeout_s: float = 2.0) -> bool:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.documents import parse
 from modelship.errors import StorageError, WorkspaceError
-from modelship.targets.history import MOST_CHANGES, Change, Journal, packed, unpacked
+from modelship.targets.history import MOST_CHANGES, Change, Journal
+from modelship.targets.packed_tags import MOST_CHARACTERS, as_tags, from_tags
 from modelship.workspace import CALL_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ STATE_BEFORE: Final = f"{_PREFIX}state-before"
 """The property of a change with the state of the service before it."""
 RECORD_BEFORE: Final = "service-before.json"
 """The file of a change: the record of the service before it."""
-_MOST_CHARACTERS: Final = 250  # in the value of a tag
 
 
 class RegistryJournal(Journal):
@@ -121,9 +121,6 @@ class RegistryJournal(Journal):
 
 def _tags(change: Change) -> dict[str, str]:
     """Return a change as tags: the searchable fields, and the whole document in chunks that fit."""
-    whole = packed(json.dumps(change.to_document()))
-    starts = range(0, len(whole), _MOST_CHARACTERS)
-    pieces = [whole[start : start + _MOST_CHARACTERS] for start in starts]
     told = {
         "number": str(change.number),
         "kind": change.kind,
@@ -134,17 +131,14 @@ def _tags(change: Change) -> dict[str, str]:
         "reason": change.reason,
     }
     return {
-        **{_PREFIX + name: text[:_MOST_CHARACTERS] for name, text in told.items() if text},
-        _CHANGE: str(len(pieces)),
-        **{f"{_CHANGE}.{count}": piece for count, piece in enumerate(pieces)},
+        **{_PREFIX + name: text[:MOST_CHARACTERS] for name, text in told.items() if text},
+        **as_tags(_CHANGE, json.dumps(change.to_document())),
     }
 
 
 def _read(model: RegisteredModel) -> Change:
     try:
-        count = int(model.tags[_CHANGE])
-        whole = "".join(model.tags[f"{_CHANGE}.{each}"] for each in range(count))
-        return Change.from_document(parse(unpacked(whole)))
+        return Change.from_document(parse(from_tags(_CHANGE, model.tags)))
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
             path=f"the model {model.model_id}",

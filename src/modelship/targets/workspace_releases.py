@@ -19,6 +19,7 @@ from modelship.errors import StorageError, WorkspaceError
 from modelship.sources.registered import DIGEST
 from modelship.staging import stage_in, storing
 from modelship.targets.kept import BUNDLE, KeptReleases
+from modelship.targets.packed_tags import MOST_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -34,7 +35,6 @@ _FILE: Final = "release.zip"
 _MODELS: Final = "models.json"
 _MOST_BYTES: Final = 2**30
 _MOST_LIST_BYTES: Final = 2**20
-_MOST_CHARACTERS: Final = 250  # in the value of a tag
 
 
 class WorkspaceReleases(KeptReleases):
@@ -76,7 +76,7 @@ class WorkspaceReleases(KeptReleases):
             self._workspace.register(
                 path,
                 name=self._model_name,
-                tags={"modelship.model": release.record().model[:_MOST_CHARACTERS]},
+                tags={"modelship.model": release.record().model[:MOST_CHARACTERS]},
                 properties={_RELEASE: release.digest},
                 description="A release that a service can roll back to",
                 timeout_s=_TIMEOUT_S,

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError
-from modelship.targets.history import packed, unpacked
 from modelship.targets.instance import Instance
 from modelship.targets.online_endpoint.endpoint_names import deployment_of
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY
 from modelship.targets.online_endpoint.endpoint_traffic import CREATED
+from modelship.targets.packed_tags import MOST_CHARACTERS, as_tags, from_tags
 from modelship.targets.release import ReleaseRecord
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ PREFIX: Final = "modelship."
 
 _RECORD: Final = f"{PREFIX}record"
 _INSTANCE: Final = f"{PREFIX}instance"
-_MOST_CHARACTERS: Final = 250
 _MOST_TAGS: Final = 30  # of 50; the others are the record's
 _MOST_OF_ALL: Final = 50
 _FORBIDDEN: Final = frozenset("<>%&\\?/")  # "Use tags to organize your Azure resources"
@@ -69,19 +68,14 @@ def record_tags(instance: Instance) -> dict[str, str]:
     """
     release = instance.release
     bare = replace(release, tags={}, description="")  # the deployment has both already
-    whole = packed(replace(instance, release=bare, scoring_uri="").to_json())
-    pieces = [
-        whole[start : start + _MOST_CHARACTERS] for start in range(0, len(whole), _MOST_CHARACTERS)
-    ]
     tags = {
         **release.tags,
         MADE_BY: "deployment",
         CREATED: instance.created_at,
         _INSTANCE: instance.instance_id,
         f"{PREFIX}release": release.digest,
-        f"{PREFIX}model": release.model[:_MOST_CHARACTERS],
-        _RECORD: str(len(pieces)),
-        **{f"{_RECORD}.{count}": piece for count, piece in enumerate(pieces)},
+        f"{PREFIX}model": release.model[:MOST_CHARACTERS],
+        **as_tags(_RECORD, replace(instance, release=bare, scoring_uri="").to_json()),
     }
     if len(tags) > _MOST_OF_ALL:
         found = f"a release whose record takes {len(tags)} tags"
@@ -143,8 +137,7 @@ def read_instance(
 def _recorded(tags: Mapping[str, str]) -> Instance | None:
     if _RECORD not in tags:
         return None
-    whole = "".join(tags[f"{_RECORD}.{each}"] for each in range(int(tags[_RECORD])))
-    return Instance.from_json(unpacked(whole))
+    return Instance.from_json(from_tags(_RECORD, tags))
 
 
 def _model_of(properties: Mapping[str, Any]) -> str:

@@ -24,6 +24,10 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 ROOT = Path(__file__).parent
 DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 SETS_UP = ("python3 -m venv",)
+# Threads of BLAS and OpenMP spin while they wait: with several tests at a time, a small fit costs
+# fifty times the CPU time. Services and trials do not inherit these.
+for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(each, "1")
 # Environments are dear to build: one run of the tests, with all its workers, builds each once.
 OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:

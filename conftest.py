@@ -5,6 +5,7 @@ document starts in a new folder that holds what `docs_folder` puts there. The RE
 set-up commands are run by the gate instead.
 """
 
+import fcntl
 import gc
 import importlib.util
 import io
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc  # noqa: F401 - pytest imports it for a ResourceWarning; one more meanwhile fails
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,14 @@ def sharing_locks():
         return home
 
     return share
+
+
+def pytest_configure(config):
+    """Hold the folder that other runs use too: ``tests/remove_cache.py`` leaves it then."""
+    if not OWNS_CACHE and not hasattr(config, "workerinput"):
+        lock = os.open(f"{os.environ['MODELSHIP_TESTS_CACHE']}.lock", os.O_RDWR | os.O_CREAT)
+        config.add_cleanup(partial(os.close, lock))
+        fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def pytest_unconfigure():

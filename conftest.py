@@ -10,6 +10,8 @@ import gc
 import importlib.util
 import io
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,8 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 ROOT = Path(__file__).parent
 DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 SETS_UP = ("python3 -m venv",)
+IS_COMMAND = re.compile(r"modelship ").match
+SHELL_SYNTAX = re.compile(r"[|&;<>$`*\\]")
 # Threads of BLAS and OpenMP spin while they wait: with several tests at a time, a small fit costs
 # fifty times the CPU time. Services and trials do not inherit these.
 for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -240,10 +244,35 @@ def turn_of(path):
 
 
 def run_console(example):
-    """Run one console block; a line that ends in an error fails the test with its output."""
+    """Run one console block; a line that ends in an error fails the test with its output.
+
+    Lines without shell syntax run in this process, which has what most of them import. The README
+    runs as typed.
+    """
     command = str(example.parsed)
+    lines = command.splitlines()
     if command.startswith(SETS_UP):
         return
+    if example.path.endswith("README.md") or not all(map(IS_COMMAND, lines)):
+        run_in_shell(command)
+        return
+    for line in lines:
+        run_in_shell(line) if SHELL_SYNTAX.search(line) else run_here(line)
+
+
+def run_here(line):
+    """Run one command of modelship in this process."""
+    from click.testing import CliRunner
+
+    from modelship.cli.app import cli
+
+    done = CliRunner().invoke(cli, shlex.split(line)[1:])
+    if done.exit_code:
+        raise AssertionError(f"{line}\nexited with {done.exit_code}:\n{done.output}")
+
+
+def run_in_shell(command):
+    """Run commands in bash."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],

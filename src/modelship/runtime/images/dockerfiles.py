@@ -52,7 +52,13 @@ _COMPILE = (
     "import compileall, re; "
     f"compileall.compile_dir('{VENV}/lib', workers=0, maxlevels=50, rx=re.compile('/tests?/'))"
 )
-_HEALTH = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4).close()"
+# It runs every few seconds for as long as a service lives. urllib.request and what it imports would
+# take most of its CPU time.
+_HEALTH = (
+    f"import socket; c = socket.create_connection(('127.0.0.1', {PORT}), 4); "
+    r"c.sendall(b'GET / HTTP/1.0\r\nHost: localhost\r\n\r\n'); "
+    "raise SystemExit(b' 200 ' not in c.makefile('rb').readline(99))"
+)
 
 
 def probe(base_image: str, *, label: str) -> str:

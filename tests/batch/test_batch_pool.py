@@ -8,13 +8,9 @@ import time
 import psutil
 import pytest
 
-from modelship.batch.batch_pool import (
-    BatchFailedError,
-    BatchSettings,
-    BatchSummary,
-    mini_batches_of,
-    score_files,
-)
+from modelship.batch.mini_batch.batch_pool import BatchFailedError, BatchSummary, score_files
+from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
+from modelship.batch.mini_batch.mini_batch_splitting import mini_batches_of
 
 ECHO = """
 import os, pathlib, sys
@@ -69,8 +65,13 @@ def test_one_file_is_one_mini_batch(tmp_path):
     for name in ("b", "a", "more/c"):
         (tmp_path / name).touch()
     names = [[str(tmp_path / each) for each in row] for row in (["a", "b"], ["more/c"])]
-    assert mini_batches_of(tmp_path, 2) == names
-    assert mini_batches_of(tmp_path / "a", 2) == [[str(tmp_path / "a")]]
+
+    def split(place):
+        settings = BatchSettings("", str(place), "", mini_batch_size=2)
+        return [list(each.files) for each in mini_batches_of(settings)]
+
+    assert split(tmp_path) == names
+    assert split(tmp_path / "a") == [[str(tmp_path / "a")]]
 
 
 def test_a_mini_batch_that_fails_once_is_no_failure(score, tmp_path):
@@ -99,7 +100,7 @@ def run(mini_batch):
         time.sleep(600)
     return mini_batch
 """
-    assert score(script, timeout_s=1.0) == BatchSummary(5, 2, 3)
+    assert score(script, timeout_s=1.0) == BatchSummary(5, 2, 3, failed_batches=1)
     assert any("run() took longer than 1 s, and was stopped." in each for each in score.said)
     pid = int((tmp_path / "child").read_text())
     end_s = time.monotonic() + 10
@@ -113,7 +114,7 @@ def test_a_process_that_dies_is_replaced(score):
     script = "import os\n" + ECHO.replace(
         "    return", "    if '2.txt' in mini_batch[0]: os._exit(3)\n    return"
     )
-    assert score(script) == BatchSummary(5, 2, 3)
+    assert score(script) == BatchSummary(5, 2, 3, failed_batches=1)
     assert any("The process ended during run()." in each for each in score.said)
 
 
@@ -127,6 +128,50 @@ def test_too_many_failures_end_the_job(score, threshold, fails):
     with pytest.raises(BatchFailedError, match=f"more than the error_threshold of {threshold}"):
         score(script, error_threshold=threshold)
     assert not (score.output / "predictions.csv").exists()
+
+
+POISON = """
+def run(mini_batch):
+    if "0.txt" in mini_batch[0]:
+        raise ValueError("poison")
+    return mini_batch
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"allowed_failed_count": 1, "allowed_failed_percent": 34}, ""),
+        ({"allowed_failed_count": 0}, "1 mini-batches failed, more than the allowed_failed_count"),
+        ({"allowed_failed_percent": 33}, "33.3 % of the mini-batches failed, more than the"),
+    ],
+)
+def test_too_many_failed_mini_batches_end_the_job(score, settings, problem):
+    """Their number, and their share once all have been begun."""
+    if not problem:
+        assert score(POISON, **settings) == BatchSummary(5, 2, 3, failed_batches=1)
+        return
+    with pytest.raises(BatchFailedError, match=problem):
+        score(POISON, **settings)
+
+
+def test_a_script_gets_arguments_and_variables(score):
+    """It parses them in init(), as scripts of ParallelRunStep do; the log has only failures."""
+    script = """
+import argparse, os
+def init():
+    global color
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--color")
+    color = parser.parse_known_args()[0].color
+def run(mini_batch):
+    assert os.path.isdir(os.environ["AZUREML_BI_OUTPUT_PATH"])
+    return [color + os.environ["SHADE"] for _ in mini_batch]
+"""
+    given = {"arguments": ["--color", "blue"], "variables": {"SHADE": "!"}}
+    assert score(script, logging_level="warning", **given).rows == 5
+    assert (score.output / "predictions.csv").read_text() == "blue!\n" * 5
+    assert score.said == ["5 items, 0 failed, 5 rows."]
 
 
 def test_summary_only_writes_no_file(score):

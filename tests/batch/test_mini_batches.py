@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from modelship.batch.mini_batches import BatchScript, result_of, run_mini_batch
+from modelship.batch.mini_batch.mini_batches import BatchScript, result_of, run_mini_batch
 
 
 def test_each_element_of_a_list_is_a_line():

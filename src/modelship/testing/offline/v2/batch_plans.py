@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.batch import batch_pool, batch_worker, mini_batches
+from modelship.batch import mini_batch
 from modelship.testing.offline.artifacts import artifact_files
 from modelship.testing.offline.json_exchange import check_shape
 from modelship.testing.offline.v2 import arm_ids
@@ -30,9 +31,8 @@ from modelship.testing.offline.v2.mlflow_deployments import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from modelship.batch.batch_pool import BatchSettings
+    from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
     from modelship.testing.offline.document_store import Store
 
 __all__ = ["DRIVER", "SETTINGS", "BatchParts", "BatchPlan", "parts_of"]
@@ -45,7 +45,7 @@ SETTINGS: Final = "batch_driver/settings.json"
 
 _START: Final = """\
 import sys
-from modelship.batch.batch_pool import main
+from modelship.batch.mini_batch.batch_pool import main
 
 sys.exit(main())
 """
@@ -180,8 +180,8 @@ def _copy_driver(folder: Path) -> None:
     package.mkdir(parents=True)
     for each in (package.parent, package):
         (each / "__init__.py").touch()
-    for module in (batch_pool, batch_worker, mini_batches):
-        shutil.copy(str(module.__file__), package)
+    own = Path(str(mini_batch.__file__)).parent
+    shutil.copytree(own, package / own.name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / DRIVER).write_text(_START, encoding="utf-8")
 
 

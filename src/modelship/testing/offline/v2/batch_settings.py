@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.batch.batch_pool import BatchSettings
+from modelship.batch.mini_batch.mini_batch_settings import (
+    LOGGING_LEVELS,
+    BatchSettings,
+    is_file_name,
+)
 from modelship.targets.online_endpoint.iso_durations import seconds_of_iso
 from modelship.testing.offline.v2.arm_refusals import bad_request
 from modelship.testing.offline.v2.batch_documents import with_defaults
@@ -18,7 +21,6 @@ __all__ = ["OVERRIDES", "batch_settings"]
 OVERRIDES: Final = ("errorThreshold", "miniBatchSize", "outputFileName", "retrySettings")
 """The settings of a deployment that the request for a job may change."""
 
-_LONGEST_NAME: Final = 200
 _ACTIONS: Final = {"appendrow": True, "summaryonly": False}
 
 
@@ -42,20 +44,18 @@ def batch_settings(properties: Mapping[str, Any], *, script: str = "") -> BatchS
     if action.casefold() not in _ACTIONS:
         raise bad_request(f"outputAction is AppendRow or SummaryOnly, not {action}.")
     instances = _number(full["resources"], "instanceCount", least=1)
-    settings = BatchSettings(
+    return BatchSettings(
         script=script,
         input="",
         output="",
         append_row=_ACTIONS[action.casefold()],
+        output_file_name=_file_name(full["outputFileName"]),
         mini_batch_size=_number(full, "miniBatchSize", least=1),
         error_threshold=_number(full, "errorThreshold", least=-1),
         max_retries=_number(retries, "maxRetries", least=0),
-        workers=instances * _number(full, "maxConcurrencyPerInstance", least=1),
-    )
-    return replace(
-        settings,
         timeout_s=_timeout(retries["timeout"]),
-        output_file_name=_file_name(full["outputFileName"]),
+        workers=instances * _number(full, "maxConcurrencyPerInstance", least=1),
+        logging_level=_level(full["loggingLevel"]),
     )
 
 
@@ -76,8 +76,15 @@ def _timeout(text: Any) -> float:
     return found
 
 
+def _level(text: Any) -> str:
+    found = str(text).upper()
+    if found not in LOGGING_LEVELS:
+        raise bad_request(f"loggingLevel is {text!r}; it must be Warning, Info or Debug.")
+    return found
+
+
 def _file_name(text: Any) -> str:
     name = str(text)
-    if not name or "/" in name or name in {".", ".."} or len(name) > _LONGEST_NAME:
+    if not is_file_name(name):
         raise bad_request(f"outputFileName is {text!r}; it must be the name of a file.")
     return name

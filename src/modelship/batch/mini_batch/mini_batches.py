@@ -3,8 +3,9 @@
 It stands by itself, and needs only the standard library: a copy of it runs in the environment of
 the script. ``python mini_batches.py SCRIPT`` is a worker, which a pool of workers talks to: it
 calls ``init()``, and writes a line of JSON, ``{"ready": true}`` or ``{"error": TEXT}``. For each
-line that it then reads, ``{"items": [PATH, ...]}``, it calls ``run()``, and writes the fields of
-:class:`MiniBatchResult`. What the script prints goes to standard error.
+line that it then reads, ``{"items": [PATH, ...]}`` or ``{"pieces": [FIELDS, ...]}`` for rows of
+tables, it calls ``run()``, and writes the fields of :class:`MiniBatchResult`. What the script
+prints goes to standard error.
 
 The rules come from [1] "Author scoring scripts for batch deployments" and "Deploy and score image
 models" of Azure's documentation, [2] the docstrings of ``ParallelRunConfig`` in
@@ -16,6 +17,7 @@ rule                                                                            
 ========================================================================================= ======
 ``init()`` is called once in each process, before its first mini-batch                    [1]
 ``run()`` gets a list of paths, and returns a DataFrame, a list or an array               [1]
+for a tabular input, ``run()`` gets a DataFrame; its rows are the items                   [2]
 each element returned stands for one item that succeeded, whatever its value, even None   [1]
 fewer elements than items are failures of the items that are missing                      [2]
 more elements than items are no failure                                                   [3]
@@ -40,9 +42,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-__all__ = ["BatchScript", "MiniBatchResult", "result_of", "run_mini_batch"]
+__all__ = ["BatchScript", "MiniBatchResult", "is_table", "result_of", "run_mini_batch"]
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,18 @@ class MiniBatchResult:
         return max(0, self.items - self.rows)
 
 
-def run_mini_batch(run: Callable[[Any], Any], items: Sequence[str]) -> MiniBatchResult:
+def run_mini_batch(run: Callable[[Any], Any], items: Any) -> MiniBatchResult:
     """Call ``run()`` with a mini-batch; an exception is part of the result.
 
     Parameters
     ----------
     run : Callable
         The function of the script.
-    items : Sequence[str]
-        The paths of the files.
+    items : Sequence[str] or DataFrame
+        The paths of the files, or rows.
     """
     try:
-        return result_of(run(list(items)), items=len(items))
+        return result_of(run(items if is_table(items) else list(items)), items=len(items))
     except Exception as error:  # noqa: BLE001 - it is the result
         return MiniBatchResult(len(items), error=_shown(error))
 
@@ -136,7 +138,7 @@ def result_of(returned: Any, *, items: int) -> MiniBatchResult:
     TypeError
         If that is not a DataFrame, a list or an array.
     """
-    if _is_table(returned):
+    if is_table(returned):
         table = returned.to_csv(header=False, index=False, sep=" ")
         return MiniBatchResult(items, len(returned), table)
     if isinstance(returned, (str, bytes, dict)) or not hasattr(returned, "__len__"):
@@ -148,7 +150,7 @@ def result_of(returned: Any, *, items: int) -> MiniBatchResult:
     return MiniBatchResult(items, len(lines), "".join(lines))
 
 
-def _is_table(returned: Any) -> bool:
+def is_table(returned: Any) -> bool:
     """Return whether it is a DataFrame of pandas, which is imported only by scripts."""
     return hasattr(returned, "to_csv") and hasattr(returned, "columns")
 
@@ -181,8 +183,29 @@ def main() -> int:
         return 1
     _say(answers, {"ready": True})
     for line in questions:
-        _say(answers, asdict(run_mini_batch(script.run, json.loads(line)["items"])))
+        _say(answers, asdict(_answered(script, json.loads(line))))
     return 0
+
+
+def _answered(script: BatchScript, question: dict[str, Any]) -> MiniBatchResult:
+    if "pieces" not in question:
+        return run_mini_batch(script.run, question["items"])
+    pieces = question["pieces"]
+    try:
+        frame = _table_frames().frame_of(pieces)
+    except Exception as error:  # noqa: BLE001 - such as a file that is no table
+        return MiniBatchResult(sum(each["rows"] for each in pieces), error=_shown(error))
+    return run_mini_batch(script.run, frame)
+
+
+def _table_frames() -> Any:
+    """Return the module next to this one, which cannot be imported by its name here."""
+    spec = importlib.util.spec_from_file_location("", Path(__file__).with_name("table_frames.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError("table_frames.py is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _pipes() -> tuple[IO[str], IO[str]]:

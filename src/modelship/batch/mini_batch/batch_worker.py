@@ -13,11 +13,14 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from modelship.batch.mini_batch.mini_batch_splitting import MiniBatch
 
 __all__ = ["BatchWorker", "InitError"]
 
@@ -40,21 +43,31 @@ class BatchWorker:
         The Python of the script's environment.
     script : str
         The path of the script.
+    arguments : Sequence[str]
+        Its arguments.
+    variables : Mapping[str, str]
+        What is added to the environment variables.
     """
 
-    def __init__(self, python: str, script: str) -> None:
-        self._command = [python, str(_SCRIPT), script]
+    def __init__(
+        self,
+        python: str,
+        script: str,
+        *,
+        arguments: Sequence[str] = (),
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._command = [python, str(_SCRIPT), script, *arguments]
+        self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
 
-    def score(
-        self, items: Sequence[str], timeout_s: float, ended: threading.Event
-    ) -> dict[str, Any]:
+    def score(self, batch: MiniBatch, timeout_s: float, ended: threading.Event) -> dict[str, Any]:
         """Return the fields of the result of a mini-batch.
 
         Parameters
         ----------
-        items : Sequence[str]
-            The paths of the files.
+        batch : MiniBatch
+            What to score.
         timeout_s : float
             How long it may take, in seconds.
         ended : threading.Event
@@ -67,14 +80,14 @@ class BatchWorker:
         """
         process = self._process or self._start(ended)
         try:
-            _write(process, {"items": [*items]})
+            _write(process, batch.question)
             return _answer(process, timeout_s, ended)
         except TimeoutError:
             problem = f"run() took longer than {timeout_s:g} s, and was stopped."
         except (EOFError, OSError):
             problem = "The process ended during run()."
         self.kill()
-        return {"items": len(items), "rows": 0, "text": "", "error": problem}
+        return {"items": batch.items, "rows": 0, "text": "", "error": problem}
 
     def end(self) -> None:
         """Let the process end by itself, and kill what is left of it."""
@@ -98,6 +111,7 @@ class BatchWorker:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, **self._variables},
             start_new_session=True,  # so that what it starts can be ended with it
         )
         try:

@@ -15,6 +15,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from modelship.batch.batch_job import BatchJob, BatchSummary
+    from modelship.batch.batch_plan import BatchOptions
     from modelship.bundle import Environment, Resources, ScoringBundle
     from modelship.client.client import Client
     from modelship.errors import ModelshipError
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from modelship.workspace import RegisteredModel, Workspace
 
 __all__ = [
+    "BatchJob",
+    "BatchOptions",
+    "BatchSummary",
     "Bounds",
     "Canary",
     "Client",
@@ -61,6 +66,8 @@ _NAMES = {
     "evaluation": ("Evaluator", "Gate", "Report"),
     "routing": ("Bounds", "Canary", "Shadow"),
     "client.client": ("Client",),
+    "batch.batch_job": ("BatchJob", "BatchSummary"),
+    "batch.batch_plan": ("BatchOptions",),
     "findings": ("Diagnosis", "Finding"),
     "bundle": ("Environment", "Resources", "ScoringBundle"),
     "tables": ("Schema",),

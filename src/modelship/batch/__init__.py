@@ -1,1 +1,1 @@
-"""Batch scoring: scripts with ``run(mini_batch)``, and what runs them over many files."""
+"""Score much data with a bundle, on this machine or on many, and account for every row."""

@@ -34,6 +34,7 @@ _COMMANDS = {
     "logs": "modelship.cli.service_commands:logs",
     "doctor": "modelship.cli.doctor:doctor",
     "migrate": "modelship.cli.migrate_command:migrate",
+    "batch": "modelship.cli.batch_command:batch",
     "replay": "modelship.cli.replay_command:replay",
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.service_commands:keys",

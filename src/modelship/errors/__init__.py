@@ -60,7 +60,11 @@
     │   ├── WorkspaceCredentialsError
     │   ├── WorkspaceUnreachableError
     │   └── WorkspaceRequestError
-    └── StorageError                    10  the disk, or the stored state
+    ├── StorageError                    10  the disk, or the stored state
+    └── BatchError                      11  a batch job
+        ├── BatchInputError
+        ├── BatchResumeError
+        └── BatchStoppedError
 
 A raise site passes data; the class composes the sentence. Each error says what was found and what
 was expected (:attr:`ModelshipError.message`), the last output if there is one
@@ -71,6 +75,7 @@ was expected (:attr:`ModelshipError.message`), the last output if there is one
 from typing import TYPE_CHECKING
 
 from modelship.errors.base_error import *
+from modelship.errors.batch_errors import *
 from modelship.errors.bundle_errors import *
 from modelship.errors.environment_errors import *
 from modelship.errors.evaluation_errors import *

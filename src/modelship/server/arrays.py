@@ -111,8 +111,7 @@ class TypedPlan:
         BadBody
             If it contains none, or not one that run() takes.
         """
-        name, reader = self._only_array()
-        return self._with_defaults(name, reader.checked(npy_array(body)))
+        return self.arguments_of(npy_array(body))
 
     def read_arrow(self, body: bytes) -> dict[str, Any]:
         """Return the arguments in a body in the Arrow IPC format, a stream or a file.
@@ -124,8 +123,24 @@ class TypedPlan:
         BadBody
             If it contains none, or not one that run() takes; if pyarrow is missing.
         """
+        _, reader = self._only_array()
+        return self.arguments_of(arrow_array(body, ndim=reader.ndim))
+
+    @property
+    def takes_one_array(self) -> bool:
+        """Whether exactly one argument is an array, as those of the binary formats need it."""
+        return self._only is not None
+
+    def arguments_of(self, array: np.ndarray[Any, Any]) -> dict[str, Any]:
+        """Return the arguments of a call with `array`, which is validated like one from JSON.
+
+        Raises
+        ------
+        BadBody
+            If run() does not take it.
+        """
         name, reader = self._only_array()
-        return self._with_defaults(name, reader.checked(arrow_array(body, ndim=reader.ndim)))
+        return self._with_defaults(name, reader.checked(array))
 
     def _parser(self, size_bytes: int) -> Any:
         parser = getattr(self._parsers, "parser", None)

@@ -57,9 +57,16 @@ class TablePlan(TypedPlan):
         return self._numbers.read_json(body)
 
     def read_npy(self, body: bytes) -> dict[str, Any]:
+        return self.arguments_of(npy_array(body))
+
+    @property
+    def takes_one_array(self) -> bool:
+        return self._numbers is not None
+
+    def arguments_of(self, array: Any) -> dict[str, Any]:
         if self._numbers is not None:
-            return self._numbers.read_npy(body)
-        return self._read_table(self._table.of_array, npy_array(body))
+            return self._numbers.arguments_of(array)
+        return self._read_table(self._table.of_array, array)
 
     def read_arrow(self, body: bytes) -> dict[str, Any]:
         if self._numbers is not None:

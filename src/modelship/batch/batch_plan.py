@@ -1,0 +1,153 @@
+"""Define BatchPlan: what a job does, written before it does anything, so that it can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BatchOptions", "BatchPlan", "InputFile", "Piece"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of the input.
+
+    Parameters
+    ----------
+    path : str
+        Its path, as it is opened.
+    name : str
+        Its path below the input that was named: its output has the same one.
+    format : str
+        The name of its format, such as ``"csv"``.
+    size_bytes : int
+        Its size.
+    stamp : str
+        What changes with its content: its time of modification in nanoseconds, or an etag.
+    """
+
+    path: str
+    name: str
+    format: str
+    size_bytes: int
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of one file, which is scored as a unit.
+
+    Parameters
+    ----------
+    number : int
+        Its position in the plan, from 0.
+    file : int
+        The position of its file in the plan.
+    start, stop : int
+        The part of the file, in the unit of the format: bytes, row groups or rows; `stop` is
+        exclusive.
+    first_row : int
+        The position of its first row in the file, from 0.
+    rows : int
+        How many rows it has.
+    part : int
+        Its position among the pieces of its file, from 0.
+    """
+
+    number: int
+    file: int
+    start: int
+    stop: int
+    first_row: int
+    rows: int
+    part: int = 0
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """The options that decide what the output is.
+
+    Parameters
+    ----------
+    output_format : str
+        The format of the output; ``""`` for that of each input file.
+    piece_bytes : int
+        About how many bytes of input a piece has.
+    call_rows : int
+        How many rows run() gets at once.
+    columns : tuple[str, ...], optional
+        The columns of the input that the output has too; None for all.
+    """
+
+    output_format: str = ""
+    piece_bytes: int = 32 * 2**20
+    call_rows: int = 10_000
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a job does: its digest is the identity of the job.
+
+    Parameters
+    ----------
+    bundle_digest : str
+        The digest of the bundle.
+    options : BatchOptions
+        The options.
+    files : tuple[InputFile, ...]
+        The files of the input, in the order of their names.
+    pieces : tuple[Piece, ...]
+        Their pieces, in the same order.
+    """
+
+    bundle_digest: str
+    options: BatchOptions
+    files: tuple[InputFile, ...]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        """The rows of the input."""
+        return sum(each.rows for each in self.pieces)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hex sha256 digest of the plan."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text; equal plans have equal texts."""
+        return json.dumps({"modelship_batch_plan": FORMAT, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> BatchPlan:
+        """Read the output of :meth:`to_json`.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is not a plan.
+        """
+        document: dict[str, Any] = json.loads(text)
+        if document.get("modelship_batch_plan") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        return cls(
+            bundle_digest=document["bundle_digest"],
+            options=_options(document["options"]),
+            files=tuple(InputFile(**each) for each in document["files"]),
+            pieces=tuple(Piece(**each) for each in document["pieces"]),
+        )
+
+
+def _options(document: Mapping[str, Any]) -> BatchOptions:
+    columns = document["columns"]
+    return BatchOptions(**{**document, "columns": None if columns is None else tuple(columns)})

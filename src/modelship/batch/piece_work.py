@@ -1,0 +1,171 @@
+"""Score one piece: read its rows, score them, write those that succeeded and note the others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from modelship.batch.bisecting import BadRow, score_all
+from modelship.batch.row_files import Cut, formats
+
+if TYPE_CHECKING:
+    from modelship.batch.batch_plan import BatchPlan, Piece
+    from modelship.batch.scoring_process import ScoringProcess
+
+__all__ = ["DRAFTS", "PieceResult", "Work", "score_piece"]
+
+DRAFTS = "_modelship/drafts"
+"""The folder of the output that holds what is not complete yet."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all pieces of a job have in common.
+
+    Parameters
+    ----------
+    bundle : str
+        The folder of the bundle.
+    output : str
+        The folder of the output.
+    plan : BatchPlan
+        The plan.
+    timeout_s : float
+        How long one call of run() may take, in seconds.
+    start_timeout_s : float
+        How long the environment, and then init(), may take, in seconds.
+    """
+
+    bundle: str
+    output: str
+    plan: BatchPlan
+    timeout_s: float
+    start_timeout_s: float
+
+
+@dataclass(frozen=True)
+class PieceResult:
+    """What came of a piece, before it is entered in the manifest.
+
+    Parameters
+    ----------
+    piece : int
+        Its number.
+    rows_in, rows_out, failed : int
+        How many rows it had, how many were written, and how many failed.
+    draft : str
+        The path of its output below the folder of the job, under a temporary name; ``""`` if no
+        row was written.
+    failures : str
+        The path of the file with the failed rows, likewise.
+    size_bytes : int
+        The size of the output.
+    digest : str
+        The hex sha256 digest of the output.
+    seconds : float
+        How long it took.
+    """
+
+    piece: int
+    rows_in: int
+    rows_out: int
+    failed: int
+    draft: str
+    failures: str
+    size_bytes: int
+    digest: str
+    seconds: float
+
+
+def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResult:
+    """Score a piece, and write what came of it under temporary names.
+
+    Raises
+    ------
+    ScriptNotReadyError
+        If the script does not start.
+    OSError, pyarrow.ArrowException
+        If the input cannot be read, or the output cannot be written.
+    """
+    began = time.monotonic()
+    file = work.plan.files[piece.file]
+    options = work.plan.options
+    cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)
+    with Path(file.path).open("rb") as source:
+        table = formats()[file.format].read(source, cut)
+    process.put(table)
+    answers, bad = score_all(
+        lambda start, stop: process.score(start, stop, timeout_s=work.timeout_s),
+        rows=table.num_rows,
+        call_rows=options.call_rows,
+    )
+    attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
+    out = _joined(table, answers, columns=options.columns)
+    draft, size, digest = "", 0, ""
+    if out is not None:
+        draft = attempt
+        written = formats()[options.output_format or file.format]
+        size, digest = _write(Path(work.output) / draft, lambda sink: written.write(out, sink))
+    failures = ""
+    if bad:
+        failures = f"{attempt}.failed"
+        lines = _lines(table, bad, file=file.name, first_row=piece.first_row)
+        _write(Path(work.output) / failures, lambda sink: sink.write(lines))
+    return PieceResult(
+        piece=piece.number,
+        rows_in=table.num_rows,
+        rows_out=0 if out is None else out.num_rows,
+        failed=len(bad),
+        draft=draft,
+        failures=failures,
+        size_bytes=size,
+        digest=digest,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _joined(
+    table: pa.Table, answers: list[tuple[int, int, pa.Table]], *, columns: tuple[str, ...] | None
+) -> pa.Table | None:
+    """Return the rows that succeeded, with the columns of their answers; None if there are none."""
+    if not answers:
+        return None
+    kept = table if columns is None else table.select(list(columns))
+    rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop, _ in answers)
+    scored = pa.concat_tables((each for *_, each in answers), promote_options="permissive")
+    for name in scored.column_names:
+        place = name if name not in rows.column_names else f"{name}_scored"
+        rows = rows.append_column(place, scored.column(name))
+    return rows
+
+
+def _lines(table: pa.Table, bad: list[BadRow], *, file: str, first_row: int) -> bytes:
+    """Return the failed rows as JSON lines."""
+    rows = table.take([each.row for each in bad]).to_pylist()
+    documents: list[dict[str, Any]] = [
+        {"file": file, "row": first_row + each.row, "reason": each.reason, "values": values}
+        for each, values in zip(bad, rows, strict=True)
+    ]
+    return "".join(json.dumps(each, default=str) + "\n" for each in documents).encode()
+
+
+def _write(path: Path, write: Any) -> tuple[int, str]:
+    """Write a file and sync it to the disk; return its size and its digest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w+b") as sink:
+        write(sink)
+        sink.flush()
+        os.fsync(sink.fileno())
+        sink.seek(0)
+        digest = hashlib.file_digest(sink, "sha256") if hasattr(hashlib, "file_digest") else None
+        if digest is None:
+            digest = hashlib.sha256(sink.read())
+        return sink.tell(), digest.hexdigest()

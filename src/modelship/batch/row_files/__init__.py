@@ -1,0 +1,7 @@
+"""Read the rows of files in pieces, and write them with their predictions: a module per format."""
+
+from __future__ import annotations
+
+from modelship.batch.row_files.row_format import Cut, RowFormat, format_of, formats
+
+__all__ = ["Cut", "RowFormat", "format_of", "formats"]

@@ -1,0 +1,110 @@
+"""Choose how run() is called, as the online server would for the same rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...server.inputs import SchemaInput, TextInput
+from ...server.table_plan import TablePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...server.arrays import TypedPlan
+    from ...server.entry_script import EntryScript
+    from .shared_rows import SharedRows
+
+__all__ = ["ScriptCall", "call_for"]
+
+
+class ScriptCall(ABC):
+    """Calls a script with rows.
+
+    Attributes
+    ----------
+    form : str
+        The form of the rows that it takes: ``"matrix"`` or ``"columns"``.
+    """
+
+    form: ClassVar[str] = "columns"
+
+    @abstractmethod
+    def __call__(self, rows: SharedRows) -> Any:
+        """Return the answer to some rows."""
+
+
+class _ArrayCall(ScriptCall):
+    """A script that takes one array of numbers."""
+
+    form = "matrix"
+
+    def __init__(self, plan: TypedPlan) -> None:
+        self._plan = plan
+
+    def __call__(self, rows: SharedRows) -> Any:
+        return self._plan.call(**self._plan.arguments_of(rows.array()))
+
+
+class _TableCall(ScriptCall):
+    """A script whose table reads rows."""
+
+    def __init__(self, table: Any, run_table: Callable[[Any], Any]) -> None:
+        self._table = table
+        self._run_table = run_table
+
+    def __call__(self, rows: SharedRows) -> Any:
+        return self._run_table(self._table.of_rows(rows.records()))
+
+
+class _BodyCall(ScriptCall):
+    """A script that takes JSON: the rows go into a body as in the bundle's sample."""
+
+    def __init__(self, run: Callable[..., Any], *, key: str, rows: str) -> None:
+        self._run = run
+        self._key = key
+        self._as = rows
+
+    def __call__(self, rows: SharedRows) -> Any:
+        found = rows.records() if self._as == "records" else rows.lists()
+        return self._called({self._key: found} if self._key else found)
+
+    @abstractmethod
+    def _called(self, body: Any) -> Any: ...
+
+
+class _TextCall(_BodyCall):
+    """A script whose one argument is the body as text."""
+
+    def _called(self, body: Any) -> Any:
+        return self._run(json.dumps(body))
+
+
+class _SchemaCall(_BodyCall):
+    """A script whose arguments are the values of the body by key."""
+
+    def _called(self, body: Any) -> Any:
+        return self._run(**body)
+
+
+def call_for(script: EntryScript) -> ScriptCall:
+    """Return how rows go to a script, whose init() has run.
+
+    Raises
+    ------
+    TypeError
+        If it takes no rows.
+    """
+    plan = script.plan
+    if plan is not None and plan.takes_one_array:
+        return _ArrayCall(plan)
+    if isinstance(plan, TablePlan):
+        return _TableCall(script.module.table, script.module.run_table)
+    shape = json.loads(os.environ["MODELSHIP_BATCH_BODY"])
+    if isinstance(script.inputs, SchemaInput):
+        return _SchemaCall(script.run, **shape)
+    if isinstance(script.inputs, TextInput):
+        return _TextCall(script.run, **shape)
+    raise TypeError("run() takes the HTTP request itself, and batch scoring has none")

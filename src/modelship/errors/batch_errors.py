@@ -1,0 +1,52 @@
+"""Define errors of batch jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelship.errors.base_error import ModelshipError
+
+__all__ = ["BatchError", "BatchInputError", "BatchResumeError", "BatchStoppedError"]
+
+
+class BatchError(ModelshipError):
+    """A batch job failed."""
+
+    exit_code = 11
+
+
+@dataclass(eq=False)
+class BatchInputError(BatchError):
+    """The input of a batch job cannot be scored."""
+
+    _message = "{path} cannot be scored: {problem}."
+
+    path: str
+    problem: str
+    advice: str = ""
+
+
+@dataclass(eq=False)
+class BatchResumeError(BatchError):
+    """The output folder belongs to another job."""
+
+    _message = "{output} holds the output of another batch job: {difference}."
+    _hint = "Name another output folder; or restore what has changed, to resume that job."
+
+    output: str
+    difference: str
+
+
+@dataclass(eq=False)
+class BatchStoppedError(BatchError):
+    """A batch job ended early; what is done is kept."""
+
+    _message = "The batch job ended after {done} of {pieces} pieces: {problem}."
+    _evidence = "{log}"
+    _hint = "Fix the cause, and run the same command again: it scores what is missing."
+
+    problem: str
+    done: int
+    pieces: int
+    log: str = ""
+    advice: str = ""

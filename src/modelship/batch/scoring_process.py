@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from modelship.batch.column_blocks import RowMemory
-from modelship.batch.scorer.messages import receive, send
+from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.payload import form_of
 from modelship.bundle.programs import end, start
 from modelship.bundle.schemas import key_of

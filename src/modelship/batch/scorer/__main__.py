@@ -2,7 +2,7 @@
 
 import sys
 
-from .serving import serve
+from .scorer_loop import serve
 
 if __name__ == "__main__":
     serve(int(sys.argv[1]), int(sys.argv[2]))

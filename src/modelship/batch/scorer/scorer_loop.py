@@ -17,7 +17,7 @@ from typing import Any
 
 from ...server.entry_script import EntryScript
 from .answer_columns import columns_of_answer
-from .messages import receive, send
+from .scorer_messages import receive, send
 from .script_calls import call_for
 from .shared_rows import SharedRows
 

@@ -40,21 +40,30 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
-def build(name: str, *, version: str, cache: Path, compiled: bool = True) -> Path:
+def build(
+    name: str,
+    *,
+    version: str,
+    cache: Path,
+    compiled: bool = True,
+    packages: tuple[str, ...] | None = None,
+) -> Path:
     """Return the Python of the environment `name`; make the environment where it is new.
 
     Parameters
     ----------
     name : str
-        A key of `REQUIREMENTS`.
+        A key of `REQUIREMENTS`, or any name with `packages`.
     version : str
         What uv finds the Python by, such as ``"3.11"``.
     cache : Path
         Where the environments are kept.
     compiled : bool
         Whether all of a new environment is compiled, and not what is imported alone.
+    packages : tuple[str, ...], optional
+        What it has; by default the packages of its name.
     """
-    requirements = REQUIREMENTS[name]
+    requirements = packages or REQUIREMENTS[name]
     lock = LOCK.read_text() if name == "modelship" else ""
     digest = hashlib.sha256("\n".join([version, *requirements, lock]).encode()).hexdigest()[:12]
     folder = cache / f"{name}-{digest}"

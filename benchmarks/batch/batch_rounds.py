@@ -1,4 +1,4 @@
-"""The measurement: each repetition goes once round the contestants, so that noise hits all alike."""
+"""The measurement: each repetition visits all contestants, so that noise hits all alike."""
 
 from __future__ import annotations
 
@@ -94,15 +94,20 @@ def measure(
         for repetition in range(repetitions):
             for each in contestants:
                 for count in workers:
-                    _visit(figures, data, each, cache, repetition, count)
+                    _visit(figures, data, each, cache=cache, repetition=repetition, workers=count)
         figures.failures.extend(_unlike(figures, data))
     return figures
 
 
 def _visit(
-    figures: Figures, data: Prepared, contestant: Contestant, cache: Path,
-    repetition: int, workers: int,
-) -> None:  # fmt: skip
+    figures: Figures,
+    data: Prepared,
+    contestant: Contestant,
+    *,
+    cache: Path,
+    repetition: int,
+    workers: int,
+) -> None:
     """Run one contestant once, and note what it cost."""
     place = Path(tempfile.mkdtemp(prefix="batch-", dir=data.folder))
     output = place / "output"

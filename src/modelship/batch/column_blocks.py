@@ -1,80 +1,112 @@
-"""Lay out rows in shared memory, for a scoring process."""
+"""Write the rows of an Arrow table to shared memory, as the scoring process reads them.
+
+A block has one of two forms. A matrix is one array of numbers. Columns are stored one after the
+other, each in the buffers of its kind. Its layout, of JSON values, says where they are.
+"""
 
 from __future__ import annotations
 
-import json
-import mmap
-import os
-import tempfile
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 
-__all__ = ["RowMemory"]
+from modelship.batch.block_columns import block_column
+from modelship.batch.block_matrix import matrix_of
+from modelship.tables.arrow_limits import with_periods_as_texts
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-class RowMemory:
-    """Memory that is shared with a scoring process, and grows with the largest block."""
+    from modelship.batch.block_columns import BlockColumn
 
-    def __init__(self) -> None:
-        if hasattr(os, "memfd_create"):
-            self.descriptor = os.memfd_create("modelship-rows")
-        else:
-            with tempfile.TemporaryFile() as file:
-                self.descriptor = os.dup(file.fileno())
-        self.size = 0
-        self._map: mmap.mmap | None = None
+__all__ = ["Block", "block_of"]
 
-    def write(self, table: pa.Table, *, form: str) -> dict[str, Any]:
-        """Write rows, and return their layout.
-
-        Parameters
-        ----------
-        table : pyarrow.Table
-            The rows.
-        form : str
-            ``"matrix"`` or ``"columns"``.
-        """
-        if form == "matrix":
-            return self._matrix(table)
-        parts = [_part(table.column(at)) for at in range(table.num_columns)]
-        columns, at = [], 0
-        for name, (kind, dtype, content) in zip(table.column_names, parts, strict=True):
-            size = len(content)
-            columns.append({"name": name, "kind": kind, "dtype": dtype, "at": at, "bytes": size})
-            at += -(-size // 64) * 64
-        memory = self._grown(at)
-        for column, (_, _, content) in zip(columns, parts, strict=True):
-            memory[column["at"] : column["at"] + column["bytes"]] = content
-        return {"form": "columns", "rows": table.num_rows, "columns": columns}
-
-    def _matrix(self, table: pa.Table) -> dict[str, Any]:
-        columns = [each.to_numpy() for each in table.columns]
-        dtype = np.result_type(*columns)
-        shape = table.num_rows, len(columns)
-        memory = self._grown(dtype.itemsize * shape[0] * shape[1])
-        matrix = np.frombuffer(memory, dtype, shape[0] * shape[1]).reshape(shape)
-        for at, each in enumerate(columns):
-            matrix[:, at] = each
-        return {"form": "matrix", "dtype": dtype.str, "rows": shape[0], "width": shape[1]}
-
-    def _grown(self, size: int) -> memoryview:
-        if size > self.size or self._map is None:
-            self.size = max(size, mmap.PAGESIZE)
-            os.ftruncate(self.descriptor, self.size)
-            self._map = mmap.mmap(self.descriptor, self.size)
-        return memoryview(self._map)
-
-    def close(self) -> None:
-        """Free the memory."""
-        self._map = None
-        os.close(self.descriptor)
+_ALIGNED_BYTES = 64
 
 
-def _part(column: pa.ChunkedArray) -> tuple[str, str, bytes | memoryview]:
-    kind = column.type
-    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and not column.null_count):
-        values = np.ascontiguousarray(column.to_numpy())
-        return "number", values.dtype.str, values.view(np.uint8).data
-    return "json", "", json.dumps(column.to_pylist(), default=str).encode()
+class Block(Protocol):
+    """Rows that can be written to a buffer."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the buffer."""
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """Where the values are in it, as JSON values."""
+
+    def write(self, buffer: Any) -> None:
+        """Write the rows to a writable buffer, of at least this size."""
+
+
+def block_of(table: Any, *, form: str, dtype: Any = None) -> Block:
+    """Return the rows of a pyarrow.Table, to be written to shared memory.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The rows; only with the columns that run() takes.
+    form : str
+        ``"matrix"`` or ``"columns"``.
+    dtype : dtype-like, optional
+        The dtype of a matrix that run() takes; see :func:`matrix_of`.
+
+    Raises
+    ------
+    ValueError
+        If two columns have the same name, or a value has no JSON form.
+    NotNumbersError
+        If a matrix is wanted, and the columns are not all numbers.
+    """
+    names = table.column_names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two columns are named {twice!r}")
+    if form == "matrix":
+        return matrix_of(table, dtype=dtype)
+    held = with_periods_as_texts(table)
+    pairs = zip(names, held.columns, strict=True)
+    return _placed([block_column(*each) for each in pairs], rows=table.num_rows)
+
+
+@dataclass(frozen=True)
+class _ColumnsBlock:
+    """Columns, and where each of their buffers begins."""
+
+    layout: dict[str, Any]
+    size_bytes: int
+    places: Sequence[tuple[int, Sequence[Any]]]
+
+    def write(self, buffer: Any) -> None:
+        target = np.frombuffer(buffer, np.uint8) if self.size_bytes else np.zeros(0, np.uint8)
+        for at, parts in self.places:
+            start = at
+            for part in parts:
+                stop = start + part.nbytes
+                target[start:stop].view(part.dtype)[:] = part
+                start = stop
+
+
+def _placed(columns: Sequence[BlockColumn], *, rows: int) -> _ColumnsBlock:
+    places: list[tuple[int, Sequence[Any]]] = []
+    headers, at = [], 0
+    for column in columns:
+        header, at = _place(column, at, places)
+        headers.append(header)
+    return _ColumnsBlock({"form": "columns", "rows": rows, "columns": headers}, at, places)
+
+
+def _place(
+    column: BlockColumn, at: int, places: list[tuple[int, Sequence[Any]]]
+) -> tuple[dict[str, Any], int]:
+    """Return the header of a column whose buffers begin at a position, and where they end."""
+    header = dict(column.header)
+    for key, parts in column.buffers.items():
+        header[key] = at
+        places.append((at, parts))
+        size = sum(part.nbytes for part in parts)
+        at += -(-size // _ALIGNED_BYTES) * _ALIGNED_BYTES
+    if column.values is not None:
+        header["values"], at = _place(column.values, at, places)
+    return header, at

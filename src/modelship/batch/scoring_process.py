@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from modelship.batch.column_blocks import RowMemory
+from modelship.batch.row_memory import RowMemory
 from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.payload import form_of
 from modelship.bundle.programs import end, start

@@ -17,9 +17,9 @@ from typing import Any
 
 from ...server.entry_script import EntryScript
 from .answer_columns import columns_of_answer
+from .block_rows import BlockRows
 from .scorer_messages import receive, send
 from .script_calls import call_for
-from .shared_rows import SharedRows
 
 __all__ = ["serve"]
 
@@ -55,7 +55,7 @@ def serve(descriptor: int, memory: int) -> None:
         _answer(connection, call, rows.of(question), question["stop"] - question["start"])
 
 
-def _answer(connection: socket.socket, call: Any, rows: SharedRows, count: int) -> None:
+def _answer(connection: socket.socket, call: Any, rows: BlockRows, count: int) -> None:
     try:
         header, content = columns_of_answer(call(rows), rows=count)
     except BaseException as error:  # noqa: BLE001 - so does the server
@@ -73,9 +73,9 @@ class _Memory:
         self._size = 0
         self._view = memoryview(b"")
 
-    def of(self, question: dict[str, Any]) -> SharedRows:
+    def of(self, question: dict[str, Any]) -> BlockRows:
         """Return the rows of a call."""
         if question["size"] != self._size:
             self._size = question["size"]
             self._view = memoryview(mmap.mmap(self._descriptor, self._size, prot=mmap.PROT_READ))
-        return SharedRows(question["layout"], self._view, question["start"], question["stop"])
+        return BlockRows(question["layout"], self._view, question["start"], question["stop"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ...server.arrays import TypedPlan
     from ...server.entry_script import EntryScript
-    from .shared_rows import SharedRows
+    from .block_rows import BlockRows
 
 __all__ = ["ScriptCall", "call_for"]
 
@@ -32,7 +32,7 @@ class ScriptCall(ABC):
     form: ClassVar[str] = "columns"
 
     @abstractmethod
-    def __call__(self, rows: SharedRows) -> Any:
+    def __call__(self, rows: BlockRows) -> Any:
         """Return the answer to some rows."""
 
 
@@ -44,7 +44,7 @@ class _ArrayCall(ScriptCall):
     def __init__(self, plan: TypedPlan) -> None:
         self._plan = plan
 
-    def __call__(self, rows: SharedRows) -> Any:
+    def __call__(self, rows: BlockRows) -> Any:
         return self._plan.call(**self._plan.arguments_of(rows.array()))
 
 
@@ -55,7 +55,7 @@ class _TableCall(ScriptCall):
         self._table = table
         self._run_table = run_table
 
-    def __call__(self, rows: SharedRows) -> Any:
+    def __call__(self, rows: BlockRows) -> Any:
         return self._run_table(self._table.of_rows(rows.records()))
 
 
@@ -67,7 +67,7 @@ class _BodyCall(ScriptCall):
         self._key = key
         self._as = rows
 
-    def __call__(self, rows: SharedRows) -> Any:
+    def __call__(self, rows: BlockRows) -> Any:
         found = rows.records() if self._as == "records" else rows.lists()
         return self._called({self._key: found} if self._key else found)
 

@@ -27,6 +27,7 @@ __all__ = [
     "PROXY_USER",
     "WayOut",
     "is_own_proxy",
+    "roots_of",
     "trusting",
 ]
 
@@ -102,7 +103,7 @@ class WayOut:
 _LOOPBACK = "127.0.0.1,localhost"
 
 _lock = threading.Lock()
-_bundles: list[str] = []
+_bundles: list[Path] = []
 _before: dict[str, str | None] = {}
 
 
@@ -113,23 +114,36 @@ def trusting(bundle: Path) -> Iterator[None]:
     Several may be open at a time, and end in any order: a later bundle contains the earlier ones,
     so that the last of those still open serves all. When none is open, the variables are restored.
     """
-    path = str(bundle)
     with _lock:
         if not _bundles:
             _before.update({name: os.environ.get(name) for name in (*CERTIFICATES, *NO_PROXY)})
             for name in NO_PROXY:
                 os.environ[name] = ",".join(filter(None, (_before[name], _LOOPBACK)))
-        _bundles.append(path)
-        os.environ.update(dict.fromkeys(CERTIFICATES, path))
+        _bundles.append(bundle)
+        os.environ.update(_named(bundle))
     try:
         yield
     finally:
         with _lock:
-            _bundles.remove(path)
+            _bundles.remove(bundle)
             if _bundles:
-                os.environ.update(dict.fromkeys(CERTIFICATES, _bundles[-1]))
+                os.environ.update(_named(_bundles[-1]))
             else:
                 _restore()
+
+
+def roots_of(bundle: Path) -> Path:
+    """Return the folder beside a bundle file that has the same roots, each in a file."""
+    return bundle.with_name("ca-certificates")
+
+
+def _named(bundle: Path) -> dict[str, str]:
+    """Return the variables: requests also takes a folder, whose roots need not all be read."""
+    roots = roots_of(bundle)
+    return {
+        "REQUESTS_CA_BUNDLE": str(roots if roots.is_dir() else bundle),
+        "SSL_CERT_FILE": str(bundle),
+    }
 
 
 def _restore() -> None:

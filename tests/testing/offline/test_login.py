@@ -21,6 +21,8 @@ from modelship.testing.offline.authority import Authority
 from modelship.testing.offline.hosts import is_azure
 from modelship.testing.offline.login import ServicePrincipal
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
+from modelship.testing.offline.root_folder import write_roots
+from modelship.workspace.way_out import roots_of
 
 PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 SCOPE = ["https://management.azure.com/.default"]
@@ -135,6 +137,25 @@ def test_the_bundle_holds_what_was_trusted_before(tmp_path, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ours.bundle_path))
     again = Authority(tmp_path / "ours")
     assert len(again.bundle_path.read_bytes()) <= len(ours.bundle_path.read_bytes())
+
+
+def test_the_folder_holds_the_roots_of_the_bundle(tmp_path):
+    """Under the names that OpenSSL looks for, so that it reads the one it needs, and only once."""
+    for _ in range(2):
+        authority = Authority(tmp_path)
+    files = list(roots_of(authority.bundle_path).iterdir())
+    texts = {file.read_text() for file in files}
+    assert texts == {*PEM.findall(authority.bundle_path.read_text())}
+    assert len(files) == len(texts)
+    trusting = ssl.create_default_context(capath=roots_of(authority.bundle_path))
+    assert not trusting.get_ca_certs()  # none is read before it is needed
+
+
+def test_what_is_no_certificate_stays_out_of_the_folder(tmp_path):
+    """A broken root in a file of the user's is no reason to fail."""
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+    write_roots(tmp_path / "roots", [broken])
+    assert not [*(tmp_path / "roots").iterdir()]
 
 
 def test_the_bundle_holds_what_the_system_trusts(tmp_path, monkeypatch):

@@ -92,7 +92,8 @@ def test_nothing_is_left_when_it_ends(monkeypatch):
         folder, port = offline.folder, offline.identity.ports["http"]
         silent = socket.create_connection(("127.0.0.1", port))
         assert open_threads()
-        assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["SSL_CERT_FILE"] != "before"
+        assert os.environ["SSL_CERT_FILE"] == str(folder / "ca-bundle.pem")
+        assert os.environ["REQUESTS_CA_BUNDLE"] == str(folder / "ca-certificates")
     assert not folder.exists()
     assert not open_threads()
     assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["SSL_CERT_FILE"] == "before"
@@ -190,10 +191,8 @@ def test_config_json_is_what_the_sdk_reads(offline):
     """It has the SDK's three names, and where modelship finds the way in."""
     config = json.loads(offline.config_path.read_text())
     access = Access.read(Path(config.pop("offline")))
-    assert (access.ca_bundle, access.endpoint) == (
-        os.environ["REQUESTS_CA_BUNDLE"],
-        offline.endpoint,
-    )
+    assert access.ca_bundle == os.environ["SSL_CERT_FILE"]
+    assert access.endpoint == offline.endpoint
     assert config == {
         "subscription_id": offline.identity.subscription_id,
         "resource_group": "offline",
@@ -327,10 +326,15 @@ def test_a_client_that_says_nothing_holds_nobody_up(ws, offline):
 
 
 def test_tls_is_that_of_its_own_authority(offline):
-    """Who reads the bundle trusts it, and nobody else does."""
+    """Who reads the bundle or its folder trusts it, and nobody else does."""
     address = ("127.0.0.1", offline.identity.ports["https"])
-    for bundle, trusted in ((os.environ["REQUESTS_CA_BUNDLE"], True), (certifi.where(), False)):
-        context = ssl.create_default_context(cafile=bundle)
+    file, folder = os.environ["SSL_CERT_FILE"], os.environ["REQUESTS_CA_BUNDLE"]
+    for where, trusted in (
+        ({"cafile": file}, True),
+        ({"capath": folder}, True),
+        ({"cafile": certifi.where()}, False),
+    ):
+        context = ssl.create_default_context(**where)
         with socket.create_connection(address) as plain:
             if trusted:
                 context.wrap_socket(plain, server_hostname="127.0.0.1").close()

@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from modelship.testing.offline.hosts import AZURE_NAMES, is_azure, is_loopback
+from modelship.testing.offline.root_folder import write_roots
 from modelship.workspace.private import write_private
+from modelship.workspace.way_out import roots_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -56,11 +58,16 @@ class Authority:
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self.bundle_path = folder / "ca-bundle.pem"
-        """The root certificates that this process trusts, and this authority's; PEM."""
+        """The root certificates that this process trusts, and this authority's; PEM.
+
+        :func:`~modelship.workspace.way_out.roots_of` says where the same are as a folder.
+        """
         self.own_path = folder / "authority.pem"
         """The root certificate of this authority alone, which a client reads much faster; PEM."""
         own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        write_private(self.bundle_path, "\n".join([*_texts(self._roots()), own]))
+        bundle = "\n".join([*_texts(self._roots()), own])
+        write_private(self.bundle_path, bundle)
+        write_roots(roots_of(self.bundle_path), _CERTIFICATE.findall(bundle))
         write_private(self.own_path, own)
 
     def context(self, host: str) -> ssl.SSLContext:

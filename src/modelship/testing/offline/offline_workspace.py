@@ -38,7 +38,7 @@ _NOT_WRITABLE = frozenset(
         *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST),
     }
 )
-_EXTRA = {"werkzeug", "cryptography", "certifi", "jwt"}
+_EXTRA = {"werkzeug", "cryptography", "certifi", "jwt", "OpenSSL"}
 
 
 class OfflineWorkspace:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.batch.batch_plan import BatchOptions, BatchPlan, InputFile, Piece
+from modelship.batch.batch_plan import FILES, BatchOptions, BatchPlan, InputFile, Piece
 from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.manifest import Entry, Manifest
 from modelship.batch.piece_work import DRAFTS, Work
@@ -124,7 +124,7 @@ class BatchJob:
         BatchInputError
             If there is no file, or one cannot be read.
         """
-        files = tuple(_files(self.inputs))
+        files = tuple(_files(self.inputs, as_they_are=self.options.are_files))
         if not files:
             raise BatchInputError(str(self.inputs[0]), "it has no file of a known format")
         return BatchPlan(self.bundle.digest, self.options, files, tuple(self._pieces(files)))
@@ -186,6 +186,8 @@ class BatchJob:
         return before
 
     def _pieces(self, files: Sequence[InputFile]) -> list[Piece]:
+        if self.options.are_files:
+            return _pieces_of_files(len(files), size=10 * self.options.items_per_call)
         found: list[Piece] = []
         for number, file in enumerate(files):
             with Path(file.path).open("rb") as source:
@@ -197,9 +199,9 @@ class BatchJob:
     def _enter(self, plan: BatchPlan, result: PieceResult, manifest: Manifest) -> Entry:
         """Move the output of a piece to its name, and enter it in the manifest."""
         piece = plan.pieces[result.piece]
-        file = plan.files[piece.file]
-        suffix = formats()[self.options.output_format or file.format].suffixes[0]
-        stem = f"{Path(file.name).with_suffix('')}-{piece.part:05d}"
+        suffix = formats()[plan.output_format(piece)].suffixes[0]
+        name = "predictions" if plan.options.are_files else plan.files[piece.file].name
+        stem = f"{Path(name).with_suffix('')}-{piece.part:05d}"
         output = f"{stem}{suffix}" if result.draft else ""
         for draft, place in (
             (result.draft, output),
@@ -253,22 +255,30 @@ class BatchJob:
         return BatchStoppedError(problem, done=len(entries), pieces=len(plan.pieces), log=log)
 
 
-def _files(inputs: Sequence[str | Path]) -> list[InputFile]:
+def _pieces_of_files(count: int, *, size: int) -> list[Piece]:
+    """Return pieces of `size` files each: all of them are positions in the plan."""
+    return [
+        Piece(part, start, start, stop, start, stop - start, part)
+        for part, start in enumerate(range(0, count, size))
+        for stop in [min(start + size, count)]
+    ]
+
+
+def _files(inputs: Sequence[str | Path], *, as_they_are: bool) -> list[InputFile]:
     found: list[InputFile] = []
     for each in map(Path, inputs):
         if not each.exists():
             raise BatchInputError(str(each), "it does not exist")
         paths = [each] if each.is_file() else sorted(_visible(each))
         for path in paths:
-            kind = format_of(path.name)
-            if kind is None:
+            known = format_of(path.name)
+            kind = FILES if as_they_are else known.name if known else ""
+            if not kind:
                 continue
             status = path.stat()
             name = path.name if path == each else path.relative_to(each).as_posix()
             found.append(
-                InputFile(
-                    str(path.absolute()), name, kind.name, status.st_size, str(status.st_mtime_ns)
-                )
+                InputFile(str(path.absolute()), name, kind, status.st_size, str(status.st_mtime_ns))
             )
     return found
 

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BatchOptions", "BatchPlan", "InputFile", "Piece"]
+__all__ = ["FILES", "BatchOptions", "BatchPlan", "InputFile", "Piece"]
 
 FORMAT = 1
+FILES = "files"
+"""The items, and the format, of files that are scored as they are."""
+
+_USUAL_ROWS = 10_000
+_USUAL_FILES = 10
 
 
 @dataclass(frozen=True)
@@ -81,16 +86,33 @@ class BatchOptions:
         The format of the output; ``""`` for that of each input file.
     piece_bytes : int
         About how many bytes of input a piece has.
-    call_rows : int
-        How many rows run() gets at once.
+    call_rows : int, optional
+        How many rows or files run() gets at once; by default 10,000 rows, or 10 files.
     columns : tuple[str, ...], optional
         The columns of the input that the output has too; None for all.
+    items : {"rows", "files"}
+        Whether the rows of the files are scored, or the files themselves, as a script with
+        ``run_batch(mini_batch)`` takes them.
+    arguments : tuple[str, ...]
+        The arguments of the script.
     """
 
     output_format: str = ""
     piece_bytes: int = 32 * 2**20
-    call_rows: int = 10_000
+    call_rows: int | None = None
     columns: tuple[str, ...] | None = None
+    items: str = "rows"
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def are_files(self) -> bool:
+        """Whether the files themselves are scored."""
+        return self.items == FILES
+
+    @property
+    def items_per_call(self) -> int:
+        """How many rows or files run() gets at once."""
+        return self.call_rows or (_USUAL_FILES if self.are_files else _USUAL_ROWS)
 
 
 @dataclass(frozen=True)
@@ -118,6 +140,15 @@ class BatchPlan:
     def rows(self) -> int:
         """The rows of the input."""
         return sum(each.rows for each in self.pieces)
+
+    def output_format(self, piece: Piece) -> str:
+        """Return the name of the format of a piece's output."""
+        own = self.files[piece.file].format
+        return self.options.output_format or ("csv" if own == FILES else own)
+
+    def files_of(self, piece: Piece) -> tuple[InputFile, ...]:
+        """Return the files that a piece of files, not of rows, has."""
+        return self.files[piece.start : piece.stop]
 
     @cached_property
     def digest(self) -> str:
@@ -150,4 +181,8 @@ class BatchPlan:
 
 def _options(document: Mapping[str, Any]) -> BatchOptions:
     columns = document["columns"]
-    return BatchOptions(**{**document, "columns": None if columns is None else tuple(columns)})
+    tuples = {
+        "columns": None if columns is None else tuple(columns),
+        "arguments": tuple(document.get("arguments") or ()),
+    }
+    return BatchOptions(**{**document, **tuples})

@@ -50,6 +50,15 @@ class Work:
     timeout_s: float
     start_timeout_s: float
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables of the scoring processes."""
+        return {
+            "AZUREML_BI_OUTPUT_PATH": self.output,
+            "MODELSHIP_BATCH_ITEMS": self.plan.options.items,
+            "MODELSHIP_BATCH_ARGUMENTS": json.dumps(self.plan.options.arguments),
+        }
+
 
 @dataclass(frozen=True)
 class PieceResult:
@@ -96,28 +105,27 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
         If the input cannot be read, or the output cannot be written.
     """
     began = time.monotonic()
-    file = work.plan.files[piece.file]
     options = work.plan.options
-    cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)
-    with Path(file.path).open("rb") as source:
-        table = formats()[file.format].read(source, cut)
+    table = _rows(work.plan, piece)
     process.put(table)
     answers, bad = score_all(
         lambda start, stop: process.score(start, stop, timeout_s=work.timeout_s),
         rows=table.num_rows,
-        call_rows=options.call_rows,
+        call_rows=options.items_per_call,
     )
+    if options.are_files:  # their output has the names, not the places
+        table = pa.table({"file": [each.name for each in work.plan.files_of(piece)]})
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     out = _joined(table, answers, columns=options.columns)
     draft, size, digest = "", 0, ""
     if out is not None:
         draft = attempt
-        written = formats()[options.output_format or file.format]
+        written = formats()[work.plan.output_format(piece)]
         size, digest = _write(Path(work.output) / draft, lambda sink: written.write(out, sink))
     failures = ""
     if bad:
         failures = f"{attempt}.failed"
-        lines = _lines(table, bad, file=file.name, first_row=piece.first_row)
+        lines = _lines(work.plan, piece, table, bad)
         _write(Path(work.output) / failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
@@ -130,6 +138,16 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
         digest=digest,
         seconds=time.monotonic() - began,
     )
+
+
+def _rows(plan: BatchPlan, piece: Piece) -> pa.Table:
+    """Return the rows of a piece; those of files are their paths."""
+    if plan.options.are_files:
+        return pa.table({"path": [each.path for each in plan.files_of(piece)]})
+    file = plan.files[piece.file]
+    cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)
+    with Path(file.path).open("rb") as source:
+        return formats()[file.format].read(source, cut)
 
 
 def _joined(
@@ -147,11 +165,18 @@ def _joined(
     return rows
 
 
-def _lines(table: pa.Table, bad: list[BadRow], *, file: str, first_row: int) -> bytes:
-    """Return the failed rows as JSON lines."""
+def _lines(plan: BatchPlan, piece: Piece, table: pa.Table, bad: list[BadRow]) -> bytes:
+    """Return the failed rows, or files, as JSON lines."""
     rows = table.take([each.row for each in bad]).to_pylist()
     documents: list[dict[str, Any]] = [
-        {"file": file, "row": first_row + each.row, "reason": each.reason, "values": values}
+        values | {"reason": each.reason}
+        if plan.options.are_files
+        else {
+            "file": plan.files[piece.file].name,
+            "row": piece.first_row + each.row,
+            "reason": each.reason,
+            "values": values,
+        }
         for each, values in zip(bad, rows, strict=True)
     ]
     return "".join(json.dumps(each, default=str) + "\n" for each in documents).encode()

@@ -9,6 +9,7 @@ import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,8 +76,15 @@ class ScoringPlace:
 
 
 @contextmanager
-def scoring_place(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[ScoringPlace]:
+def scoring_place(
+    bundle: ScoringBundle,
+    *,
+    timeout_s: float,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[ScoringPlace]:
     """Prepare the environment and the files of a bundle while the body runs.
+
+    `variables` are added to the environment variables of the processes.
 
     Raises
     ------
@@ -95,6 +103,7 @@ def scoring_place(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[Scorin
                 "AZUREML_ENTRY_SCRIPT": bundle.entry_script,
                 "PYTHONPATH": str(bench.folder),
                 "MODELSHIP_BATCH_BODY": json.dumps(_body_of(bundle)),
+                **variables,
             },
         )
 

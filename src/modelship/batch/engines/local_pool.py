@@ -41,7 +41,9 @@ class LocalPool:
             left.put(each)
         done: queue.SimpleQueue[PieceResult | BaseException | None] = queue.SimpleQueue()
         bundle = ScoringBundle.load(work.bundle)
-        with scoring_place(bundle, timeout_s=work.start_timeout_s) as place:
+        with scoring_place(
+            bundle, timeout_s=work.start_timeout_s, variables=work.variables
+        ) as place:
             threads = [
                 threading.Thread(target=_slot, args=(work, place, left, done, stopped))
                 for _ in range(min(self.workers, len(pieces)))

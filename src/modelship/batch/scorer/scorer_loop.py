@@ -7,9 +7,11 @@ the rows A to B of the shared memory, and answers ``{"columns": …}`` with thei
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import socket
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,8 @@ def serve(descriptor: int, memory: int) -> None:
     connection = socket.socket(fileno=descriptor)
     place: Any = _Place(Path(os.environ["AML_APP_ROOT"]), os.environ["AZUREML_ENTRY_SCRIPT"])
     script = EntryScript(place)
+    arguments = json.loads(os.environ.get("MODELSHIP_BATCH_ARGUMENTS", "[]"))
+    sys.argv = [str(place.app_root / place.entry_script), *arguments]
     try:
         script.load()
         script.init()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...server.inputs import SchemaInput, TextInput
 from ...server.table_plan import TablePlan
+from .mini_batch_calls import mini_batch_call, mini_batch_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,16 @@ class _TableCall(ScriptCall):
         return self._run_table(self._table.of_rows(rows.records()))
 
 
+class _MiniBatchCall(ScriptCall):
+    """A script that takes mini-batches: paths of files, or a DataFrame."""
+
+    def __init__(self, call: Callable[[SharedRows], Any]) -> None:
+        self._call = call
+
+    def __call__(self, rows: SharedRows) -> Any:
+        return self._call(rows)
+
+
 class _BodyCall(ScriptCall):
     """A script that takes JSON: the rows go into a body as in the bundle's sample."""
 
@@ -95,8 +106,17 @@ def call_for(script: EntryScript) -> ScriptCall:
     Raises
     ------
     TypeError
-        If it takes no rows.
+        If it takes no rows; or, if files are scored, no files.
     """
+    files = os.environ.get("MODELSHIP_BATCH_ITEMS") == "files"
+    function = mini_batch_function(script.module)
+    if function is not None:
+        return _MiniBatchCall(mini_batch_call(function, files=files))
+    if files:
+        raise TypeError(
+            "the items are files, and the script has no run_batch(mini_batch): define it; it gets "
+            "a list of paths, and returns one element for each"
+        )
     plan = script.plan
     if plan is not None and plan.takes_one_array:
         return _ArrayCall(plan)

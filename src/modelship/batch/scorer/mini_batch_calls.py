@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from .shared_rows import SharedRows
+    from .block_rows import BlockRows
 
 __all__ = ["MINI_BATCH_NAMES", "answer_of_mini_batch", "mini_batch_call", "mini_batch_function"]
 
@@ -29,16 +29,13 @@ def mini_batch_function(module: ModuleType) -> Callable[[Any], Any] | None:
     return run if len(names) == 1 and names[0].lower() in MINI_BATCH_NAMES else None
 
 
-def mini_batch_call(function: Callable[[Any], Any], *, files: bool) -> Callable[[SharedRows], Any]:
+def mini_batch_call(function: Callable[[Any], Any], *, files: bool) -> Callable[[BlockRows], Any]:
     """Return what calls a function with rows: a list of paths, or a DataFrame."""
 
-    def call(rows: SharedRows) -> Any:
-        columns = rows.columns()
-        if files:
-            return answer_of_mini_batch(function(list(columns["path"])))
-        import pandas as pd
-
-        return answer_of_mini_batch(function(pd.DataFrame(columns)))
+    def call(rows: BlockRows) -> Any:
+        return answer_of_mini_batch(
+            function(rows.json_columns()["path"] if files else rows.frame())
+        )
 
     return call
 

@@ -63,10 +63,10 @@ class _TableCall(ScriptCall):
 class _MiniBatchCall(ScriptCall):
     """A script that takes mini-batches: paths of files, or a DataFrame."""
 
-    def __init__(self, call: Callable[[SharedRows], Any]) -> None:
+    def __init__(self, call: Callable[[BlockRows], Any]) -> None:
         self._call = call
 
-    def __call__(self, rows: SharedRows) -> Any:
+    def __call__(self, rows: BlockRows) -> Any:
         return self._call(rows)
 
 

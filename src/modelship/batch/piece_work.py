@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from modelship.batch.answer_tables import joined_answers
 from modelship.batch.bisecting import BadRow, score_all
 from modelship.batch.row_files import Cut, formats
 
@@ -158,7 +159,7 @@ def _joined(
         return None
     kept = table if columns is None else table.select(list(columns))
     rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop, _ in answers)
-    scored = pa.concat_tables((each for *_, each in answers), promote_options="permissive")
+    scored = joined_answers(each for *_, each in answers)
     for name in scored.column_names:
         place = name if name not in rows.column_names else f"{name}_scored"
         rows = rows.append_column(place, scored.column(name))

@@ -12,9 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
+from modelship.batch.answer_tables import answer_table
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.payload import form_of
@@ -24,6 +22,8 @@ from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
 
     from modelship.bundle import ScoringBundle
 
@@ -179,7 +179,7 @@ class ScoringProcess:
             raise CallError("the process ended during run()", log) from None
         if "error" in header:
             raise CallError(header["reason"], header["error"])
-        return _table(header["columns"], content)
+        return answer_table(header["columns"], content)
 
     def close(self) -> None:
         """End the process, and free its memory."""
@@ -226,15 +226,3 @@ class ScoringProcess:
             self.kill()
             raise ScriptNotReadyError(ready["error"])
         self._form = ready["form"]
-
-
-def _table(columns: list[dict[str, Any]], content: bytearray) -> pa.Table:
-    view = memoryview(content)
-    arrays = []
-    for each in columns:
-        part = view[each["at"] : each["at"] + each["bytes"]]
-        is_json = each["dtype"] == "json"
-        arrays.append(
-            pa.array(json.loads(bytes(part)) if is_json else np.frombuffer(part, each["dtype"]))
-        )
-    return pa.table(arrays, names=[each["name"] for each in columns])

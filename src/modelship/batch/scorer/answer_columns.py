@@ -1,40 +1,194 @@
-"""Convert what run() returned to columns, with one value for each row."""
+"""Convert what run() returned to columns, with one value for each row.
+
+As JSON, these are the values of an online answer.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["RowCountError", "columns_of_answer"]
+from .answer_buffers import buffer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = ["AnswerError", "RowCountError", "columns_of_answer"]
+
+_NAME = "prediction"
+_WITH_PROBABILITIES = {"predictions", "probabilities", "classes"}
+_SHOWN = 200
+_FIRST_ERROR = 400  # HTTP status
 
 
-class RowCountError(ValueError):
+class AnswerError(ValueError):
+    """An answer is not one value, or some, for each row."""
+
+
+class RowCountError(AnswerError):
     """An answer does not have one value for each row."""
 
 
 def columns_of_answer(answer: Any, *, rows: int) -> tuple[list[dict[str, Any]], bytes]:
     """Return the header and the bytes of the columns of an answer.
 
+    Parameters
+    ----------
+    answer : object
+        What run() returned. A list, an array of one dimension or a Series of `rows` values is the
+        column ``prediction``; one of two dimensions, ``prediction_0`` and so on. A dict of such
+        values, a list of dicts and a DataFrame have a column for each key. With
+        ``{"predictions", "probabilities", "classes"}`` there is ``probability_`` and the class for
+        each. JSON text, and a response of a status below 400, are read first.
+    rows : int
+        The number of rows that run() was called with.
+
+    Returns
+    -------
+    tuple
+        For each column its name, its dtype (``"json"`` for anything but numbers and booleans),
+        where it begins and its size; and the bytes of all columns.
+
     Raises
     ------
+    AnswerError
+        If it is anything else, or a response that says what is wrong.
     RowCountError
         If it does not have one value for each row.
+    TypeError, ValueError
+        If a value has no JSON form.
     """
-    if isinstance(answer, (str, bytes)):
-        answer = json.loads(answer)
-    columns = answer if isinstance(answer, dict) else {"prediction": answer}
     header, parts, at = [], [], 0
-    for name, values in columns.items():
-        if not hasattr(values, "__len__") or len(values) != rows:
-            found = len(values) if hasattr(values, "__len__") else type(values).__name__
-            raise RowCountError(f"run() returned {found} values for {rows} rows")
-        dtype = getattr(values, "dtype", None)
-        if dtype is not None and dtype.kind in "iuf" and values.ndim == 1:
-            part, kind = values.tobytes(), dtype.str
-        else:
-            plain = values.tolist() if dtype is not None else list(values)
-            part, kind = json.dumps(plain).encode(), "json"
-        header.append({"name": name, "dtype": kind, "at": at, "bytes": len(part)})
+    for name, values in _columns(_read(answer), rows=rows):
+        dtype, part = buffer_of(values)
+        header.append({"name": name, "dtype": dtype, "at": at, "bytes": len(part)})
         parts.append(part)
         at += len(part)
+    if len({each["name"] for each in header}) < len(header):
+        raise AnswerError("run() returned two columns of one name")
     return header, b"".join(parts)
+
+
+def _read(answer: Any) -> Any:
+    """Return the answer that a text or a response holds."""
+    status = getattr(answer, "status_code", getattr(answer, "status", None))
+    if isinstance(status, int) and (hasattr(answer, "get_data") or hasattr(answer, "body")):
+        content = answer.get_data() if hasattr(answer, "get_data") else answer.body
+        if status >= _FIRST_ERROR:
+            raise AnswerError(f"run() answered with the status {status}: {_told(content)}")
+        return _read(bytes(content))
+    if not isinstance(answer, (str, bytes)):
+        return answer
+    try:
+        return json.loads(answer)
+    except ValueError:
+        told = "one value for each row, or JSON with them, is expected"
+        raise AnswerError(f"run() returned the text {_short(answer)}; {told}") from None
+
+
+def _told(content: bytes) -> str:
+    """Return the message in the body of a response."""
+    try:
+        found = json.loads(content)
+        return str(found["message"])
+    except (ValueError, KeyError, TypeError):
+        return _short(content)
+
+
+def _columns(answer: Any, *, rows: int) -> Iterator[tuple[str, Any]]:
+    named: Iterable[tuple[str, Any]]
+    if _is_frame(answer):
+        named = [(str(name), answer.iloc[:, at]) for at, name in enumerate(answer.columns)]
+    elif isinstance(answer, Mapping):
+        named = _named(answer)
+    elif _is_of_dicts(answer):
+        _require_rows(answer, rows=rows, name="")
+        named = _by_key(answer).items()
+    else:
+        named = [(_NAME, answer)]
+    for name, values in named:
+        _require_rows(values, rows=rows, name="" if values is answer else name)
+        yield from _flat(name, values)
+
+
+def _named(answer: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
+    """Return the columns of a dict; those of probabilities are named after their classes."""
+    if set(answer) != _WITH_PROBABILITIES:
+        return [(str(name), values) for name, values in answer.items()]
+    classes = [str(each) for each in answer["classes"]]
+    columns = _transposed(answer["probabilities"], len(classes))
+    if columns is None:
+        return [(str(name), values) for name, values in answer.items()]
+    named = zip((f"probability_{each}" for each in classes), columns)  # noqa: B905 - as many
+    return [(_NAME, answer["predictions"]), *named]
+
+
+def _is_of_dicts(answer: Any) -> bool:
+    return (
+        isinstance(answer, (list, tuple))
+        and len(answer) > 0
+        and all(isinstance(each, dict) for each in answer)
+    )
+
+
+def _by_key(records: Sequence[dict[Any, Any]]) -> dict[str, list[Any]]:
+    keys = {key: None for record in records for key in record}
+    return {str(key): [record.get(key) for record in records] for key in keys}
+
+
+def _flat(name: str, values: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a column; or several, if each of its values is a list of the same length."""
+    width = _width(values)
+    columns = _transposed(values, width) if width else None
+    if columns is None:
+        yield name, values
+    elif width == 1:
+        yield name, columns[0]
+    else:
+        yield from ((f"{name}_{at}", each) for at, each in enumerate(columns))
+
+
+def _width(values: Any) -> int | None:
+    """Return the length of the lists that values are; None if they are no lists of one length."""
+    shape = getattr(values, "shape", None)
+    if shape is not None:
+        return int(shape[1]) if len(shape) > 1 else None
+    widths = {len(each) if isinstance(each, (list, tuple)) else None for each in values}
+    return widths.pop() if len(widths) == 1 else None
+
+
+def _transposed(rows: Any, width: int) -> Sequence[Any] | None:
+    """Return the columns of rows; None if these do not all have this length."""
+    if hasattr(rows, "toarray"):  # a sparse matrix
+        rows = rows.toarray()
+    if hasattr(rows, "dtype"):
+        return list(rows.T) if rows.ndim == 2 and rows.shape[1] == width else None  # noqa: PLR2004 - rows and columns
+    if any(not hasattr(row, "__len__") or len(row) != width for row in rows):
+        return None
+    return [[row[at] for row in rows] for at in range(width)]
+
+
+def _require_rows(values: Any, *, rows: int, name: str) -> None:
+    """Raise an error unless there is one value for each row."""
+    where = f" under {name!r}" if name else ""
+    if isinstance(values, (str, bytes, Mapping)) or not _is_sized(values):
+        told = f"{rows} values, one for each row, are expected"
+        raise AnswerError(f"run() returned {_short(values)}{where}; {told}")
+    found = int(values.shape[0]) if hasattr(values, "shape") else len(values)
+    if found != rows:
+        raise RowCountError(f"run() returned {found} values{where} for {rows} rows")
+
+
+def _is_sized(values: Any) -> bool:
+    shape = getattr(values, "shape", None)
+    return len(shape) > 0 if shape is not None else hasattr(values, "__len__")
+
+
+def _is_frame(answer: Any) -> bool:
+    return hasattr(answer, "iloc") and hasattr(answer, "columns")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -10,6 +10,7 @@ import joblib
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from modelship.batch.batch_job import BatchJob
 from modelship.bundle import Environment, ScoringBundle
 from modelship.bundle.scoring_script import SourceFile
 from modelship.checks.loading_rules import loading_findings
@@ -135,6 +136,17 @@ def test_parity_does_not_load_it(hostile, bundle_of, marker):
     with pytest.raises(CheckFailedError, match="MS301"):
         compare(bundle_of(hostile), on=[], requests=[ScoringRequest("one", body=b"{}")])
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("check", ["static", "trial", "off"])
+def test_a_batch_job_does_not_load_it(hostile, bundle_of, marker, tmp_path, check):
+    """However much is checked, no process that would load it starts, and nothing is written."""
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    job = BatchJob(bundle_of(hostile), tmp_path / "rows.csv", tmp_path / "out", check=check)
+    with pytest.raises(CheckFailedError, match="MS301 model.pkl: Loading it would call"):
+        job.run(show_output=False)
+    assert not marker.exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_trust_turns_errors_into_warnings(hostile, bundle_of, capsys):

@@ -15,8 +15,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelship.batch.batch_job import BatchJob, BatchSummary
+    from modelship.batch.batch_job import BatchJob
     from modelship.batch.batch_plan import BatchOptions
+    from modelship.batch.batch_summary import BatchSummary
     from modelship.bundle import Environment, Resources, ScoringBundle
     from modelship.client.client import Client
     from modelship.errors import ModelshipError
@@ -66,8 +67,9 @@ _NAMES = {
     "evaluation": ("Evaluator", "Gate", "Report"),
     "routing": ("Bounds", "Canary", "Shadow"),
     "client.client": ("Client",),
-    "batch.batch_job": ("BatchJob", "BatchSummary"),
+    "batch.batch_job": ("BatchJob",),
     "batch.batch_plan": ("BatchOptions",),
+    "batch.batch_summary": ("BatchSummary",),
     "findings": ("Diagnosis", "Finding"),
     "bundle": ("Environment", "Resources", "ScoringBundle"),
     "tables": ("Schema",),

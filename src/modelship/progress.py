@@ -16,6 +16,7 @@ __all__ = [
     "Deadline",
     "DeadlineExceededError",
     "Steps",
+    "counting",
     "doing",
     "is_showing",
     "showing",
@@ -119,7 +120,37 @@ def showing(title: str, *, shown: bool = True) -> Iterator[None]:
             yield
         return
     kind = _Nothing if not shown else _Clock if sys.stderr.isatty() else _Lines
-    display = kind(title)
+    with _displayed(kind(title)):
+        yield
+
+
+@contextmanager
+def counting(title: str, *, total: int, shown: bool = True) -> Iterator[Callable[[int, str], None]]:
+    """Show an activity with a known end on stderr, as :func:`showing`; on a terminal, with a bar.
+
+    It yields a function that takes how much is done, and a few words about it for displays
+    without a bar.
+
+    Parameters
+    ----------
+    title : str
+        The activity.
+    total : int
+        How much there is to do.
+    shown : bool
+        Whether to show it at all.
+    """
+    if shown and not is_showing() and sys.stderr.isatty():
+        bar = _Bar(title, total)
+        with _displayed(bar):
+            yield bar.advance_to
+        return
+    with showing(title, shown=shown), doing("") as say:
+        yield lambda _done, words: say(words)
+
+
+@contextmanager
+def _displayed(display: _Nothing) -> Iterator[None]:
     token = _UNDER_WAY.set(display)
     try:
         with display:
@@ -198,6 +229,32 @@ class _Clock(_Nothing):
 
     def __exit__(self, *_raised: object) -> None:
         self._progress.stop()
+
+
+class _Bar(_Clock):
+    """One line on a terminal: the activity, a bar, and the words about how much is done."""
+
+    def __init__(self, title: str, total: int) -> None:
+        super().__init__(title)
+        self._total = total
+
+    def __enter__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns: tuple[Any, ...] = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[words]}", markup=False),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(self.words, total=self._total, words="")
+        self._progress.start()
+
+    def advance_to(self, done: int, words: str) -> None:
+        """Show how much is done."""
+        self._progress.update(self._task, completed=done, words=words)
 
 
 class _Lines(_Nothing):

@@ -9,56 +9,36 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.batch.batch_plan import FILES, BatchOptions, BatchPlan, InputFile, Piece
+from modelship.batch.batch_checks import require_batchable
+from modelship.batch.batch_inputs import input_files
+from modelship.batch.batch_plan import BatchOptions, BatchPlan, InputFile, Piece
+from modelship.batch.batch_progress import progress_of
+from modelship.batch.batch_status import OURS, SUCCESS, BatchStatus, busy_seconds
+from modelship.batch.batch_summary import BatchSummary
 from modelship.batch.engines.local_pool import LocalPool
+from modelship.batch.failed_rows import FAILED
 from modelship.batch.manifest import Entry, Manifest
 from modelship.batch.piece_work import DRAFTS, Work
-from modelship.batch.row_files import format_of, formats
+from modelship.batch.row_files import formats
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
 from modelship.errors import BatchInputError, BatchResumeError, BatchStoppedError
+from modelship.progress import Steps
 from modelship.staging import storing, write_atomic
 from modelship.state_paths import exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from modelship.batch.batch_checks import Check
     from modelship.batch.engines import Engine
     from modelship.batch.piece_work import PieceResult
 
-__all__ = ["BatchJob", "BatchSummary"]
-
-_OURS = "_modelship"
-_FAILED = "_failed"
-_SUCCESS = "_SUCCESS"
-
-
-@dataclass(frozen=True)
-class BatchSummary:
-    """What a job did.
-
-    Parameters
-    ----------
-    rows_in, rows_out, failed : int
-        The rows of the input, those written, and those that failed.
-    pieces : int
-        The pieces of the job.
-    scored : int
-        Those that this run has scored; the others were done before.
-    output : str
-        The folder of the output.
-    """
-
-    rows_in: int
-    rows_out: int
-    failed: int
-    pieces: int
-    scored: int
-    output: str
+__all__ = ["BatchJob"]
 
 
 class BatchJob:
@@ -86,6 +66,11 @@ class BatchJob:
         How long the environment, and then init(), may take, in seconds.
     error_threshold : int
         How many rows may fail in the whole job; -1 for any number.
+    check : {"static", "trial", "off"}
+        Whether the bundle is read first to find problems, or its script is tried on the sample
+        request too. Loading a model that is not known to be safe is refused in any case.
+    trust_model : bool
+        Load the model whatever code that runs; see :meth:`ScoringBundle.check`.
 
     Raises
     ------
@@ -105,6 +90,8 @@ class BatchJob:
         timeout_s: float = 60.0,
         start_timeout_s: float = 600.0,
         error_threshold: int = -1,
+        check: Check = "static",
+        trust_model: bool = False,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, ScoringBundle) else ScoringBundle.load(bundle)
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
@@ -114,6 +101,8 @@ class BatchJob:
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s
         self.error_threshold = error_threshold
+        self.check = check
+        self.trust_model = trust_model
         self._stopped = threading.Event()
 
     def plan(self) -> BatchPlan:
@@ -124,16 +113,31 @@ class BatchJob:
         BatchInputError
             If there is no file, or one cannot be read.
         """
-        files = tuple(_files(self.inputs, as_they_are=self.options.are_files))
+        files = tuple(input_files(self.inputs, as_they_are=self.options.are_files))
         if not files:
             raise BatchInputError(str(self.inputs[0]), "it has no file of a known format")
         return BatchPlan(self.bundle.digest, self.options, files, tuple(self._pieces(files)))
 
-    def run(self) -> BatchSummary:
+    def run(
+        self,
+        *,
+        show_output: bool = True,
+        on_progress: Callable[[BatchStatus], None] | None = None,
+    ) -> BatchSummary:
         """Score what is not scored yet.
+
+        Parameters
+        ----------
+        show_output : bool
+            Show the progress on stderr: a bar on a terminal, lines at growing intervals elsewhere.
+        on_progress : Callable, optional
+            A function that is called with the status after each piece.
 
         Raises
         ------
+        CheckFailedError
+            If the check finds errors, or loading the model could run code that is not known to be
+            safe.
         BatchInputError
             If the input cannot be read.
         BatchResumeError
@@ -145,15 +149,35 @@ class BatchJob:
         """
         name = str(self.output.resolve()).replace("/", "-")
         with exclusive(f"batch{name[-100:]}", timeout_s=1.0), storing(self.output, ours=False):
-            return self._run()
+            return self._run(show_output=show_output, on_progress=on_progress)
 
-    def _run(self) -> BatchSummary:
+    def status(self) -> BatchStatus:
+        """Return how far the job is, from its output folder; also while another process runs it.
+
+        Raises
+        ------
+        BatchOutputError
+            If it was never run.
+        """
+        return BatchStatus.of(self.output)
+
+    def _run(
+        self, *, show_output: bool, on_progress: Callable[[BatchStatus], None] | None
+    ) -> BatchSummary:
+        found = require_batchable(self.bundle, check=self.check, trust_model=self.trust_model)
+        steps = Steps("batch", timeout_s=self.start_timeout_s, show_output=show_output)
+        for each in found:
+            steps.say(f"warning: {each}")
         plan = self._planned()
-        manifest = Manifest(self.output / _OURS / "manifest.jsonl")
+        manifest = Manifest(self.output / OURS / "manifest.jsonl")
         entries = manifest.entries()
         shutil.rmtree(self.output / DRAFTS, ignore_errors=True)
         left = [each for each in plan.pieces if each.number not in entries]
-        with tempfile.TemporaryDirectory(prefix="modelship-batch-") as folder:
+        before = BatchStatus.counted(self.output, plan, entries.values(), is_complete=False)
+        with (
+            progress_of(before, shown=show_output, on_progress=on_progress) as report,
+            tempfile.TemporaryDirectory(prefix="modelship-batch-") as folder,
+        ):
             place = self.bundle.save(Path(folder) / "bundle")
             work = Work(str(place), str(self.output), plan, self.timeout_s, self.start_timeout_s)
             failed = sum(each.failed for each in entries.values())
@@ -162,6 +186,7 @@ class BatchJob:
                     if result.piece in entries:
                         continue
                     entries[result.piece] = self._enter(plan, result, manifest)
+                    report(entries[result.piece])
                     failed += result.failed
                     if 0 <= self.error_threshold < failed:
                         raise self._stop(
@@ -175,7 +200,7 @@ class BatchJob:
 
     def _planned(self) -> BatchPlan:
         """Return the plan of the folder, which this job must have; write it if there is none."""
-        plan, path = self.plan(), self.output / _OURS / "plan.json"
+        plan, path = self.plan(), self.output / OURS / "plan.json"
         try:
             before = BatchPlan.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -205,7 +230,7 @@ class BatchJob:
         output = f"{stem}{suffix}" if result.draft else ""
         for draft, place in (
             (result.draft, output),
-            (result.failures, f"{_FAILED}/{stem}.jsonl"),
+            (result.failures, f"{FAILED}/{stem}.jsonl"),
         ):
             if draft:
                 target = self.output / place
@@ -244,9 +269,10 @@ class BatchJob:
             pieces=len(plan.pieces),
             scored=scored,
             output=str(self.output),
+            seconds=round(busy_seconds(entries.values()), 3),
         )
         document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
-        write_atomic(self.output / _SUCCESS, json.dumps(document, indent=1) + "\n")
+        write_atomic(self.output / SUCCESS, json.dumps(document, indent=1) + "\n")
         return summary
 
     def _stop(
@@ -261,35 +287,6 @@ def _pieces_of_files(count: int, *, size: int) -> list[Piece]:
         Piece(part, start, start, stop, start, stop - start, part)
         for part, start in enumerate(range(0, count, size))
         for stop in [min(start + size, count)]
-    ]
-
-
-def _files(inputs: Sequence[str | Path], *, as_they_are: bool) -> list[InputFile]:
-    found: list[InputFile] = []
-    for each in map(Path, inputs):
-        if not each.exists():
-            raise BatchInputError(str(each), "it does not exist")
-        paths = [each] if each.is_file() else sorted(_visible(each))
-        for path in paths:
-            known = format_of(path.name)
-            kind = FILES if as_they_are else known.name if known else ""
-            if not kind:
-                continue
-            status = path.stat()
-            name = path.name if path == each else path.relative_to(each).as_posix()
-            found.append(
-                InputFile(str(path.absolute()), name, kind, status.st_size, str(status.st_mtime_ns))
-            )
-    return found
-
-
-def _visible(folder: Path) -> list[Path]:
-    """Return the files below a folder, but for those that readers of datasets skip."""
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
     ]
 
 

@@ -63,6 +63,7 @@
     ├── StorageError                    10  the disk, or the stored state
     └── BatchError                      11  a batch job
         ├── BatchInputError
+        ├── BatchOutputError
         ├── BatchResumeError
         └── BatchStoppedError
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from modelship.errors.base_error import ModelshipError
 
-__all__ = ["BatchError", "BatchInputError", "BatchResumeError", "BatchStoppedError"]
+__all__ = [
+    "BatchError",
+    "BatchInputError",
+    "BatchOutputError",
+    "BatchResumeError",
+    "BatchStoppedError",
+]
 
 
 class BatchError(ModelshipError):
@@ -22,6 +28,18 @@ class BatchInputError(BatchError):
     _message = "{path} cannot be scored: {problem}."
 
     path: str
+    problem: str
+    advice: str = ""
+
+
+@dataclass(eq=False)
+class BatchOutputError(BatchError):
+    """A folder is not the output of a batch job, or does not have what was asked for."""
+
+    _message = "{output} is not a usable output of a batch job: {problem}."
+    _hint = "Name the folder that modelship batch wrote to with -o."
+
+    output: str
     problem: str
     advice: str = ""
 

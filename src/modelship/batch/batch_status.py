@@ -1,0 +1,155 @@
+"""Define BatchStatus: how far a job is, from its plan and its manifest; in any process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from modelship.batch.batch_plan import BatchPlan
+from modelship.batch.manifest import Manifest
+from modelship.errors import BatchOutputError
+from modelship.shown import card, facts, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from modelship.batch.manifest import Entry
+
+__all__ = ["OURS", "SUCCESS", "BatchStatus", "busy_seconds", "duration_text", "read_job"]
+
+OURS: Final = "_modelship"
+"""The folder of the output that holds the plan and the manifest."""
+SUCCESS: Final = "_SUCCESS"
+
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """How far a job is.
+
+    Parameters
+    ----------
+    output : str
+        The folder of the output.
+    state : {"complete", "incomplete"}
+        Whether all rows are accounted for.
+    rows : int
+        The rows of the input.
+    rows_in, rows_out, failed : int
+        The rows of the pieces that are done; those that were written, and those that failed.
+    pieces, done : int
+        The pieces of the job, and how many are done.
+    seconds : float
+        How long pieces were being scored, without pauses between runs and without the start of the
+        environment, in seconds.
+    """
+
+    output: str
+    state: Literal["complete", "incomplete"]
+    rows: int
+    rows_in: int
+    rows_out: int
+    failed: int
+    pieces: int
+    done: int
+    seconds: float
+
+    @property
+    def rows_per_s(self) -> float:
+        """The rows per second of all workers together; 0 before the first piece is done."""
+        return self.rows_in / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining_s(self) -> float | None:
+        """The estimated seconds until the end; None before the first piece is done."""
+        return (self.rows - self.rows_in) / self.rows_per_s if self.rows_per_s else None
+
+    @classmethod
+    def of(cls, output: str | Path) -> BatchStatus:
+        """Read the status of a job from its output folder, whether it is running or not.
+
+        Raises
+        ------
+        BatchOutputError
+            If the folder is not the output of a batch job.
+        """
+        plan, entries = read_job(Path(output))
+        is_complete = (Path(output) / SUCCESS).is_file()
+        return cls.counted(output, plan, entries, is_complete=is_complete)
+
+    @classmethod
+    def counted(
+        cls, output: str | Path, plan: BatchPlan, entries: Iterable[Entry], *, is_complete: bool
+    ) -> BatchStatus:
+        """Return the status of a job with these entries."""
+        done = list(entries)
+        return cls(
+            output=str(output),
+            state="complete" if is_complete else "incomplete",
+            rows=plan.rows,
+            rows_in=sum(each.rows_in for each in done),
+            rows_out=sum(each.rows_out for each in done),
+            failed=sum(each.failed for each in done),
+            pieces=len(plan.pieces),
+            done=len(done),
+            seconds=busy_seconds(done),
+        )
+
+    def __str__(self) -> str:
+        told = [f"{self.rows_in:,} of {self.rows:,} rows"]
+        if self.rows_per_s:
+            told.append(f"{self.rows_per_s:,.0f} rows/s")
+        if self.state != "complete" and self.remaining_s is not None:
+            told.append(f"about {duration_text(self.remaining_s)} left")
+        if self.failed:
+            told.append(f"{self.failed:,} failed")
+        return ", ".join(told)
+
+    def _repr_html_(self) -> str:
+        state = mark(self.state, "good" if self.state == "complete" else "warn")
+        return card(
+            "Batch job",
+            facts({"state": state, "progress": str(self), "output": self.output}),
+        )
+
+
+def read_job(output: Path) -> tuple[BatchPlan, list[Entry]]:
+    """Return the plan of a job, and what is entered in its manifest, in the order of the pieces.
+
+    Raises
+    ------
+    BatchOutputError
+        If the folder is not the output of a batch job.
+    """
+    try:
+        text = (output / OURS / "plan.json").read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise BatchOutputError(str(output), f"it has no {OURS}/plan.json") from None
+    try:
+        plan = BatchPlan.from_json(text)
+        entries = Manifest(output / OURS / "manifest.jsonl").entries()
+    except (ValueError, KeyError, TypeError) as error:
+        raise BatchOutputError(str(output), f"its plan or manifest is damaged ({error})") from error
+    return plan, [entries[number] for number in sorted(entries)]
+
+
+def busy_seconds(entries: Iterable[Entry]) -> float:
+    """Return for how long at least one of the pieces was being scored, in seconds."""
+    total, reached = 0.0, float("-inf")
+    for began, ended in sorted((each.ended - each.seconds, each.ended) for each in entries):
+        total += max(0.0, ended - max(began, reached))
+        reached = max(reached, ended)
+    return total
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration such as ``"12 s"``, ``"3 min 20 s"`` or ``"2 h 5 min"``."""
+    whole = round(seconds)
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min {whole % _MINUTE_S} s"
+    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"

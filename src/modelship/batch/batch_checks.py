@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from modelship.checks import require_loadable, require_sound
 from modelship.errors import InvalidOptionError
+from modelship.progress import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from modelship.bundle import ScoringBundle
-    from modelship.findings import Finding
 
 __all__ = ["Check", "require_batchable"]
 
@@ -27,8 +27,9 @@ def require_batchable(
     variables: Mapping[str, str] | None = None,
     secrets: Mapping[str, Any] | None = None,
     timeout_s: float = 600.0,
-) -> tuple[Finding, ...]:
-    """Raise unless a bundle may run here; return its warnings.
+    show_output: bool = True,
+) -> None:
+    """Raise unless a bundle may run here; show its warnings.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def require_batchable(
         raise InvalidOptionError("check", check, "'static', 'trial' or 'off'")
     if check == "off":
         require_loadable(bundle, trust_model=trust_model)
-        return ()
+        return
     found = bundle.check(
         trial=check == "trial",
         trust_model=trust_model,
@@ -51,4 +52,6 @@ def require_batchable(
         show_output=False,
     )
     require_sound(found)
-    return tuple(found)
+    steps = Steps("batch", timeout_s=timeout_s, show_output=show_output)
+    for each in found:
+        steps.say(f"warning: {each}")

@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.batch.batch_checks import require_batchable
-from modelship.batch.batch_inputs import input_files
 from modelship.batch.batch_plan import BatchOptions, BatchPlan, InputFile, Piece
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import OURS, SUCCESS, BatchStatus, busy_seconds
 from modelship.batch.batch_summary import BatchSummary
 from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.failed_rows import FAILED
+from modelship.batch.input_files import input_files
 from modelship.batch.manifest import Entry, Manifest
 from modelship.batch.piece_work import DRAFTS, Work
 from modelship.batch.row_files import formats
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
 from modelship.errors import BatchInputError, BatchResumeError, BatchStoppedError
-from modelship.progress import Steps
 from modelship.staging import storing, write_atomic
 from modelship.state_paths import exclusive
 
@@ -164,10 +163,9 @@ class BatchJob:
     def _run(
         self, *, show_output: bool, on_progress: Callable[[BatchStatus], None] | None
     ) -> BatchSummary:
-        found = require_batchable(self.bundle, check=self.check, trust_model=self.trust_model)
-        steps = Steps("batch", timeout_s=self.start_timeout_s, show_output=show_output)
-        for each in found:
-            steps.say(f"warning: {each}")
+        require_batchable(
+            self.bundle, check=self.check, trust_model=self.trust_model, show_output=show_output
+        )
         plan = self._planned()
         manifest = Manifest(self.output / OURS / "manifest.jsonl")
         entries = manifest.entries()

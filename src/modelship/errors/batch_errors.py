@@ -34,7 +34,7 @@ class BatchInputError(BatchError):
 
 @dataclass(eq=False)
 class BatchOutputError(BatchError):
-    """A folder is not the output of a batch job, or does not have what was asked for."""
+    """A folder is not the output of a batch job."""
 
     _message = "{output} is not a usable output of a batch job: {problem}."
     _hint = "Name the folder that modelship batch wrote to with -o."

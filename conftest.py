@@ -27,8 +27,8 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 ROOT = Path(__file__).parent
 DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 SETS_UP = ("python3 -m venv",)
-IS_COMMAND = re.compile(r"modelship ").match
-SHELL_SYNTAX = re.compile(r"[|&;<>$`*\\]")
+IS_WHOLE = re.compile(r"(modelship|bash -n|cat|echo|sed) (?!.*<<)").match
+IS_PLAIN = re.compile(r"modelship [^|&;<>$`*\\\n]*").fullmatch
 # Threads of BLAS and OpenMP spin while they wait: with several tests at a time, a small fit costs
 # fifty times the CPU time. Services and trials do not inherit these.
 for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -246,18 +246,15 @@ def turn_of(path):
 def run_console(example):
     """Run one console block; a line that ends in an error fails the test with its output.
 
-    Lines without shell syntax run in this process, which has what most of them import. The README
-    runs as typed.
+    Commands of modelship without shell syntax run in this process, which has imported already what
+    most of them need.
     """
     command = str(example.parsed)
     lines = command.splitlines()
     if command.startswith(SETS_UP):
         return
-    if example.path.endswith("README.md") or not all(map(IS_COMMAND, lines)):
-        run_in_shell(command)
-        return
-    for line in lines:
-        run_in_shell(line) if SHELL_SYNTAX.search(line) else run_here(line)
+    for line in lines if all(map(IS_WHOLE, lines)) else [command]:
+        run_here(line) if IS_PLAIN(line) else run_in_shell(line)
 
 
 def run_here(line):

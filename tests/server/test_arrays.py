@@ -118,7 +118,7 @@ given_an_odd_body = given(
     space=SPACE,
     end=st.sampled_from(["", "]", "}", "{", "\x00", " 1"]),
 )
-few = settings(max_examples=80, deadline=None)
+few = settings(max_examples=40, deadline=None)
 many = settings(max_examples=2000, deadline=None)
 
 

@@ -104,7 +104,15 @@ def test_pickles_that_pickletools_optimized(tmp_path, linear):
     assert read_passport(path).written_by == f"scikit-learn {sklearn.__version__}"
 
 
-@pytest.mark.parametrize("compression", [None, *COMPRESSIONS])
+@pytest.mark.parametrize(
+    "compression",
+    [
+        None,
+        "zlib",
+        "xz",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("gzip", "bz2", "lzma")),
+    ],
+)
 def test_every_truncation_of_a_joblib_file_is_found(tmp_path, compression):
     """A joblib file cut at any byte is corrupt, and nothing else is raised."""
     model = sklearn.linear_model.LogisticRegression().fit([[0.0], [1.0]], ["a", "b"])
@@ -118,7 +126,7 @@ def test_every_truncation_of_a_joblib_file_is_found(tmp_path, compression):
 
 
 @pytest.mark.parametrize(
-    "protocol", [0, 2, 4, *(pytest.param(each, marks=pytest.mark.long) for each in (1, 3, 5))]
+    "protocol", [0, 4, *(pytest.param(each, marks=pytest.mark.long) for each in (1, 2, 3, 5))]
 )
 def test_every_truncation_of_a_pickle_is_found(tmp_path, protocol):
     """A pickle cut at any byte is corrupt, and the message says that it ends early."""

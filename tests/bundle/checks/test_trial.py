@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 
+from cases.forked import forking_trials
 from modelship.bundle import Environment
 from modelship.bundle.profile import Profile
 from modelship.runtime.descendants import descendants
@@ -96,11 +97,22 @@ FAILING = {
 }
 
 
-@pytest.mark.parametrize("case", FAILING)
-def test_what_fails_has_a_name_and_a_place(check, case):
-    """Each failure has the code of its cause, and the line of the script where it has one."""
-    text, code, where = FAILING[case]
-    assert [(each.code, each.where) for each in check(text)] == [(code, where)]
+@pytest.fixture(scope="class")
+def forked():
+    """Let the trials of a class be forks of one process, since a Python for each takes long."""
+    with pytest.MonkeyPatch.context() as patch, forking_trials(patch):
+        yield
+
+
+@pytest.mark.usefixtures("forked")
+class TestFailures:
+    """Trials that fail."""
+
+    @pytest.mark.parametrize("case", FAILING)
+    def test_what_fails_has_a_name_and_a_place(self, check, case):
+        """Each failure has the code of its cause, and the line of the script where it has one."""
+        text, code, where = FAILING[case]
+        assert [(each.code, each.where) for each in check(text)] == [(code, where)]
 
 
 def test_what_works_has_no_finding(check):

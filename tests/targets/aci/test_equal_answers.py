@@ -1,4 +1,4 @@
-"""One bundle object on ``process``, ``docker`` and ``aci`` gives equal answers to 200 requests."""
+"""One bundle object on ``process``, ``docker`` and ``aci`` gives equal answers to requests."""
 
 import json
 import os
@@ -60,8 +60,8 @@ ODD = [
 ]
 
 
-def two_hundred(X):
-    """Return the odd requests above, some images, and random rows to make 200."""
+def asked(X, count):
+    """Return the odd requests above, some images, and random rows to make so many."""
     images = [
         ("POST", "/score", {}, json.dumps({"data": X[i : i + 30].tolist()}).encode())
         for i in range(0, 1500, 150)
@@ -69,7 +69,8 @@ def two_hundred(X):
     chance = random.Random(0)
     values = [0, -1, 2.5, 1e300, "7", "sepal", None, True, [1], {"a": 1}, "é", "\u0000"]
     drawn = [
-        [chance.choice(values) for _ in range(chance.randrange(5))] for _ in range(190 - len(ODD))
+        [chance.choice(values) for _ in range(chance.randrange(5))]
+        for _ in range(count - 10 - len(ODD))
     ]
     scored = [("POST", "/score", {}, json.dumps({"data": rows}).encode()) for rows in drawn]
     return ODD + images + scored
@@ -91,9 +92,15 @@ def answer(deployment, request):
     return given.status_code, given.content, took, allow, headers
 
 
-@pytest.mark.docker
-def test_the_same_200_requests_get_equal_answers(
-    docker_base_image, shared_home, mnist_dir, mnist_test_set, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    ("others", "count"),
+    [
+        (["aci"], 70),  # in the gate, test_servers.py compares processes and containers
+        pytest.param(["docker", "aci"], 200, marks=[pytest.mark.docker, pytest.mark.long]),
+    ],
+)
+def test_the_same_requests_get_equal_answers(
+    others, count, request, shared_home, mnist_dir, mnist_test_set, tmp_path, monkeypatch
 ):
     """Status, body and headers are the same in a process, in a container and on Azure ML."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
@@ -106,13 +113,10 @@ def test_the_same_200_requests_get_equal_answers(
         environment=tmp_path / "myenv.yml",
         sample_input={"data": X[:2].tolist()},
     )
-    with ExitStack() as stack:
-        offline = stack.enter_context(OfflineWorkspace())
-        options = {
-            "process": {},
-            "docker": {"base_image": docker_base_image},
-            "aci": {"workspace": offline.config_path},
-        }
+    with OfflineWorkspace() as offline, ExitStack() as stack:
+        options = {"process": {}, "aci": {"workspace": offline.config_path}}
+        if "docker" in others:
+            options["docker"] = {"base_image": request.getfixturevalue("docker_base_image")}
         deployments = {
             name: stack.enter_context(
                 DeployTarget.open(name, **each).deploy(
@@ -121,7 +125,7 @@ def test_the_same_200_requests_get_equal_answers(
             )
             for name, each in options.items()
         }
-        for request in two_hundred(X):
-            expected = answer(deployments["process"], request)
-            for name in ("docker", "aci"):
-                assert answer(deployments[name], request) == expected, (name, request[:3])
+        for each in asked(X, count):
+            expected = answer(deployments["process"], each)
+            for name in others:
+                assert answer(deployments[name], each) == expected, (name, each[:3])

@@ -140,22 +140,27 @@ def test_the_bundle_holds_what_was_trusted_before(tmp_path, monkeypatch):
 
 
 def test_the_folder_holds_the_roots_of_the_bundle(tmp_path):
-    """Under the names that OpenSSL looks for, so that it reads the one it needs, and only once."""
+    """Under the names that OpenSSL looks for; its own alone, also when it is opened again."""
     for _ in range(2):
         authority = Authority(tmp_path)
-    files = list(roots_of(authority.bundle_path).iterdir())
-    texts = {file.read_text() for file in files}
-    assert texts == {*PEM.findall(authority.bundle_path.read_text())}
-    assert len(files) == len(texts)
-    trusting = ssl.create_default_context(capath=roots_of(authority.bundle_path))
-    assert not trusting.get_ca_certs()  # none is read before it is needed
+    roots = roots_of(authority.bundle_path)
+    links = [file for file in roots.iterdir() if file.is_symlink()]
+    assert {file.resolve() for file in links} == {authority.bundle_path.resolve()}
+    assert len(links) >= len(PEM.findall(Path(certifi.where()).read_text())) * 0.9  # names repeat
+    [own] = {*roots.iterdir()} - {*links}
+    assert own.read_text().strip() == authority.own_path.read_text().strip()
+    assert not ssl.create_default_context(capath=roots).get_ca_certs()  # none before it is needed
 
 
-def test_what_is_no_certificate_stays_out_of_the_folder(tmp_path):
-    """A broken root in a file of the user's is no reason to fail."""
+def test_roots_of_one_name_are_all_in_the_folder(tmp_path):
+    """Workspaces have authorities of one name; a broken root of the user's is left out."""
+    ours, other = [Authority(tmp_path / each).own_path.read_text().strip() for each in "ab"]
     broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
-    write_roots(tmp_path / "roots", [broken])
-    assert not [*(tmp_path / "roots").iterdir()]
+    certificates = [other, broken, ours]
+    write_roots(tmp_path / "c", bundle=tmp_path / "d", certificates=certificates, own=ours)
+    files = sorted((tmp_path / "c").iterdir())
+    assert [file.suffix for file in files] == [".0", ".1"]
+    assert [file.read_text() for file in files] == [ours, other]
 
 
 def test_the_bundle_holds_what_the_system_trusts(tmp_path, monkeypatch):

@@ -19,7 +19,10 @@ from offline_services import deploying
 
 from modelship.diagnosis import diagnose
 
-pytestmark = pytest.mark.timeout(600)  # environments are installed on the way
+pytestmark = [
+    pytest.mark.timeout(600),  # environments are installed on the way
+    pytest.mark.long,  # in the gate: test_acceptance.py; with Python 3.8, test_datasets.py
+]
 
 SCRIPT = Path(__file__).parent / "tutorial" / "part_two.py"
 TRAIN = """
@@ -75,11 +78,7 @@ class Client:
         return self.runs(REGISTER).splitlines()[-1].split()
 
 
-RUNS = [
-    ("3.8", 500),
-    pytest.param(("3.10", 500), marks=pytest.mark.long),
-    pytest.param(("3.11", 10_000), marks=pytest.mark.long),
-]
+RUNS = [("3.8", 500), ("3.10", 500), ("3.11", 10_000)]
 
 
 @pytest.fixture(scope="module", params=RUNS, ids=str)

@@ -67,8 +67,13 @@ class Authority:
         own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
         bundle = "\n".join([*_texts(self._roots()), own])
         write_private(self.bundle_path, bundle)
-        write_roots(roots_of(self.bundle_path), _CERTIFICATE.findall(bundle))
         write_private(self.own_path, own)
+        write_roots(
+            roots_of(self.bundle_path),
+            bundle=self.bundle_path,
+            certificates=_CERTIFICATE.findall(bundle),
+            own=own.strip(),
+        )
 
     def context(self, host: str) -> ssl.SSLContext:
         """Return the TLS context of a server for `host`; the same object each time.

@@ -1,13 +1,12 @@
-"""A folder of root certificates, of which a client reads only the one that it needs.
+"""A folder of root certificates, of which a client reads an offline workspace's alone.
 
 OpenSSL reads a file of roots as a whole: about 150 certificates with each new connection of
-requests, some 60 ms. In a folder it looks for the name of the issuer (``openssl rehash``).
+requests, some 60 ms. In a folder it reads the file with the issuer's name (``openssl rehash``).
 """
 
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,23 +17,29 @@ if TYPE_CHECKING:
 __all__ = ["write_roots"]
 
 
-def write_roots(folder: Path, certificates: Iterable[str]) -> None:
+def write_roots(folder: Path, *, bundle: Path, certificates: Iterable[str], own: str) -> None:
     """Replace the content of a folder by root certificates, under the names OpenSSL looks for.
 
     Parameters
     ----------
     folder : Path
         Created if it does not exist.
+    bundle : Path
+        The file of all certificates, beside the folder. It is read if a client needs one of them.
     certificates : iterable of str
-        One certificate each; PEM. One that cannot be read is left out.
+        The certificates in it; PEM. One that cannot be read is left out.
+    own : str
+        The certificate that has a file of its own, one of them; PEM.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    taken: Counter[str] = Counter()
-    for text in dict.fromkeys(certificates):
-        if name := _name(text):
-            (folder / f"{name}.{taken[name]}").write_text(text, encoding="ascii")
-            taken[name] += 1
+    names = {text: _name(text) for text in [own, *certificates]}
+    # Those of other workspaces, which may be open too, have the same name.
+    alike = [text for text, name in names.items() if name == names[own]]
+    for number, text in enumerate(alike):
+        (folder / f"{names[own]}.{number}").write_text(text, encoding="ascii")
+    for name in {*names.values()} - {names[own], None}:
+        (folder / f"{name}.0").symlink_to(f"../{bundle.name}")
 
 
 @cache  # the roots of a machine are the same for all workspaces of a process

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import tempfile
 import threading
-import time
-from collections import Counter
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_plan import BatchOptions, BatchPlan, InputFile, Piece
 from modelship.batch.batch_progress import progress_of
-from modelship.batch.batch_status import OURS, SUCCESS, BatchStatus, busy_seconds
-from modelship.batch.batch_summary import BatchSummary
+from modelship.batch.batch_status import BatchStatus
 from modelship.batch.engines.local_pool import LocalPool
-from modelship.batch.failed_rows import FAILED
 from modelship.batch.input_files import input_files
-from modelship.batch.manifest import Entry, Manifest
-from modelship.batch.piece_work import DRAFTS, Work
+from modelship.batch.output_folder import OutputFolder
+from modelship.batch.piece_work import Work
 from modelship.batch.row_files import formats
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
-from modelship.errors import BatchInputError, BatchResumeError, BatchStoppedError
-from modelship.staging import storing, write_atomic
-from modelship.state_paths import exclusive
+from modelship.errors import BatchInputError, BatchResumeError
+from modelship.staging import storing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from modelship.batch.batch_checks import Check
+    from modelship.batch.batch_summary import BatchSummary
     from modelship.batch.engines import Engine
     from modelship.batch.piece_work import PieceResult
 
@@ -70,6 +66,9 @@ class BatchJob:
         request too. Loading a model that is not known to be safe is refused in any case.
     trust_model : bool
         Load the model whatever code that runs; see :meth:`ScoringBundle.check`.
+    verify : bool
+        Whether to read the output of an earlier run again and compare its digests; by default,
+        only the sizes of its files are compared.
 
     Raises
     ------
@@ -91,6 +90,7 @@ class BatchJob:
         error_threshold: int = -1,
         check: Check = "static",
         trust_model: bool = False,
+        verify: bool = False,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, ScoringBundle) else ScoringBundle.load(bundle)
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
@@ -102,6 +102,7 @@ class BatchJob:
         self.error_threshold = error_threshold
         self.check = check
         self.trust_model = trust_model
+        self.verify = verify
         self._stopped = threading.Event()
 
     def plan(self) -> BatchPlan:
@@ -112,9 +113,7 @@ class BatchJob:
         BatchInputError
             If there is no file, or one cannot be read.
         """
-        files = tuple(input_files(self.inputs, as_they_are=self.options.are_files))
-        if not files:
-            raise BatchInputError(str(self.inputs[0]), "it has no file of a known format")
+        files = self._found()
         return BatchPlan(self.bundle.digest, self.options, files, tuple(self._pieces(files)))
 
     def run(
@@ -124,6 +123,9 @@ class BatchJob:
         on_progress: Callable[[BatchStatus], None] | None = None,
     ) -> BatchSummary:
         """Score what is not scored yet.
+
+        Ctrl-C ends it within seconds. Pieces that are not complete then are abandoned: they are
+        scored again when the job is resumed.
 
         Parameters
         ----------
@@ -139,16 +141,32 @@ class BatchJob:
             safe.
         BatchInputError
             If the input cannot be read.
+        BatchOutputError
+            If the folder has files of something else, or another job writes to it.
         BatchResumeError
-            If the folder has the output of another job.
+            If the folder has the output of another job, or a part of its own is missing.
+        BatchInterruptedError
+            If it was interrupted, or stop() was called.
         BatchStoppedError
             If the script does not start, or more rows fail than `error_threshold`.
         StorageError
             If the output cannot be written.
         """
-        name = str(self.output.resolve()).replace("/", "-")
-        with exclusive(f"batch{name[-100:]}", timeout_s=1.0), storing(self.output, ours=False):
-            return self._run(show_output=show_output, on_progress=on_progress)
+        with storing(self.output, ours=False):
+            folder = OutputFolder(self.output)
+            folder.require_ours()
+            require_batchable(
+                self.bundle,
+                check=self.check,
+                trust_model=self.trust_model,
+                show_output=show_output,
+            )
+            with folder.driven():
+                return self._run(folder, show_output=show_output, on_progress=on_progress)
+
+    def stop(self) -> None:
+        """Let a run in another thread end as by Ctrl-C; it raises BatchInterruptedError."""
+        self._stopped.set()
 
     def status(self) -> BatchStatus:
         """Return how far the job is, from its output folder; also while another process runs it.
@@ -161,52 +179,70 @@ class BatchJob:
         return BatchStatus.of(self.output)
 
     def _run(
-        self, *, show_output: bool, on_progress: Callable[[BatchStatus], None] | None
+        self,
+        folder: OutputFolder,
+        *,
+        show_output: bool,
+        on_progress: Callable[[BatchStatus], None] | None,
     ) -> BatchSummary:
-        require_batchable(
-            self.bundle, check=self.check, trust_model=self.trust_model, show_output=show_output
-        )
-        plan = self._planned()
-        manifest = Manifest(self.output / OURS / "manifest.jsonl")
-        entries = manifest.entries()
-        shutil.rmtree(self.output / DRAFTS, ignore_errors=True)
-        left = [each for each in plan.pieces if each.number not in entries]
-        before = BatchStatus.counted(self.output, plan, entries.values(), is_complete=False)
-        with (
-            progress_of(before, shown=show_output, on_progress=on_progress) as report,
-            tempfile.TemporaryDirectory(prefix="modelship-batch-") as folder,
-        ):
-            place = self.bundle.save(Path(folder) / "bundle")
-            work = Work(str(place), str(self.output), plan, self.timeout_s, self.start_timeout_s)
-            failed = sum(each.failed for each in entries.values())
-            try:
-                for result in self.engine.run(work, left, stopped=self._stopped):
-                    if result.piece in entries:
-                        continue
-                    entries[result.piece] = self._enter(plan, result, manifest)
-                    report(entries[result.piece])
-                    failed += result.failed
-                    if 0 <= self.error_threshold < failed:
-                        raise self._stop(
-                            plan, entries, f"{failed} rows failed, more than {self.error_threshold}"
-                        )
-            except ScriptNotReadyError as error:
-                raise self._stop(
-                    plan, entries, "the script does not start", log=str(error)
-                ) from error
-        return self._complete(plan, entries, scored=len(left))
-
-    def _planned(self) -> BatchPlan:
-        """Return the plan of the folder, which this job must have; write it if there is none."""
-        plan, path = self.plan(), self.output / OURS / "plan.json"
+        self._stopped.clear()
+        plan = self._planned(folder)
+        manifest = folder.manifest(plan)
+        account = BatchAccount(plan, folder.resume(plan, manifest, verify=self.verify))
+        left = [each for each in plan.pieces if each.number not in account.entries]
+        before = BatchStatus.counted(self.output, plan, account.entries.values(), is_complete=False)
         try:
-            before = BatchPlan.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            write_atomic(path, plan.to_json())
+            with (
+                progress_of(before, shown=show_output, on_progress=on_progress) as report,
+                closing(self._results(plan, left)) as results,
+            ):
+                for result in results:
+                    if result.piece in account.entries:
+                        continue
+                    account.require_rows(result)
+                    entry = folder.enter(plan, result, manifest)
+                    account.add(entry)
+                    report(entry)
+                    account.require_at_most(self.error_threshold)
+        except KeyboardInterrupt:
+            self._stopped.set()
+        except ScriptNotReadyError as error:
+            raise account.stopped("the script does not start", log=str(error)) from error
+        if self._stopped.is_set():
+            raise account.interrupted()
+        summary = account.summary(scored=len(left), output=str(self.output))
+        folder.complete({"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)})
+        return summary
+
+    def _results(
+        self, plan: BatchPlan, left: Sequence[Piece]
+    ) -> Generator[PieceResult, None, None]:
+        """Yield the results of the pieces that are left, as the engine has them."""
+        if not left:
+            return
+        with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place:
+            bundle = self.bundle.save(Path(place) / "bundle")
+            work = Work(str(bundle), str(self.output), plan, self.timeout_s, self.start_timeout_s)
+            yield from self.engine.run(work, left, stopped=self._stopped)
+
+    def _planned(self, folder: OutputFolder) -> BatchPlan:
+        """Return the plan of the folder, which this job must have; write it if there is none."""
+        before = folder.plan()
+        if before is None:
+            plan = self.plan()
+            folder.begin(plan)
             return plan
-        if difference := _difference(before, plan):
+        # The pieces follow from the files: there is no need to read these again.
+        now = replace(before, bundle_digest=self.bundle.digest, options=self.options)
+        if difference := replace(now, files=self._found()).difference_from(before):
             raise BatchResumeError(str(self.output), difference)
         return before
+
+    def _found(self) -> tuple[InputFile, ...]:
+        files = tuple(input_files(self.inputs, as_they_are=self.options.are_files))
+        if not files:
+            raise BatchInputError(str(self.inputs[0]), "it has no file of a known format")
+        return files
 
     def _pieces(self, files: Sequence[InputFile]) -> list[Piece]:
         if self.options.are_files:
@@ -219,65 +255,6 @@ class BatchJob:
                 found.append(Piece(len(found), number, **asdict(cut), part=part))
         return found
 
-    def _enter(self, plan: BatchPlan, result: PieceResult, manifest: Manifest) -> Entry:
-        """Move the output of a piece to its name, and enter it in the manifest."""
-        piece = plan.pieces[result.piece]
-        suffix = formats()[plan.output_format(piece)].suffixes[0]
-        name = "predictions" if plan.options.are_files else plan.files[piece.file].name
-        stem = f"{Path(name).with_suffix('')}-{piece.part:05d}"
-        output = f"{stem}{suffix}" if result.draft else ""
-        for draft, place in (
-            (result.draft, output),
-            (result.failures, f"{FAILED}/{stem}.jsonl"),
-        ):
-            if draft:
-                target = self.output / place
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (self.output / draft).replace(target)
-        entry = Entry(
-            piece=result.piece,
-            rows_in=result.rows_in,
-            rows_out=result.rows_out,
-            failed=result.failed,
-            output=output,
-            size_bytes=result.size_bytes,
-            digest=result.digest,
-            seconds=round(result.seconds, 3),
-            ended=time.time(),
-        )
-        manifest.append(entry)
-        return entry
-
-    def _complete(self, plan: BatchPlan, entries: dict[int, Entry], *, scored: int) -> BatchSummary:
-        """Check that every row is accounted for, and write the counts."""
-        counts: Counter[str] = Counter()
-        for each in entries.values():
-            counts.update(rows_in=each.rows_in, rows_out=each.rows_out, failed=each.failed)
-        if (
-            len(entries) != len(plan.pieces)
-            or counts["rows_in"] != plan.rows
-            or (counts["rows_in"] != counts["rows_out"] + counts["failed"])
-        ):
-            raise self._stop(plan, entries, "not every row is accounted for")
-        shutil.rmtree(self.output / DRAFTS, ignore_errors=True)
-        summary = BatchSummary(
-            rows_in=counts["rows_in"],
-            rows_out=counts["rows_out"],
-            failed=counts["failed"],
-            pieces=len(plan.pieces),
-            scored=scored,
-            output=str(self.output),
-            seconds=round(busy_seconds(entries.values()), 3),
-        )
-        document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
-        write_atomic(self.output / SUCCESS, json.dumps(document, indent=1) + "\n")
-        return summary
-
-    def _stop(
-        self, plan: BatchPlan, entries: dict[int, Entry], problem: str, *, log: str = ""
-    ) -> BatchStoppedError:
-        return BatchStoppedError(problem, done=len(entries), pieces=len(plan.pieces), log=log)
-
 
 def _pieces_of_files(count: int, *, size: int) -> list[Piece]:
     """Return pieces of `size` files each: all of them are positions in the plan."""
@@ -286,15 +263,3 @@ def _pieces_of_files(count: int, *, size: int) -> list[Piece]:
         for part, start in enumerate(range(0, count, size))
         for stop in [min(start + size, count)]
     ]
-
-
-def _difference(before: BatchPlan, now: BatchPlan) -> str:
-    if before.bundle_digest != now.bundle_digest:
-        return "its bundle was another one"
-    if before.options != now.options:
-        return f"its options were {before.options}"
-    known = {each.path: each for each in before.files}
-    for each in now.files:
-        if known.pop(each.path, None) != each:
-            return f"the input file {each.path} is new, or has changed"
-    return f"the input file {next(iter(known))} is missing" if known else ""

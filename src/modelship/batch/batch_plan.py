@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -153,11 +154,33 @@ class BatchPlan:
     @cached_property
     def digest(self) -> str:
         """The hex sha256 digest of the plan."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+
+    def name_of(self, piece: Piece) -> str:
+        """Return the path of what comes of a piece, below the output folder, without a suffix."""
+        name = "predictions" if self.options.are_files else self.files[piece.file].name
+        return f"{PurePosixPath(name).with_suffix('')}-{piece.part:05d}"
+
+    def difference_from(self, before: BatchPlan) -> str:
+        """Return in what this plan differs from an earlier one; ``""`` if in nothing."""
+        if before.bundle_digest != self.bundle_digest:
+            return f"its bundle was another one, with the digest {before.bundle_digest[:12]}"
+        for each in fields(BatchOptions):
+            was, now = getattr(before.options, each.name), getattr(self.options, each.name)
+            if was != now:
+                return f"its option {each.name} was {was!r}, and is {now!r} now"
+        known = {each.path: each for each in before.files}
+        for file in self.files:
+            if (old := known.pop(file.path, None)) is None:
+                return f"the input file {file.path} is new"
+            if old != file:
+                return f"the input file {file.path} has changed"
+        return f"the input file {next(iter(known))} is missing" if known else ""
 
     def to_json(self) -> str:
-        """Return the plan as JSON text; equal plans have equal texts."""
-        return json.dumps({"modelship_batch_plan": FORMAT, **asdict(self)}, indent=1)
+        """Return the plan as JSON text with its digest; equal plans have equal texts."""
+        document = {"modelship_batch_plan": FORMAT, "digest": self.digest, **asdict(self)}
+        return json.dumps(document, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> BatchPlan:
@@ -166,17 +189,20 @@ class BatchPlan:
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it is not a plan.
+            If it is not a plan, or was changed.
         """
         document: dict[str, Any] = json.loads(text)
         if document.get("modelship_batch_plan") != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        return cls(
+        plan = cls(
             bundle_digest=document["bundle_digest"],
             options=_options(document["options"]),
             files=tuple(InputFile(**each) for each in document["files"]),
             pieces=tuple(Piece(**each) for each in document["pieces"]),
         )
+        if plan.digest != document["digest"]:
+            raise ValueError("its digest is another one")
+        return plan
 
 
 def _options(document: Mapping[str, Any]) -> BatchOptions:

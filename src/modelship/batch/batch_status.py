@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from modelship.batch.batch_plan import BatchPlan
-from modelship.batch.manifest import Manifest
+from modelship.batch.output_folder import OURS, SUCCESS, OutputFolder
 from modelship.errors import BatchOutputError
 from modelship.shown import card, facts, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
 
-__all__ = ["OURS", "SUCCESS", "BatchStatus", "busy_seconds", "duration_text", "read_job"]
+__all__ = ["BatchStatus", "busy_seconds", "duration_text", "read_job"]
 
-OURS: Final = "_modelship"
-"""The folder of the output that holds the plan and the manifest."""
-SUCCESS: Final = "_SUCCESS"
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
@@ -123,16 +120,14 @@ def read_job(output: Path) -> tuple[BatchPlan, list[Entry]]:
     ------
     BatchOutputError
         If the folder is not the output of a batch job.
+    BatchResumeError
+        If its plan or its manifest is damaged.
     """
-    try:
-        text = (output / OURS / "plan.json").read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise BatchOutputError(str(output), f"it has no {OURS}/plan.json") from None
-    try:
-        plan = BatchPlan.from_json(text)
-        entries = Manifest(output / OURS / "manifest.jsonl").entries()
-    except (ValueError, KeyError, TypeError) as error:
-        raise BatchOutputError(str(output), f"its plan or manifest is damaged ({error})") from error
+    folder = OutputFolder(output)
+    plan = folder.plan()
+    if plan is None:
+        raise BatchOutputError(str(output), f"it has no {OURS}/plan.json")
+    entries = folder.manifest(plan).read()
     return plan, [entries[number] for number in sorted(entries)]
 
 

@@ -26,6 +26,8 @@ __all__ = ["DRAFTS", "PieceResult", "Work", "score_piece"]
 DRAFTS = "_modelship/drafts"
 """The folder of the output that holds what is not complete yet."""
 
+_CHUNK_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class Work:
@@ -76,6 +78,8 @@ class PieceResult:
         row was written.
     failures : str
         The path of the file with the failed rows, likewise.
+    failures_bytes : int
+        The size of that file.
     size_bytes : int
         The size of the output.
     digest : str
@@ -90,6 +94,7 @@ class PieceResult:
     failed: int
     draft: str
     failures: str
+    failures_bytes: int
     size_bytes: int
     digest: str
     seconds: float
@@ -123,11 +128,11 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
         draft = attempt
         written = formats()[work.plan.output_format(piece)]
         size, digest = _write(Path(work.output) / draft, lambda sink: written.write(out, sink))
-    failures = ""
+    failures, failures_bytes = "", 0
     if bad:
         failures = f"{attempt}.failed"
         lines = _lines(work.plan, piece, table, bad)
-        _write(Path(work.output) / failures, lambda sink: sink.write(lines))
+        failures_bytes, _ = _write(Path(work.output) / failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
         rows_in=table.num_rows,
@@ -135,6 +140,7 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
         failed=len(bad),
         draft=draft,
         failures=failures,
+        failures_bytes=failures_bytes,
         size_bytes=size,
         digest=digest,
         seconds=time.monotonic() - began,
@@ -191,7 +197,7 @@ def _write(path: Path, write: Any) -> tuple[int, str]:
         sink.flush()
         os.fsync(sink.fileno())
         sink.seek(0)
-        digest = hashlib.file_digest(sink, "sha256") if hasattr(hashlib, "file_digest") else None
-        if digest is None:
-            digest = hashlib.sha256(sink.read())
+        digest = hashlib.sha256()
+        while chunk := sink.read(_CHUNK_BYTES):
+            digest.update(chunk)
         return sink.tell(), digest.hexdigest()

@@ -66,6 +66,7 @@
         ├── BatchOutputError
         ├── BatchResumeError
         └── BatchStoppedError
+            └── BatchInterruptedError   130 Ctrl-C
 
 A raise site passes data; the class composes the sentence. Each error says what was found and what
 was expected (:attr:`ModelshipError.message`), the last output if there is one

@@ -9,6 +9,7 @@ from modelship.errors.base_error import ModelshipError
 __all__ = [
     "BatchError",
     "BatchInputError",
+    "BatchInterruptedError",
     "BatchOutputError",
     "BatchResumeError",
     "BatchStoppedError",
@@ -34,7 +35,7 @@ class BatchInputError(BatchError):
 
 @dataclass(eq=False)
 class BatchOutputError(BatchError):
-    """A folder is not the output of a batch job."""
+    """A folder cannot hold, or does not hold, the output of a batch job."""
 
     _message = "{output} is not a usable output of a batch job: {problem}."
     _hint = "Name the folder that modelship batch wrote to with -o."
@@ -46,13 +47,14 @@ class BatchOutputError(BatchError):
 
 @dataclass(eq=False)
 class BatchResumeError(BatchError):
-    """The output folder belongs to another job."""
+    """The output folder holds a job that cannot be resumed as it is."""
 
-    _message = "{output} holds the output of another batch job: {difference}."
+    _message = "The batch job in {output} cannot be resumed: {difference}."
     _hint = "Name another output folder; or restore what has changed, to resume that job."
 
     output: str
     difference: str
+    advice: str = ""
 
 
 @dataclass(eq=False)
@@ -68,3 +70,11 @@ class BatchStoppedError(BatchError):
     pieces: int
     log: str = ""
     advice: str = ""
+
+
+class BatchInterruptedError(BatchStoppedError):
+    """A batch job was interrupted; what is done is kept."""
+
+    _hint = "Run the same command again: it scores what is missing."
+
+    exit_code = 130

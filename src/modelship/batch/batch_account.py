@@ -1,0 +1,114 @@
+"""Define BatchAccount: check that each row of a job is written or noted as failed, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from modelship.batch.batch_status import busy_seconds
+from modelship.batch.batch_summary import BatchSummary
+from modelship.errors import BatchInputError, BatchInterruptedError, BatchStoppedError
+
+if TYPE_CHECKING:
+    from modelship.batch.batch_plan import BatchPlan
+    from modelship.batch.manifest import Entry
+    from modelship.batch.piece_work import PieceResult
+
+__all__ = ["BatchAccount"]
+
+
+class BatchAccount:
+    """The entries of a job while it runs.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        The plan.
+    entries : dict[int, Entry]
+        The entries of the pieces that are done, by their number; others are added to it.
+    """
+
+    def __init__(self, plan: BatchPlan, entries: dict[int, Entry]) -> None:
+        self.plan = plan
+        self.entries = entries
+        self._failed = sum(each.failed for each in entries.values())
+
+    def add(self, entry: Entry) -> None:
+        """Add the entry of a piece that is done."""
+        self.entries[entry.piece] = entry
+        self._failed += entry.failed
+
+    def require_rows(self, result: PieceResult) -> None:
+        """Check that a piece had the rows that were planned, and that each came out.
+
+        Raises
+        ------
+        BatchInputError
+            If not: its file has changed meanwhile.
+        """
+        piece = self.plan.pieces[result.piece]
+        if result.rows_in != piece.rows:
+            raise BatchInputError(
+                self.plan.files[piece.file].path,
+                f"it had {piece.rows} rows from row {piece.first_row} on when the job began, "
+                f"and has {result.rows_in} now",
+                "Restore the file, or name another output folder.",
+            )
+        if result.rows_in != result.rows_out + result.failed:
+            raise self.stopped(
+                f"of {result.rows_in} rows of a piece, {result.rows_out} were written and "
+                f"{result.failed} failed"
+            )
+
+    def require_at_most(self, error_threshold: int) -> None:
+        """Check the number of failed rows; -1 allows any.
+
+        Raises
+        ------
+        BatchStoppedError
+            If there are more.
+        """
+        if 0 <= error_threshold < self._failed:
+            raise self.stopped(f"{self._failed} rows failed, more than {error_threshold}")
+
+    def summary(self, *, scored: int, output: str) -> BatchSummary:
+        """Return the counts of a job whose pieces are all done.
+
+        Raises
+        ------
+        BatchStoppedError
+            If a row is not accounted for.
+        """
+        counts: Counter[str] = Counter()
+        for each in self.entries.values():
+            counts.update(rows_in=each.rows_in, rows_out=each.rows_out, failed=each.failed)
+        if (
+            self.entries.keys() != {each.number for each in self.plan.pieces}
+            or counts["rows_in"] != self.plan.rows
+            or counts["rows_in"] != counts["rows_out"] + counts["failed"]
+        ):
+            raise self.stopped(
+                f"of {self.plan.rows} rows, {counts['rows_out']} were written and "
+                f"{counts['failed']} failed"
+            )
+        return BatchSummary(
+            rows_in=counts["rows_in"],
+            rows_out=counts["rows_out"],
+            failed=counts["failed"],
+            pieces=len(self.entries),
+            scored=scored,
+            output=output,
+            seconds=round(busy_seconds(self.entries.values()), 3),
+        )
+
+    def stopped(self, problem: str, *, log: str = "") -> BatchStoppedError:
+        """Return the error of a job that ended early."""
+        return BatchStoppedError(
+            problem, done=len(self.entries), pieces=len(self.plan.pieces), log=log
+        )
+
+    def interrupted(self) -> BatchInterruptedError:
+        """Return the error of a job that was interrupted."""
+        return BatchInterruptedError(
+            "it was interrupted", done=len(self.entries), pieces=len(self.plan.pieces)
+        )

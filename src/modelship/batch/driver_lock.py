@@ -1,0 +1,65 @@
+"""Let one driver at a time write to the folder of a job, also on a shared file system."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelship.errors import BatchOutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["driving"]
+
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_READ_BYTES = 1 << 12
+
+
+@contextmanager
+def driving(path: Path) -> Iterator[None]:
+    """Hold the lock of a job while the body runs, in a file that says who holds it.
+
+    The system releases it when this process ends, however it ends. On Linux, flock(2) also locks
+    files on NFS and SMB. On a file system without locks, only the manifest finds a second driver.
+
+    Raises
+    ------
+    BatchOutputError
+        If another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BatchOutputError(
+                str(path.parent.parent),
+                f"{_holder(descriptor)} writes to it",
+                "Wait until that one has ended, or end it, and run the same command again.",
+            ) from None
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+        document = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(document).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        found = json.loads(os.pread(descriptor, _READ_BYTES, 0))
+        return f"another batch job (process {found['pid']} on {found['host']})"
+    except (ValueError, KeyError, TypeError):  # it has not written it yet
+        return "another batch job"

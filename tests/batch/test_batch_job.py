@@ -69,20 +69,3 @@ def test_a_bad_row_is_the_only_one_that_fails(script_bundle, numbers, tmp_path):
     [line] = (tmp_path / "out/_failed/rows-00000.jsonl").read_text().splitlines()
     failed = json.loads(line)
     assert (failed["row"], failed["reason"]) == (321, "ValueError: a negative number")
-
-
-def test_the_same_job_again_scores_nothing(script_bundle, numbers, tmp_path):
-    """A job that is complete scores no piece again."""
-    numbers.to_csv(tmp_path / "rows.csv", index=False)
-    job = (script_bundle, tmp_path / "rows.csv", tmp_path / "out")
-    assert ms.BatchJob(*job).run().scored == 1
-    assert ms.BatchJob(*job).run().scored == 0
-
-
-def test_an_input_that_has_changed_is_refused(script_bundle, numbers, tmp_path):
-    """A folder with the output of other rows is not continued."""
-    numbers.to_csv(tmp_path / "rows.csv", index=False)
-    ms.BatchJob(script_bundle, tmp_path / "rows.csv", tmp_path / "out").run()
-    numbers[:10].to_csv(tmp_path / "rows.csv", index=False)
-    with pytest.raises(ms.ModelshipError, match=r"rows\.csv is new, or has changed"):
-        ms.BatchJob(script_bundle, tmp_path / "rows.csv", tmp_path / "out").run()

@@ -41,11 +41,12 @@ class LocalPool:
             left.put(each)
         done: queue.SimpleQueue[PieceResult | BaseException | None] = queue.SimpleQueue()
         bundle = ScoringBundle.load(work.bundle)
+        ended = threading.Event()
         with scoring_place(
             bundle, timeout_s=work.start_timeout_s, variables=work.variables
         ) as place:
             threads = [
-                threading.Thread(target=_slot, args=(work, place, left, done, stopped))
+                threading.Thread(target=_slot, args=(work, place, left, done, (stopped, ended)))
                 for _ in range(min(self.workers, len(pieces)))
             ]
             for thread in threads:
@@ -53,7 +54,7 @@ class LocalPool:
             try:
                 yield from _results(done, slots=len(threads))
             finally:
-                stopped.set()
+                ended.set()
                 for thread in threads:
                     thread.join()
 
@@ -76,11 +77,11 @@ def _slot(
     place: ScoringPlace,
     left: queue.SimpleQueue[Piece],
     done: queue.SimpleQueue[PieceResult | BaseException | None],
-    stopped: threading.Event,
+    ending: tuple[threading.Event, ...],
 ) -> None:
     process = ScoringProcess(place, start_timeout_s=work.start_timeout_s)
     try:
-        while not stopped.is_set():
+        while not any(each.is_set() for each in ending):
             done.put(score_piece(work, left.get_nowait(), process))
     except queue.Empty:
         pass

@@ -1,0 +1,50 @@
+"""An engine that runs pieces in this process, and scores rows without a script."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from modelship.batch.piece_work import score_piece
+from modelship.batch.scoring_process import CallError
+
+
+class FakeProcess:
+    """Scores rows by adding 1 to their column ``a``; it refuses negative ones."""
+
+    def __init__(self):
+        self.calls = []
+
+    def put(self, table):
+        """Keep the rows."""
+        self.table = table
+
+    def score(self, first, stop, *, timeout_s):
+        """Return the answer to some of them."""
+        self.calls.append((first, stop))
+        values = self.table.column("a").to_pylist()[first:stop]
+        if any(each < 0 for each in values):
+            raise CallError("ValueError: a negative number")
+        return pa.table({"prediction": [each + 1 for each in values]})
+
+
+class FakeEngine:
+    """Runs the pieces one after the other.
+
+    Parameters
+    ----------
+    process : FakeProcess, optional
+        What scores the rows.
+    repeats : int
+        How many times each piece is run.
+    """
+
+    def __init__(self, process=None, *, repeats=1):
+        self.process = process or FakeProcess()
+        self.repeats = repeats
+
+    def run(self, work, pieces, *, stopped):
+        """Yield the results of the pieces."""
+        for piece in pieces:
+            for _ in range(self.repeats):
+                if not stopped.is_set():
+                    yield score_piece(work, piece, self.process)

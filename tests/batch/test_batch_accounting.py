@@ -1,0 +1,241 @@
+"""A batch job accounts for every row, whatever ends it, and resumes only what is its own."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pandas as pd
+import pytest
+from fake_scoring import FakeEngine, FakeProcess
+
+import modelship as ms
+from modelship import errors
+from modelship.batch.driver_lock import driving
+from modelship.bundle import Environment
+from modelship.testing import with_lock
+
+SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return []\n"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory, bare_lock):
+    """Return a bundle; nothing here runs it."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "score.py").write_text(SCRIPT)
+    environment = Environment(python=bare_lock.python, requirements=())
+    made = ms.ScoringBundle([], entry_script=folder / "score.py", environment=environment)
+    return with_lock(made, lock=bare_lock)
+
+
+@pytest.fixture
+def job(bundle, tmp_path):
+    """Return a function that makes a job over the numbers 0 to 29, in pieces of about 5 rows."""
+
+    def made(rows=range(30), engine=None, **given):
+        if not (tmp_path / "rows.csv").exists():
+            pd.DataFrame({"a": rows}).to_csv(tmp_path / "rows.csv", index=False)
+        options = given.pop("options", ms.BatchOptions(piece_bytes=12, call_rows=3))
+        engine = engine or FakeEngine()
+        out = tmp_path / "out"
+        return ms.BatchJob(
+            bundle, tmp_path / "rows.csv", out, options=options, engine=engine, **given
+        )
+
+    return made
+
+
+def scored(folder):
+    """Return the rows of the output, in order."""
+    files = sorted(folder.glob("*.csv"))
+    return pd.concat([pd.read_csv(each) for each in files]) if files else pd.DataFrame({"a": []})
+
+
+def failed(folder):
+    """Return the positions of the rows that failed."""
+    lines = [each for file in folder.glob("_failed/*") for each in file.read_text().splitlines()]
+    return sorted(json.loads(each)["row"] for each in lines)
+
+
+def test_every_piece_is_entered(job):
+    """The counts are in _SUCCESS, and the rows are those of the input."""
+    made = job()
+    summary = made.run()
+    assert (summary.rows_out, summary.failed, summary.scored) == (30, 0, summary.pieces)
+    assert scored(made.output).prediction.tolist() == list(range(1, 31))
+    document = json.loads((made.output / "_SUCCESS").read_text())
+    assert (document["rows_in"], document["job"]) == (30, made.plan().digest)
+
+
+def test_a_piece_that_an_engine_runs_twice_counts_once(job):
+    """An engine runs each piece at least once."""
+    made = job(engine=FakeEngine(repeats=2))
+    assert made.run().rows_out == 30
+    assert len(scored(made.output)) == 30
+    assert sorted(each.name for each in (made.output / "_modelship").iterdir()) == [
+        "driver.json",
+        "manifest.jsonl",
+        "plan.json",
+    ]
+
+
+def test_a_complete_job_does_nothing_again(job):
+    """Not even its engine is started."""
+    job().run()
+    process = FakeProcess()
+    assert job(engine=FakeEngine(process)).run().scored == 0
+    assert process.calls == []
+
+
+@pytest.mark.parametrize("rows", [range(-30, 0), [*range(10), -1, *range(10)]])
+def test_rows_that_fail_are_noted(job, rows):
+    """Also if all rows of a piece, or of the job, do."""
+    made = job(rows)
+    summary = made.run()
+    bad = [at for at, each in enumerate(rows) if each < 0]
+    assert failed(made.output) == bad
+    assert (summary.rows_out, summary.failed) == (len(rows) - len(bad), len(bad))
+    assert job().run().scored == 0
+
+
+def test_more_failures_than_the_threshold_end_the_job(job):
+    """What is done is kept, and a higher threshold resumes it."""
+    rows = [*range(10), *range(-20, 0)]
+    with pytest.raises(errors.BatchStoppedError, match=r"rows failed, more than 3"):
+        job(rows, error_threshold=3).run()
+    made = job()
+    assert not (made.output / "_SUCCESS").exists()
+    assert 0 < made.run().scored < len(made.plan().pieces)
+
+
+def _shorter(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _longer(path):
+    path.write_bytes(path.read_bytes() + b"1,2\n")
+
+
+def _other_digit(path):
+    path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+
+
+@pytest.mark.parametrize("change", [_shorter, _longer, os.unlink])
+def test_output_that_has_changed_is_scored_again(job, change):
+    """The size is compared; the digest, too, if it is asked for."""
+    first = job().run()
+    made = job()
+    change(made.output / "rows-00001.csv")
+    assert (made.run().scored, job().run().scored) == (1, 0)
+    assert len(scored(made.output)) == first.rows_out == 30
+
+
+def test_verification_reads_the_output(job):
+    """A changed byte is found with it, and not without."""
+    job().run()
+    _other_digit(job().output / "rows-00001.csv")
+    assert job().run().scored == 0
+    assert job(verify=True).run().scored == 1
+    assert scored(job().output).prediction.tolist() == list(range(1, 31))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("plan.json", _shorter, "plan.json is damaged"),
+        ("plan.json", _other_digit, "plan.json is damaged"),
+        ("manifest.jsonl", _other_digit, "manifest.jsonl is damaged: line 1 "),
+        ("manifest.jsonl", os.unlink, "manifest.jsonl is damaged: it lacks"),
+    ],
+)
+def test_damage_to_the_books_is_an_error(job, name, change, message):
+    """It says which file to restore; nothing is scored again without a word."""
+    made = job()
+    made.run()
+    change(made.output / "_modelship" / name)
+    with pytest.raises(errors.BatchResumeError, match=message) as caught:
+        job().run()
+    assert f"Restore {made.output}/_modelship/{name} from a copy" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"options": ms.BatchOptions(piece_bytes=12)}, "its option call_rows was 3, and is None"),
+        ({"options": ms.BatchOptions(piece_bytes=9, call_rows=3)}, "its option piece_bytes was 12"),
+    ],
+)
+def test_another_job_is_refused(job, given, message):
+    """The message has what differs."""
+    job().run()
+    with pytest.raises(errors.BatchResumeError, match=message):
+        job(**given).run()
+
+
+def test_a_changed_input_is_refused(job, tmp_path):
+    """The message has what differs."""
+    job().run()
+    with (tmp_path / "rows.csv").open("a") as file:
+        file.write("7\n")
+    with pytest.raises(errors.BatchResumeError, match=r"rows\.csv has changed"):
+        job().run()
+
+
+def test_another_bundle_is_refused(job, bundle, bare_lock, tmp_path):
+    """The message has the digest of the first one."""
+    job().run()
+    (tmp_path / "score.py").write_text(f"{SCRIPT}# changed")
+    made = job()
+    made.bundle = with_lock(
+        ms.ScoringBundle(
+            [], entry_script=tmp_path / "score.py", environment=made.bundle.environment
+        ),
+        lock=bare_lock,
+    )
+    with pytest.raises(errors.BatchResumeError, match="its bundle was another one"):
+        made.run()
+
+
+def test_a_folder_with_other_files_is_refused(job, tmp_path):
+    """Nothing is written to it."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(errors.BatchOutputError, match=r"it has thesis\.tex"):
+        job().run()
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_among_the_output_is_refused(job, tmp_path):
+    """Readers of the folder would take it for output."""
+    job().run()
+    (tmp_path / "out" / "more.csv").touch()
+    with pytest.raises(errors.BatchOutputError, match=r"it has more\.csv.*not of this job"):
+        job().run()
+
+
+def test_a_second_driver_is_refused(job, tmp_path):
+    """The message has the process that writes to the folder."""
+    refused = pytest.raises(errors.BatchOutputError, match=rf"\(process {os.getpid()} on")
+    with driving(tmp_path / "out" / "_modelship" / "driver.json"), refused:
+        job().run()
+    assert job().run().rows_out == 30
+
+
+class Interrupting(FakeProcess):
+    """Ctrl-C is pressed during its fifth call."""
+
+    def score(self, first, stop, *, timeout_s):
+        """Raise what Python raises then."""
+        if len(self.calls) == 4:
+            raise KeyboardInterrupt
+        return super().score(first, stop, timeout_s=timeout_s)
+
+
+def test_an_interrupted_job_is_resumed(job):
+    """What is done is kept."""
+    with pytest.raises(errors.BatchInterruptedError, match="same command again") as caught:
+        job(engine=FakeEngine(Interrupting())).run()
+    assert 0 < caught.value.done < caught.value.pieces
+    made = job()
+    assert made.run().scored == caught.value.pieces - caught.value.done
+    assert len(scored(made.output)) == 30

@@ -84,7 +84,8 @@ class Contestant:
             source = str(data.folder / "input")
             bundle = data.saved_bundle()
             options = ("--workers", str(workers), "-o", str(output))
-            return [sys.executable, "-m", "modelship", "batch", str(bundle), source, *options]
+            modelship = str(Path(sys.executable).with_name("modelship"))
+            return [modelship, "batch", str(bundle), source, *options]
         task = output.with_name(f"{output.name}.json")
         task.write_text(data.task(output, workers=workers))
         return [str(self.python(cache)), str(APPS / self.app), str(task)]

@@ -6,6 +6,8 @@
     python benchmarks/batch --data mnist-csv --only bare,modelship
     python benchmarks/batch --rows 10_000_000 --data synthetic
     python benchmarks/batch --json run.json --markdown run.md
+    python benchmarks/batch kills --rows 10_000_000         kill and resume, ten times
+    python benchmarks/batch memory                          the memory for 1 and 4 times the rows
     python benchmarks/batch --smoke                         few rows, to see that it still runs
 
 Each contestant is started as a new process, reads the files, predicts, and writes the same files
@@ -34,6 +36,7 @@ from batch_data import DATA_SETS, Effort
 from batch_rounds import Figures, measure
 from batch_tables import tables_of
 from contestants import CONTESTANTS
+from kill_runs import kill_and_resume, memory_growth
 from machine import describe_machine
 from tables import markdown, text
 
@@ -46,6 +49,10 @@ def main() -> int:
     """Measure what was asked for; return 1 if something failed, or outputs differ."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = _options()
+    if options.what == "kills":
+        return kill_and_resume(_synthetic(options), kills=options.kills)
+    if options.what == "memory":
+        return memory_growth([_synthetic(options, times=each) for each in (1, 4)])
     about = {"machine": describe_machine(), "repetitions": options.repetitions}
     sets = [
         each.prepare(options.folder, options.effort)
@@ -60,6 +67,12 @@ def main() -> int:
     _report(figures, sets, about, options)
     print(*figures.failures, sep="\n", file=sys.stderr)
     return 1 if figures.failures else 0
+
+
+def _synthetic(options, *, times: int = 1):
+    """Return the synthetic rows, or so many times as many."""
+    effort = replace(options.effort, synthetic=times * options.effort.synthetic)
+    return DATA_SETS[-1].prepare(options.folder, effort)
 
 
 def _is_there(contestant) -> bool:
@@ -90,6 +103,8 @@ def _options() -> argparse.Namespace:
     data, names = [each.name for each in DATA_SETS], [each.name for each in CONTESTANTS]
     cache = Path(platformdirs.user_cache_dir("modelship"), "benchmarks")
     add = parser.add_argument
+    add("what", nargs="?", choices=("speed", "kills", "memory"), default="speed")
+    add("--kills", type=int, default=10)
     add("--data", type=_names, metavar="NAMES", help=", ".join(data))
     add("--only", type=_names, metavar="NAMES", help=", ".join(names))
     add("--workers", type=_numbers, default=[1, 2], metavar="N,N")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DATA_SETS", "DataSet", "Effort"]
 
 FILE_ROWS = 5_000
+GROUP_ROWS = 25_000
 TABLE_FILE_ROWS = 25_000
 NUMBERS = [f"number_{at}" for at in range(12)]
 TEXTS = [f"text_{at}" for at in range(6)]
@@ -116,7 +117,7 @@ class Prepared:
             if self.data.format == "csv":
                 pc.write_csv(table, target)
             else:
-                pq.write_table(table, target)
+                pq.write_table(table, target, row_group_size=GROUP_ROWS)
         model, sample = self.data.model()
         joblib.dump(model, self.model_path)
         joblib.dump(sample, self.folder / "sample.joblib")
@@ -249,24 +250,23 @@ def mixed_model() -> tuple[object, object]:
 # --- synthetic rows -------------------------------------------------------------------------------
 
 
-def measured_frame(rows: int, seed: int) -> pd.DataFrame:
-    """Return 10 columns of numbers."""
-    rng = np.random.default_rng(seed)
-    return pd.DataFrame({name: rng.normal(size=rows).round(2) for name in MEASURED})
+def measured_frame(rows: int, first: int) -> pd.DataFrame:
+    """Return the position of each row, from `first`, and 10 columns of numbers."""
+    rng = np.random.default_rng(first)
+    numbers = {name: rng.normal(size=rows).round(2) for name in MEASURED}
+    return pd.DataFrame({"row": np.arange(first, first + rows), **numbers})
 
 
 def measured_tables(rows: int) -> Iterator[pa.Table]:
-    """Yield synthetic rows, which have an identifier that the model does not take."""
+    """Yield synthetic rows, which are numbered."""
     for start in range(0, rows, 10 * TABLE_FILE_ROWS):
-        count = min(10 * TABLE_FILE_ROWS, rows - start)
-        frame = measured_frame(count, start)
-        frame.insert(0, "row", np.arange(start, start + count))
+        frame = measured_frame(min(10 * TABLE_FILE_ROWS, rows - start), start)
         yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
 
 
 def trees_model() -> tuple[object, object]:
     """Return boosted trees, which predict slowly, and a sample."""
-    X = measured_frame(5000, -1 % 2**32)
+    X = measured_frame(5000, 0)
     y = (X["measured_0"] * X["measured_1"] > 0).astype(np.int64)
     return HistGradientBoostingClassifier(max_iter=100).fit(X, y), X.head(50)
 
@@ -294,6 +294,6 @@ DATA_SETS = (
     ),
     DataSet(
         "synthetic", "synthetic rows, boosted trees, Parquet", "parquet", "frame",
-        tuple(MEASURED), measured_tables, trees_model, "synthetic", is_predict_bound=True,
+        ("row", *MEASURED), measured_tables, trees_model, "synthetic", is_predict_bound=True,
     ),
 )  # fmt: skip

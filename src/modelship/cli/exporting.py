@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from modelship.bundle import ScoringBundle
     from modelship.cli.config import Config
+    from modelship.targets import Serving
     from modelship.targets.online_endpoint.az_yaml.az_exporting import ExportedEndpoint
 
 __all__ = ["export"]
 
-_KINDS: Final = ("online-endpoint",)
+_BATCH: Final = "batch-endpoint"
+_KINDS: Final = ("online-endpoint", _BATCH)
 
 
 @command(
@@ -56,27 +59,44 @@ def export(
     config_file: Path | None,
     serving: dict[str, Any],
 ) -> None:
-    """Write the files that `az ml` deploys as a managed online endpoint, and a script that does.
+    """Write the files that `az ml` deploys as an endpoint, and a script that does.
 
-    They contain the model, the code and the exact packages, and need no modelship. The options are
-    those of the target online-endpoint, such as --option instance_type=Standard_F4s_v2.
+    They contain the model, the code and the exact packages, and need no modelship. The options of
+    an online endpoint are those of the target online-endpoint, such as --option
+    instance_type=Standard_F4s_v2. Those of a batch endpoint have the names of az ml, such as
+    --option compute=my-cluster or --option mini_batch_size=20.
     """
-    from modelship.targets.online_endpoint.az_yaml.az_exporting import export_endpoint
-
     config = Place(kind, options, config_file).settings_of(name)
     if config.name is None:
         raise click.UsageError("Give the endpoint a name with -n NAME.")
     with ExitStack() as stack:
         bundle = bundle_from(bundle_folder, config, stack)
         stack.enter_context(showing("Write the files"))
-        made = export_endpoint(
-            bundle,
-            output,
-            name=config.name,
-            serving=serving_from(config, serving),
-            options=_options(config, kind, dict(options)),
-        )
-    answer(_document(made), lambda: _say(made))
+        write = _write_batch if kind == _BATCH else _write_online
+        made = write(bundle, output, config, serving_from(config, serving), dict(options))
+    answer(_document(made), lambda: _say(made, kind))
+
+
+def _write_online(
+    bundle: ScoringBundle, output: Path, config: Config, serving: Serving, given: dict[str, Any]
+) -> ExportedEndpoint:
+    from modelship.targets.online_endpoint.az_yaml.az_exporting import export_endpoint
+
+    options = _options(config, "online-endpoint", given)
+    return export_endpoint(bundle, output, name=str(config.name), serving=serving, options=options)
+
+
+def _write_batch(
+    bundle: ScoringBundle, output: Path, config: Config, serving: Serving, given: dict[str, Any]
+) -> ExportedEndpoint:
+    from modelship.targets.online_endpoint.az_yaml.batch_exporting import export_batch_endpoint
+    from modelship.targets.online_endpoint.az_yaml.batch_options import BatchEndpointOptions
+
+    check_options("the files of a batch endpoint", BatchEndpointOptions, given)
+    variables = dict(serving.variables)
+    return export_batch_endpoint(
+        bundle, output, name=str(config.name), variables=variables, options=given
+    )
 
 
 def _options(config: Config, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,13 +119,14 @@ def _document(made: ExportedEndpoint) -> dict[str, Any]:
     }
 
 
-def _say(made: ExportedEndpoint) -> None:
+def _say(made: ExportedEndpoint, kind: str) -> None:
     click.echo(f"{made.folder}  {counted(len(made.files), 'file')}")
+    tried = {"try it here": f"modelship deploy -f {made.folder}/deployment.yml"}
     say_facts(
         {
             "endpoint": made.endpoint,
             "deployment": made.deployment,
-            "try it here": f"modelship deploy -f {made.folder}/deployment.yml",
+            **({} if kind == _BATCH else tried),
             "deploy it": f"{made.folder}/deploy.sh",
         }
     )

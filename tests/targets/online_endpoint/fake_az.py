@@ -51,13 +51,30 @@ def act(group, verb, given, state):
         return endpoint(verb, one, given, state, query)
     if group == "online-deployment":
         return deployment(verb, one, given, state, query)
+    if group in {"compute", "batch-endpoint", "batch-deployment"}:
+        return plain(group, verb, one, given, state)
     if group == "model" and verb == "list":
         return say(state["models"][-1]["version"] if one["name"] in str(state["models"]) else "")
     if group == "model":
-        state["models"].append({"name": "digits", "version": str(len(state["models"]) + 1)})
+        name = Path(one["file"]).read_text().partition("\nname: ")[2].partition("\n")[0]
+        state["models"].append({"name": name, "version": str(len(state["models"]) + 1)})
         return say(state["models"][-1]["version"])
     key = one.get("version", "created")
     return found_in(state["environments"], key) if verb == "show" else add_environment(state)
+
+
+def plain(group, verb, one, given, state):
+    """Carry out a command about things that are only created, changed and shown."""
+    things = state.setdefault(group, {})
+    if verb == "create":
+        text = Path(one["file"]).read_text() if "file" in one else f"\nname: {one['name']}\n"
+        things[text.partition("\nname: ")[2].partition("\n")[0]] = {"set": given.get("set", [])}
+        return None
+    there = found_in(things, one["name"])
+    if verb == "update":
+        there["set"] = given["set"]
+        return None
+    return say(f"https://{one['name']}/jobs") if "query" in one else None
 
 
 def add_environment(state):

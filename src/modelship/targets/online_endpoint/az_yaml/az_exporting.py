@@ -32,11 +32,11 @@ from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, Targ
 from modelship.targets.release import Release, Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["ExportedEndpoint", "export_endpoint"]
+__all__ = ["ExportedEndpoint", "export_endpoint", "write_folder"]
 
 _ENVIRONMENT: Final = "modelship"
 _VERSION_DIGITS: Final = 16
@@ -95,20 +95,32 @@ def export_endpoint(
     StorageError
         If the folder cannot be written.
     """
-    place = Path(folder)
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise InvalidOptionError("output", str(folder), "a new or an empty folder")
     export = _Export(name, bundle, serving or Serving(), options or {})
+    names = write_folder(Path(folder), export.write)
+    return ExportedEndpoint(Path(folder), name, export.deployment, names)
+
+
+def write_folder(place: Path, write: Callable[[Path], None]) -> tuple[str, ...]:
+    """Write a new folder completely, or not at all; return the paths of the files in it.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is not empty.
+    StorageError
+        If it cannot be written.
+    """
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise InvalidOptionError("output", str(place), "a new or an empty folder")
     with storing(place, ours=False), stage_in(place.parent) as scratch:
         draft = scratch / "new"
         draft.mkdir()
-        export.write(draft)
+        write(draft)
         written = sorted(each.relative_to(draft) for each in draft.rglob("*") if each.is_file())
         if place.exists():
             place.rmdir()  # it is empty
         put_in_place(draft, place, aside=scratch / "old")
-    names = tuple(each.as_posix() for each in written)
-    return ExportedEndpoint(place, name, export.deployment, names)
+    return tuple(each.as_posix() for each in written)
 
 
 class _Export:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .coded_texts import count_unseen
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Check:
 
     def count(self, values: Any) -> bool:
         """Count values unseen by the model or the sample; return whether there are any."""
+        if self._known and hasattr(values, "codes"):
+            return self._count_coded(values)
         if self._known:
             known = self._known
             new = [v for v in values if v not in known and v is not None and v == v]  # noqa: PLR0124
@@ -109,12 +112,21 @@ class Check:
         if self._low is None or self._high is None:
             return False
         low, high = self._low, self._high
+        if hasattr(values, "codes") or hasattr(values, "zone"):
+            return False
         if hasattr(values, "dtype"):
             outside = int(((values < low) | (values > high)).sum())
         else:
             outside = sum(1 for v in values if type(v) in _NUMBERS and (v < low or v > high))
         self.outside += outside
         return outside > 0
+
+    def _count_coded(self, values: Any) -> bool:
+        unseen, last = count_unseen(values, self._known)
+        self.unseen += unseen
+        if unseen:
+            self.last_unseen = last
+        return unseen > 0
 
     def counted(self) -> str:
         """Return a text with the counts; ``""`` if they are 0."""

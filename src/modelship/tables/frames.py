@@ -10,6 +10,7 @@ from .makers import maker_of
 from .numbers import misshapen
 from .refused import Refused
 from .times import first_refused, is_of_time, refused_in, require_times
+from .typed_columns import as_list, is_no_array, made_of_typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,10 @@ class FrameMaker:
 
 
 def _made(make: Any, column: Column, values: Any) -> Any:
+    if not isinstance(values, list):
+        if (made := made_of_typed(make, column, values)) is not None:
+            return made
+        values = as_list(values) if is_no_array(values) else values
     try:
         if is_of_time(column):
             require_times(column, values)

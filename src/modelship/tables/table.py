@@ -16,9 +16,10 @@ from .numbers import as_numbers, rows_without_names, stacked_numbers
 from .plain import to_answer
 from .refused import Refused
 from .schema import Schema
+from .typed_columns import as_list, is_no_array, typed_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Table"]
 
@@ -116,6 +117,51 @@ class Table:
                 for each, check in zip(held, self.checks)
             ]
         )
+
+    def of_columns(self, columns: Mapping[str, Any]) -> Any:
+        """Convert columns of one length, by name, as :meth:`of_arrow` converts those of a body.
+
+        Parameters
+        ----------
+        columns : Mapping[str, ndarray or list or object]
+            The values of each column; see :mod:`~modelship.tables.typed_columns`.
+
+        Returns
+        -------
+        DataFrame, Series, or ndarray of shape (n, ...)
+            As given by the schema's form.
+
+        Raises
+        ------
+        Refused
+            If the columns do not fit the schema.
+        """
+        if self.schema.form == "records":
+            listed = [as_list(each) for each in columns.values()]
+            return [dict(zip(columns, row)) for row in zip(*listed)]
+        if not self.schema.columns:
+            return self._of_any(list(columns.values()))
+        if are_names(self._names):
+            found = without_index(list(columns), self._names)
+            require_names(found, self._names, where="The table of rows")
+            held = [columns[name] for name in self._names]
+        elif len(columns) == len(self._names):
+            held = list(columns.values())
+        else:
+            raise Refused(f"The rows have {len(columns)} columns; {len(self._names)} are expected.")
+        values = [
+            typed_values(each, check, validate=self.validate)
+            for each, check in zip(held, self.checks)
+        ]
+        if self._maker is None:
+            values = [as_list(each) if is_no_array(each) else each for each in values]
+        return self._made(values)
+
+    def _of_any(self, held: list[Any]) -> Any:
+        """Return columns of which no schema is known."""
+        columns = [as_list(each) if is_no_array(each) or each.ndim > 1 else each for each in held]
+        stacked = stacked_numbers(columns)
+        return self._unnamed([*map(list, zip(*columns))]) if stacked is None else stacked
 
     def of_array(self, array: Any) -> Any:
         """Convert the rows of an array of numbers, of shape (n, columns); see :meth:`read`."""

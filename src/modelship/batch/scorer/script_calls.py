@@ -57,7 +57,15 @@ class _TableCall(ScriptCall):
         self._run_table = run_table
 
     def __call__(self, rows: BlockRows) -> Any:
-        return self._run_table(self._table.of_rows(rows.records()))
+        return self._run_table(self._read(rows))
+
+    def _read(self, rows: BlockRows) -> Any:
+        read = getattr(self._table, "of_columns", None)
+        if read is not None:
+            return read(rows.columns())
+        schema = self._table.schema  # of a bundle made before there was of_columns()
+        is_named = schema.form == "records" or any(schema.names)
+        return self._table.of_rows(rows.records() if is_named else rows.lists())
 
 
 class _MiniBatchCall(ScriptCall):

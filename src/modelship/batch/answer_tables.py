@@ -44,7 +44,7 @@ def joined_answers(answers: Iterable[pa.Table]) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         odd = _unlike(tables)
-        parts = [_with_texts(each, odd) for each in tables]
+        parts = [_with_floats(_with_texts(each, odd), tables) for each in tables]
         return pa.concat_tables(parts, promote_options="permissive")
 
 
@@ -99,3 +99,18 @@ def _with_texts(table: pa.Table, names: set[str]) -> pa.Table:
             texts = pa.array(_texts(table.column(at).to_pylist()), pa.string())
             table = table.set_column(at, name, texts)
     return table
+
+
+def _with_floats(table: pa.Table, others: Sequence[pa.Table]) -> pa.Table:
+    """Return a table whose integers are floats, rounded, where other tables have floats."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_integer(field.type) and any(
+            _has_floats(each, field.name) for each in others
+        ):
+            floats = table.column(at).cast(pa.float64(), safe=False)
+            table = table.set_column(at, field.name, floats)
+    return table
+
+
+def _has_floats(table: pa.Table, name: str) -> bool:
+    return name in table.column_names and pa.types.is_floating(table.schema.field(name).type)

@@ -83,7 +83,7 @@ def _made(make: Any, column: Column, values: Any) -> Any:
         return make(values)
     except Refused:
         raise
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, IndexError) as error:
         if is_of_time(column):
             raise refused_in(make, column, values) from None
         row = first_refused(make, values)

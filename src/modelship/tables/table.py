@@ -16,7 +16,7 @@ from .numbers import as_numbers, rows_without_names, stacked_numbers
 from .plain import to_answer
 from .refused import Refused
 from .schema import Schema
-from .typed_columns import as_list, is_no_array, typed_values
+from .typed_columns import as_list, as_objects_of, is_no_array, typed_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -137,7 +137,7 @@ class Table:
             If the columns do not fit the schema.
         """
         if self.schema.form == "records":
-            listed = [as_list(each) for each in columns.values()]
+            listed = [as_objects_of(each) for each in columns.values()]
             return [dict(zip(columns, row)) for row in zip(*listed)]
         if not self.schema.columns:
             return self._of_any(list(columns.values()))

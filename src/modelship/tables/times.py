@@ -128,6 +128,6 @@ def _error_of(make: Any, values: Any) -> str:
     """Return the error text for values; ``""`` if they can be converted."""
     try:
         make(values)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, IndexError) as error:
         return str(error) or type(error).__name__
     return ""

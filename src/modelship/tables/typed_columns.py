@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_list",
+    "as_objects_of",
     "is_no_array",
     "made_of_typed",
     "typed_values",
@@ -128,6 +129,12 @@ def as_list(held: Any) -> Any:
     return held if isinstance(held, list) else held.tolist()
 
 
+def as_objects_of(held: Any) -> list[Any]:
+    """Return the values of a column as a list in which a missing number is None."""
+    is_float = getattr(getattr(held, "dtype", None), "kind", "") == "f"
+    return list(to_plain(as_list(held)) if is_float else as_list(held))
+
+
 def _times(held: Any) -> list[Any]:
     unit = str(held.array.dtype).partition("[")[2][:-1]
     if unit == "D":
@@ -156,7 +163,7 @@ def made_of_typed(make: Callable[[Any], Any], column: Column, values: Any) -> An
             return make(texts).take(codes)
         if hasattr(values, "zone") and column.dtype.startswith("datetime64"):
             return _moments(values, column.dtype)
-    except (ValueError, TypeError, OverflowError, AttributeError):
+    except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
         pass  # the list of values tells which row it is
     return None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelship.batch.batch_status import busy_seconds
 from modelship.batch.batch_summary import BatchSummary
+from modelship.diagnosis.redaction import covered
 from modelship.errors import BatchInputError, BatchInterruptedError, BatchStoppedError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class BatchAccount:
     def stopped(self, problem: str, *, log: str = "") -> BatchStoppedError:
         """Return the error of a job that ended early."""
         return BatchStoppedError(
-            problem, done=len(self.entries), pieces=len(self.plan.pieces), log=log
+            problem, done=len(self.entries), pieces=len(self.plan.pieces), log=covered(log)
         )
 
     def interrupted(self) -> BatchInterruptedError:

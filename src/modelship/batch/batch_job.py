@@ -17,21 +17,25 @@ from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.input_files import input_files
+from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_work import Work
 from modelship.batch.row_files import formats
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import BatchInputError, BatchResumeError
+from modelship.runtime.variables import as_secrets, as_variables
 from modelship.staging import storing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from modelship.batch.batch_checks import Check
     from modelship.batch.batch_summary import BatchSummary
     from modelship.batch.engines import Engine
     from modelship.batch.piece_work import PieceResult
+    from modelship.runtime.variables import Secret
 
 __all__ = ["BatchJob"]
 
@@ -66,6 +70,9 @@ class BatchJob:
         request too. Loading a model that is not known to be safe is refused in any case.
     trust_model : bool
         Load the model whatever code that runs; see :meth:`ScoringBundle.check`.
+    variables, secrets : Mapping[str, str], optional
+        The environment variables of the script, as in :class:`~modelship.Serving`. A secret is in
+        no log, message or file of the output.
     verify : bool
         Whether to read the output of an earlier run again and compare its digests; by default,
         only the sizes of its files are compared.
@@ -90,6 +97,8 @@ class BatchJob:
         error_threshold: int = -1,
         check: Check = "static",
         trust_model: bool = False,
+        variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str | Secret] | None = None,
         verify: bool = False,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, ScoringBundle) else ScoringBundle.load(bundle)
@@ -102,6 +111,8 @@ class BatchJob:
         self.error_threshold = error_threshold
         self.check = check
         self.trust_model = trust_model
+        self.variables = as_variables(variables or {})
+        self.secrets = dict(secrets or {})
         self.verify = verify
         self._stopped = threading.Event()
 
@@ -152,13 +163,16 @@ class BatchJob:
         StorageError
             If the output cannot be written.
         """
-        with storing(self.output, ours=False):
+        read = as_secrets(self.secrets, beside=self.variables).values()
+        with storing(self.output, ours=False), hiding(each.value for each in read):
             folder = OutputFolder(self.output)
             folder.require_ours()
             require_batchable(
                 self.bundle,
                 check=self.check,
                 trust_model=self.trust_model,
+                variables=self.variables,
+                secrets=self.secrets,
                 show_output=show_output,
             )
             with folder.driven():
@@ -187,6 +201,7 @@ class BatchJob:
     ) -> BatchSummary:
         self._stopped.clear()
         plan = self._planned(folder)
+        note_facts(self.output, self.bundle, self.engine)
         manifest = folder.manifest(plan)
         account = BatchAccount(plan, folder.resume(plan, manifest, verify=self.verify))
         left = [each for each in plan.pieces if each.number not in account.entries]
@@ -222,7 +237,15 @@ class BatchJob:
             return
         with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place:
             bundle = self.bundle.save(Path(place) / "bundle")
-            work = Work(str(bundle), str(self.output), plan, self.timeout_s, self.start_timeout_s)
+            work = Work(
+                str(bundle),
+                str(self.output),
+                plan,
+                self.timeout_s,
+                self.start_timeout_s,
+                self.variables,
+                self.secrets,
+            )
             yield from self.engine.run(work, left, stopped=self._stopped)
 
     def _planned(self, folder: OutputFolder) -> BatchPlan:

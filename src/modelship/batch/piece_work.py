@@ -7,7 +7,7 @@ import json
 import os
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,15 @@ import pyarrow as pa
 from modelship.batch.answer_tables import joined_answers
 from modelship.batch.bisecting import BadRow, score_all
 from modelship.batch.row_files import Cut, formats
+from modelship.diagnosis.redaction import hidden, hiding
+from modelship.runtime.variables import as_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.scoring_process import ScoringProcess
+    from modelship.runtime.variables import Secret
 
 __all__ = ["DRAFTS", "PieceResult", "Work", "score_piece"]
 
@@ -45,6 +50,11 @@ class Work:
         How long one call of run() may take, in seconds.
     start_timeout_s : float
         How long the environment, and then init(), may take, in seconds.
+    given : Mapping[str, str]
+        The environment variables of the user.
+    secrets : Mapping[str, str or Secret]
+        The secret ones, by their sources, which are read where a process starts: only these can be
+        sent to another machine.
     """
 
     bundle: str
@@ -52,11 +62,21 @@ class Work:
     plan: BatchPlan
     timeout_s: float
     start_timeout_s: float
+    given: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str | Secret] = field(default_factory=dict)
+
+    @property
+    def secret_values(self) -> dict[str, str]:
+        """The secrets, read from their sources now."""
+        read = as_secrets(self.secrets, beside=self.given)
+        return {name: each.value for name, each in read.items()}
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables of the scoring processes."""
+        """The environment variables of the scoring processes, with the secrets."""
         return {
+            **self.given,
+            **self.secret_values,
             "AZUREML_BI_OUTPUT_PATH": self.output,
             "MODELSHIP_BATCH_ITEMS": self.plan.options.items,
             "MODELSHIP_BATCH_ARGUMENTS": json.dumps(self.plan.options.arguments),
@@ -131,7 +151,7 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
     failures, failures_bytes = "", 0
     if bad:
         failures = f"{attempt}.failed"
-        lines = _lines(work.plan, piece, table, bad)
+        lines = _lines(work.plan, piece, table, _without_secrets(bad, work))
         failures_bytes, _ = _write(Path(work.output) / failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
@@ -170,6 +190,12 @@ def _joined(
         place = name if name not in rows.column_names else f"{name}_scored"
         rows = rows.append_column(place, scored.column(name))
     return rows
+
+
+def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:
+    """Return the failed rows without secrets that the script put into its messages."""
+    with hiding(work.secret_values.values()):
+        return [BadRow(each.row, hidden(each.reason)) for each in bad]
 
 
 def _lines(plan: BatchPlan, piece: Piece, table: pa.Table, bad: list[BadRow]) -> bytes:

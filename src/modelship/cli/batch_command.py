@@ -1,55 +1,214 @@
-"""``modelship batch``: score files with a bundle."""
+"""``modelship batch``: score files with a bundle, and the commands on what it wrote."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from modelship.cli.output import as_json_is_asked, emit
-from modelship.cli.shared_options import PATH, command
+from modelship.cli.batch_output_commands import report, status
+from modelship.cli.config import Config
+from modelship.cli.output import answer
+from modelship.cli.serving import environment_options, environment_under
+from modelship.cli.shared_options import (
+    PATH,
+    check_option,
+    command,
+    config_option,
+    gathered,
+    quiet_option,
+    timeout_option,
+    trust_option,
+)
+from modelship.errors import BatchInterruptedError, BatchStoppedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from modelship.batch.batch_job import BatchJob
+    from modelship.batch.batch_summary import BatchSummary
 
 __all__ = ["batch"]
 
+_MIB: Final = 2**20
+_TYPED: Final = "modelship.batch.typed"
+_ON_OUTPUT: Final = {each.name: each for each in (status, report)}
 
-@command("Score files with a bundle.", example="batch bundle rows.parquet -o scored")
+
+class _BatchCommand(click.Command):
+    """Scores, unless the first word is one of the commands on an output."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        other = _ON_OUTPUT.get(args[0]) if args else None
+        if other is not None:
+            return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        typed = list(args)
+        made = super().make_context(info_name, args, parent, **extra)
+        made.meta[_TYPED] = shlex.join([*made.command_path.split(), *typed])
+        return made
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("On the output"):
+            formatter.write_dl(
+                [(f"batch {name} OUTPUT", each.get_short_help_str()) for name, each in _SORTED]
+            )
+        super().format_epilog(ctx, formatter)
+
+
+_SORTED: Final = sorted((str(name), each) for name, each in _ON_OUTPUT.items())
+
+_what_is_written = gathered(
+    (
+        click.option(
+            "--output-format", default="", metavar="FORMAT",
+            help="csv, parquet or another format [default: that of each file].",
+        ),
+        click.option(
+            "--column", "columns", multiple=True, metavar="NAME",
+            help="A column of the input to keep; may be repeated [default: all].",
+        ),
+        click.option(
+            "--call-rows", type=click.IntRange(min=1), metavar="N",
+            help="Rows, or files, that run() gets at once [default: 10000, or 10].",
+        ),
+        click.option(
+            "--piece-mb", default=32.0, metavar="MB",
+            type=click.FloatRange(min=0, min_open=True),
+            help="About how many MiB of input are scored as a unit [default: 32].",
+        ),
+        click.option(
+            "--items", type=click.Choice(["rows", "files"]), default="rows",
+            help="Score the rows of the files, or the files themselves [default: rows].",
+        ),
+        click.option(
+            "--argument", "arguments", multiple=True, metavar="TEXT",
+            help="An argument of the script, for its sys.argv; may be repeated.",
+        ),
+    ),
+    into="written",
+)  # fmt: skip
+_how_it_runs = gathered(
+    (
+        click.option(
+            "--workers", type=click.IntRange(min=1), metavar="N",
+            help="Processes that score [default: one per core].",
+        ),
+        click.option(
+            "--call-timeout", "call_timeout_s", default=60.0, metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Seconds for one call of run() [default: 60].",
+        ),
+        click.option(
+            "--verify", is_flag=True,
+            help="Before resuming, read what is written again and compare the digests.",
+        ),
+        click.option(
+            "--error-threshold", default=-1, type=click.IntRange(min=-1), metavar="N",
+            help="Rows that may fail in the whole job [default: -1, any number].",
+        ),
+    ),
+    into="running",
+)  # fmt: skip
+
+
+@command(
+    "Score files with a bundle.", example="batch bundle rows.parquet -o scored", cls=_BatchCommand
+)
 @click.argument("bundle_folder", metavar="BUNDLE", type=PATH)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=PATH)
-@click.option(
-    "-o", "--output", metavar="FOLDER", type=PATH, required=True, help="Write the output here."
-)
-@click.option("--workers", type=click.IntRange(min=1), help="Processes [default: one per core].")
-@click.option(
-    "--error-threshold",
-    type=click.IntRange(min=-1),
-    default=-1,
-    show_default=True,
-    help="Rows that may fail in the whole job; -1 for any number.",
-)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="FOLDER", required=True, help="Write the output here.")
+@_what_is_written
+@_how_it_runs
+@environment_options
+@check_option
+@trust_option
+@timeout_option("Seconds for the environment, and then for init() [default: 600].")
+@quiet_option
+@config_option
 def batch(
     *,
     bundle_folder: Path,
-    inputs: tuple[Path, ...],
-    output: Path,
-    workers: int | None,
-    error_threshold: int,
+    inputs: tuple[str, ...],
+    output: str,
+    written: Mapping[str, Any],
+    running: Mapping[str, Any],
+    variables: tuple[tuple[str, str], ...],
+    secrets: tuple[tuple[str, str], ...],
+    check: str | None,
+    trust_model: bool,
+    timeout_s: float | None,
+    quiet: bool,
+    config_file: Path | None,
 ) -> None:
-    """Score the rows of INPUT, files or folders of CSV or Parquet, with the bundle in BUNDLE.
+    """Score the rows of INPUT, files or folders, with the bundle in BUNDLE.
 
-    The output has the rows with their predictions. The same command again scores what is missing.
+    The output has the rows with their predictions. Rows that fail are in its folder _failed, each
+    with the reason; so every row is accounted for. After an interruption, the same command again
+    scores what is missing. A bundle in a folder named status or report is typed as ./status.
     """
     from modelship.batch.batch_job import BatchJob
 
-    job = BatchJob(bundle_folder, inputs, output, workers=workers, error_threshold=error_threshold)
-    summary = job.run()
-    if as_json_is_asked():
-        emit(asdict(summary))
-    else:
-        click.echo(
-            f"{summary.rows_in} rows: {summary.rows_out} scored, {summary.failed} failed, "
-            f"in {summary.output}"
-        )
+    config = Config.find(config_file).overridden_by(timeout_s=timeout_s)
+    job = BatchJob(
+        bundle_folder,
+        inputs,
+        output,
+        options=_options(**written),
+        timeout_s=running["call_timeout_s"],
+        workers=running["workers"],
+        error_threshold=running["error_threshold"],
+        verify=running["verify"],
+        **environment_under(config, variables, secrets),
+        check=check or "static",  # type: ignore[arg-type]  # click has checked it
+        trust_model=trust_model,
+        start_timeout_s=config.timeout_s,
+    )
+    summary = _run(job, show_output=not quiet)
+    answer(_document(summary), lambda: _say(summary))
+
+
+def _options(*, piece_mb: float, columns: tuple[str, ...], **others: Any) -> Any:
+    from modelship.batch.batch_plan import BatchOptions
+
+    return BatchOptions(piece_bytes=round(piece_mb * _MIB), columns=columns or None, **others)
+
+
+def _run(job: BatchJob, *, show_output: bool) -> BatchSummary:
+    """Run a job; if it ends early, show the command that resumes it."""
+    resume = click.get_current_context().meta[_TYPED]
+    try:
+        return job.run(show_output=show_output)
+    except BatchStoppedError as error:
+        fixed = "" if isinstance(error, BatchInterruptedError) else "Fix the cause. "
+        error.advice = f"{fixed}This scores what is missing: {resume}"
+        raise
+    except SystemExit:  # of SIGTERM
+        click.echo(f"ended; what is scored is kept. This scores the rest: {resume}", err=True)
+        raise
+
+
+def _document(summary: BatchSummary) -> dict[str, object]:
+    failures = [{"reason": each.reason, "rows": each.rows} for each in summary.failures]
+    return {**asdict(summary), "failures": failures}
+
+
+def _say(summary: BatchSummary) -> None:
+    click.echo(str(summary))
+    for line in _told(summary):
+        click.echo(line)
+
+
+def _told(summary: BatchSummary) -> Iterator[str]:
+    for each in summary.failures[:10]:
+        yield f"  {each.rows:,} of them: {each.reason}"
+    if summary.failed:
+        yield f"The failed rows are in {summary.output}/_failed."

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from modelship.evaluation.report import Report
 
-__all__ = ["Column", "Rows", "render", "render_compact", "wrong_rows"]
+__all__ = ["Column", "Rows", "filled", "render", "render_compact", "wrong_rows"]
 
 _MOST_CONFUSED: Final = 10
 _MAX_TABLE: Final = 50
@@ -46,15 +46,9 @@ _MOST_OUTPUTS: Final = 3  # that are shown of one row
 
 def render(report: Report) -> str:
     """Return the complete page; see ``Report.to_html``."""
-    with needs_extra("report", purpose="The HTML report"):
-        from jinja2 import Environment, StrictUndefined
-
-    template = resources.files("modelship.evaluation").joinpath("report.html.j2").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(number=number_text, label=label_text)
-    return environment.from_string(template).render(
+    return filled(
+        "modelship.evaluation",
+        "report.html.j2",
         report=report,
         headline=headline_of(report),
         classes=report.task == "classification",
@@ -63,6 +57,27 @@ def render(report: Report) -> str:
         measured=_each_output(report),
         hidden=max(0, len(report.outputs) - _MAX_OUTPUTS),
     )
+
+
+def filled(package: str, template: str, **values: Any) -> str:
+    """Return a template of a package as a page, in the style of all pages; its texts are escaped.
+
+    Raises
+    ------
+    MissingExtraError
+        Without jinja2.
+    """
+    with needs_extra("report", purpose="The HTML report"):
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+
+    style = resources.files("modelship.evaluation").joinpath("page.css").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(number=number_text, label=label_text)
+    text = resources.files(package).joinpath(template).read_text("utf-8")
+    return environment.from_string(text).render(style=Markup(style), **values)  # noqa: S704 - ours
 
 
 def render_compact(report: Report) -> str:

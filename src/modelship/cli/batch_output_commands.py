@@ -1,0 +1,66 @@
+"""``modelship batch status`` and ``report``: what a batch job has written so far."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from modelship.cli.output import answer, say_facts
+from modelship.cli.shared_options import PATH, command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.batch.batch_status import BatchStatus
+
+__all__ = ["report", "status"]
+
+
+@command("Show how far a batch job is.", example="batch status scored")
+@click.argument("output", metavar="OUTPUT")
+def status(*, output: str) -> None:
+    """Show how far the job that writes to the folder OUTPUT is, while it runs or later."""
+    from modelship.batch.batch_status import BatchStatus
+
+    found = BatchStatus.of(output)
+    answer(_document(found), lambda: say_facts(_facts(found)))
+
+
+@command("Write a report of a batch job.", example="batch report scored -o report.html")
+@click.argument("output", metavar="OUTPUT")
+@click.option(
+    "-o", "--html", "page", type=PATH, required=True, metavar="FILE", help="The HTML file to write."
+)
+def report(*, output: str, page: Path) -> None:
+    """Write one HTML page about the job that wrote to the folder OUTPUT.
+
+    It shows the counts of rows, failures by reason, histograms of the predictions, the rows per
+    second over time, and what scored them.
+    """
+    from modelship.batch.batch_page import write_page
+
+    found = write_page(output, page)
+    answer({**_document(found), "html": str(page)}, lambda: click.echo(f"Written: {page}"))
+
+
+def _document(status: BatchStatus) -> dict[str, object]:
+    return {**asdict(status), "rows_per_s": status.rows_per_s, "remaining_s": status.remaining_s}
+
+
+def _facts(status: BatchStatus) -> dict[str, str]:
+    from modelship.batch.batch_status import duration_text
+
+    found = {
+        "state": status.state,
+        "rows": f"{status.rows_in:,} of {status.rows:,}",
+        "scored": f"{status.rows_out:,}",
+        "failed": f"{status.failed:,}",
+        "pieces": f"{status.done:,} of {status.pieces:,}",
+    }
+    if status.rows_per_s:
+        found["rate"] = f"{status.rows_per_s:,.0f} rows/s"
+    if status.state != "complete" and status.remaining_s is not None:
+        found["left"] = f"about {duration_text(status.remaining_s)}"
+    return found

@@ -129,7 +129,7 @@ def _example(row: FailedRow) -> dict[str, str]:
     return {
         "place": shortened(place, characters=_CHARACTERS),
         "reason": shortened(row.reason, characters=_CHARACTERS),
-        "values": shortened(values, characters=_ROW_CHARACTERS) if values else "",
+        "row": shortened(values, characters=_ROW_CHARACTERS) if values else "",
     }
 
 

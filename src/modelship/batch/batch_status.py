@@ -40,8 +40,7 @@ class BatchStatus:
     pieces, done : int
         The pieces of the job, and how many are done.
     seconds : float
-        How long pieces were being scored, without pauses between runs and without the start of the
-        environment, in seconds.
+        How long pieces were being scored, with init() and without pauses between runs, in seconds.
     """
 
     output: str

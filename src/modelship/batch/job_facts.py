@@ -30,7 +30,7 @@ def note_facts(output: Path, bundle: ScoringBundle, engine: Engine) -> None:
     lock = bundle.lock
     facts = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "models": [f"{each.name}:{each.version} ({each.model_format})" for each in bundle.models],
+        "models": [f"{each.name}:{each.version} ({each.format})" for each in bundle.models],
         "script": bundle.entry_script,
         "python": lock.python,
         "packages": [f"{name} {version}" for name, version in lock.versions.items()],

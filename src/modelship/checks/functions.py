@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.mini_batch_scripts import RUN_BATCH
 from modelship.bundle.scoring_script import bound_names, declared_names
 from modelship.checks.doubts import doubted_if
 from modelship.checks.parsing import argument, called, dotted, targets_of
@@ -52,6 +53,10 @@ def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
         yield script.finding("MS103", problem, init, advice=advice)
     if run is not None:
         yield from _judge_run(run, script)
+    own = called_function(script, RUN_BATCH)
+    if own is not None and is_plain(own) and (problem := _bad_batch_signature(own)):
+        advice = f"Write def {RUN_BATCH}(mini_batch): with one parameter."
+        yield script.finding("MS103", problem, own, advice=advice)
     if init is not None and run is not None:
         for name, lost in _lost_names(script, init=init, run=run):
             yield doubted_if(tricks.names or name in declared_names(script.tree), lost)
@@ -99,6 +104,18 @@ def _bad_signature(run: Function, *, schema: bool) -> str:
     extra = [name for name in _required(run) if name not in (names[0], _HEADERS)]
     if extra and names[0] != _HEADERS:
         return f"run() also requires {extra[0]!r}, and the server passes only the request."
+    return ""
+
+
+def _bad_batch_signature(function: Function) -> str:
+    wanted = _required(function)
+    if isinstance(function, ast.AsyncFunctionDef):
+        return f"{RUN_BATCH}() is asynchronous, and nothing waits for it."
+    if len(wanted) > 1:
+        return f"{RUN_BATCH}() also requires {wanted[1]!r}, and is called with the mini-batch only."
+    positional = (*function.args.posonlyargs, *function.args.args)
+    if not positional and function.args.vararg is None:
+        return f"{RUN_BATCH}() has no parameter for the mini-batch."
     return ""
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "check_parts"]
 
 _NO_LIMIT = 2**63
+_BATCH_SCRIPT = "MS119"  # the sample request is none for it
 
 
 def check(
@@ -65,7 +66,8 @@ def check(
             subject = replace(subject, lock=None, bundle=None)
         found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
         found += variable_findings(shown)
-        if not trial or subject.bundle is None or any(each.blocks for each in found):
+        is_tried = trial and not any(each.code == _BATCH_SCRIPT for each in found)
+        if not is_tried or subject.bundle is None or any(each.blocks for each in found):
             return _sorted(settled(found, tried=False))
         read = as_secrets(secrets or {}, beside=shown).items()  # only a trial needs them
         hidden = {secret: each.value for secret, each in read}

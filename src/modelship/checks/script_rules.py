@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.generated import is_ours
+from modelship.bundle.mini_batch_scripts import RUN_BATCH, takes_mini_batch
 from modelship.checks.bundle_facts import surroundings_of
 from modelship.checks.doubts import doubted_if
 from modelship.checks.files import file_findings
@@ -169,6 +170,11 @@ def _answer_findings(
     """
     run = called_function(script, "run")
     if run is None:
+        return
+    if is_plain(run) and takes_mini_batch(run) and RUN_BATCH not in script.names:
+        name = run.args.args[0].arg if run.args.args else "mini_batch"
+        problem = f"run({name}) is that of a batch endpoint, and no service sends it a mini-batch."
+        yield script.finding("MS119", problem, run)
         return
     # A decorator may change the return value.
     unsure = tricks.encoding or not is_plain(run)

@@ -111,6 +111,12 @@ _ALL: Final = (
         _W,
         "Pass it with secrets= (--secret) instead of variables=, whose values are visible.",
     ),
+    Rule(
+        "MS119",
+        "batch-script",
+        _W,
+        "Score with modelship batch; for a service, rename it run_batch, and add run(raw_data).",
+    ),
     # the environment
     Rule("MS201", "version-skew", _W, "Pin the version that wrote the model."),
     Rule("MS202", "server-missing", _E, "List azureml-inference-server-http in the environment."),

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 
 from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
-from modelship.batch.batch_plan import BatchOptions, BatchPlan, InputFile, Piece
+from modelship.batch.batch_plan import BatchOptions
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.engines.local_pool import LocalPool
-from modelship.batch.input_files import input_files
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_work import Work
-from modelship.batch.row_files import formats
+from modelship.batch.planning import files_of_job, plan_job
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
 from modelship.diagnosis.redaction import hiding
-from modelship.errors import BatchInputError, BatchResumeError
+from modelship.errors import BatchResumeError
 from modelship.runtime.variables import as_secrets, as_variables
 from modelship.staging import storing
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from modelship.batch.batch_checks import Check
+    from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.batch_summary import BatchSummary
     from modelship.batch.engines import Engine
     from modelship.batch.piece_work import PieceResult
@@ -124,8 +124,7 @@ class BatchJob:
         BatchInputError
             If there is no file, or one cannot be read.
         """
-        files = self._found()
-        return BatchPlan(self.bundle.digest, self.options, files, tuple(self._pieces(files)))
+        return plan_job(self.bundle, self.inputs, self.output, self.options)
 
     def run(
         self,
@@ -257,32 +256,7 @@ class BatchJob:
             return plan
         # The pieces follow from the files: there is no need to read these again.
         now = replace(before, bundle_digest=self.bundle.digest, options=self.options)
-        if difference := replace(now, files=self._found()).difference_from(before):
+        files = files_of_job(self.inputs, self.output, self.options)
+        if difference := replace(now, files=files).difference_from(before):
             raise BatchResumeError(str(self.output), difference)
         return before
-
-    def _found(self) -> tuple[InputFile, ...]:
-        files = tuple(input_files(self.inputs, as_they_are=self.options.are_files))
-        if not files:
-            raise BatchInputError(str(self.inputs[0]), "it has no file of a known format")
-        return files
-
-    def _pieces(self, files: Sequence[InputFile]) -> list[Piece]:
-        if self.options.are_files:
-            return _pieces_of_files(len(files), size=10 * self.options.items_per_call)
-        found: list[Piece] = []
-        for number, file in enumerate(files):
-            with Path(file.path).open("rb") as source:
-                cuts = formats()[file.format].cuts(source, piece_bytes=self.options.piece_bytes)
-            for part, cut in enumerate(cuts):
-                found.append(Piece(len(found), number, **asdict(cut), part=part))
-        return found
-
-
-def _pieces_of_files(count: int, *, size: int) -> list[Piece]:
-    """Return pieces of `size` files each: all of them are positions in the plan."""
-    return [
-        Piece(part, start, start, stop, start, stop - start, part)
-        for part, start in enumerate(range(0, count, size))
-        for stop in [min(start + size, count)]
-    ]

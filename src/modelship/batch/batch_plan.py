@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+from modelship.batch.input_columns import InputColumns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,10 @@ class InputFile:
         Its size.
     stamp : str
         What changes with its content: its time of modification in nanoseconds, or an etag.
+    stem : str
+        How the names of its output begin: different for each file of a job.
+    partition : tuple[tuple[str, str or None], ...]
+        The keys and values in the names of its folders, such as ``region=EU``.
     """
 
     path: str
@@ -45,6 +50,8 @@ class InputFile:
     format: str
     size_bytes: int
     stamp: str
+    stem: str = ""
+    partition: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,10 @@ class BatchOptions:
         How many rows or files run() gets at once; by default 10,000 rows, or 10 files.
     columns : tuple[str, ...], optional
         The columns of the input that the output has too; None for all.
+    input_format : str
+        The format of all input files, such as ``"csv;"``; ``""`` for that of each name.
+    feature_columns : tuple[str, ...], optional
+        The columns that run() takes; None for those of the bundle's schema, or all if it has none.
     items : {"rows", "files"}
         Whether the rows of the files are scored, or the files themselves, as a script with
         ``run_batch(mini_batch)`` takes them.
@@ -102,6 +113,8 @@ class BatchOptions:
     piece_bytes: int = 32 * 2**20
     call_rows: int | None = None
     columns: tuple[str, ...] | None = None
+    input_format: str = ""
+    feature_columns: tuple[str, ...] | None = None
     items: str = "rows"
     arguments: tuple[str, ...] = ()
 
@@ -130,12 +143,15 @@ class BatchPlan:
         The files of the input, in the order of their names.
     pieces : tuple[Piece, ...]
         Their pieces, in the same order.
+    columns : InputColumns
+        The columns that are read.
     """
 
     bundle_digest: str
     options: BatchOptions
     files: tuple[InputFile, ...]
     pieces: tuple[Piece, ...]
+    columns: InputColumns = field(default_factory=InputColumns)
 
     @property
     def rows(self) -> int:
@@ -158,8 +174,8 @@ class BatchPlan:
 
     def name_of(self, piece: Piece) -> str:
         """Return the path of what comes of a piece, below the output folder, without a suffix."""
-        name = "predictions" if self.options.are_files else self.files[piece.file].name
-        return f"{PurePosixPath(name).with_suffix('')}-{piece.part:05d}"
+        name = "predictions" if self.options.are_files else self.files[piece.file].stem
+        return f"{name}-{piece.part:05d}"
 
     def difference_from(self, before: BatchPlan) -> str:
         """Return in what this plan differs from an earlier one; ``""`` if in nothing."""
@@ -197,18 +213,20 @@ class BatchPlan:
         plan = cls(
             bundle_digest=document["bundle_digest"],
             options=_options(document["options"]),
-            files=tuple(InputFile(**each) for each in document["files"]),
+            files=tuple(map(_file, document["files"])),
             pieces=tuple(Piece(**each) for each in document["pieces"]),
+            columns=InputColumns.from_document(document["columns"]),
         )
         if plan.digest != document["digest"]:
             raise ValueError("its digest is another one")
         return plan
 
 
+def _file(document: Mapping[str, Any]) -> InputFile:
+    partition = tuple((key, value) for key, value in document["partition"])
+    return InputFile(**{**document, "partition": partition})
+
+
 def _options(document: Mapping[str, Any]) -> BatchOptions:
-    columns = document["columns"]
-    tuples = {
-        "columns": None if columns is None else tuple(columns),
-        "arguments": tuple(document.get("arguments") or ()),
-    }
+    tuples = {key: tuple(each) for key, each in document.items() if isinstance(each, list)}
     return BatchOptions(**{**document, **tuples})

@@ -1,53 +1,138 @@
-"""Find the files of the input of a job."""
+"""Find the files of the input of a job, with their formats, partitions and names of output."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections import Counter
+from glob import has_magic
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from modelship.batch.batch_plan import FILES, InputFile
-from modelship.batch.row_files import format_of
-from modelship.errors import BatchInputError
+from modelship.batch.file_places import files_at, is_remote, size_and_stamp
+from modelship.batch.row_files import format_of, formats, stem_of
+from modelship.errors import BatchInputError, InvalidOptionError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from modelship.batch.file_places import FoundFile
 
 __all__ = ["input_files"]
 
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
-def input_files(inputs: Sequence[str | Path], *, as_they_are: bool) -> list[InputFile]:
-    """Return the files that the inputs name, in the order of their names.
 
-    With `as_they_are`, files of any kind; else those whose rows can be read.
+def input_files(
+    inputs: Sequence[str | Path], *, output: str | Path, input_format: str = ""
+) -> tuple[InputFile, ...]:
+    """Return the files of the input, in the order of what was named.
+
+    Parameters
+    ----------
+    inputs : Sequence[str or Path]
+        Files, folders and patterns.
+    output : str or Path
+        The folder of the output.
+    input_format : str
+        The name of the format of all files; ``""`` for that of each name; ``"files"`` for files
+        that are scored as they are.
 
     Raises
     ------
     BatchInputError
-        If one does not exist.
+        If a file is missing, is named twice, has an unknown format, or is in the output.
+    InvalidOptionError
+        If the format is unknown.
     """
-    found: list[InputFile] = []
-    for each in map(Path, inputs):
-        if not each.exists():
-            raise BatchInputError(str(each), "it does not exist")
-        paths = [each] if each.is_file() else sorted(_visible(each))
-        for path in paths:
-            known = format_of(path.name)
-            kind = FILES if as_they_are else known.name if known else ""
-            if not kind:
-                continue
-            status = path.stat()
-            name = path.name if path == each else path.relative_to(each).as_posix()
-            found.append(
-                InputFile(str(path.absolute()), name, kind, status.st_size, str(status.st_mtime_ns))
-            )
-    return found
+    known = (*formats(), FILES)
+    if input_format and input_format not in known:
+        expected = f"one of: {', '.join(known)}{nearest(input_format, known)}"
+        raise InvalidOptionError("input_format", input_format, expected)
+    for each in inputs:
+        _require_apart(each, output)
+    found = [file for each in inputs for file in files_at(str(each))]
+    if not found:
+        raise BatchInputError(str(inputs[0]) if inputs else "nothing", "it has no file")
+    twice = next((each for each, n in Counter(f.path for f in found).items() if n > 1), None)
+    if twice is not None:
+        raise BatchInputError(twice, "it is named twice, and its rows would be scored twice")
+    named = zip(found, _stems(found), strict=True)
+    return tuple(_input_file(file, stem, input_format) for file, stem in named)
 
 
-def _visible(folder: Path) -> list[Path]:
-    """Return the files below a folder, but for those that readers of datasets skip."""
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
+def _require_apart(given: str | Path, output: str | Path) -> None:
+    """Refuse an input in the output, and an output among what is read."""
+    one, other = _place(given), _place(output)
+    is_searched = Path(given).is_dir() or is_remote(given) or "**" in str(given)
+    if one == other or other in one.parents or (is_searched and one in other.parents):
+        raise BatchInputError(
+            str(given),
+            f"the output folder {output} and it hold each other",
+            "Name an output folder outside of the input, and not above it.",
+        )
+
+
+def _place(path: str | Path) -> PurePosixPath:
+    """Return a path to compare; that of a pattern is the folder in which it begins."""
+    text = str(path) if is_remote(path) else str(Path(path).resolve())
+    parts = PurePosixPath(text).parts
+    fixed = next((at for at, each in enumerate(parts) if has_magic(each)), len(parts))
+    return PurePosixPath(*parts[:fixed])
+
+
+def _input_file(file: FoundFile, stem: str, input_format: str) -> InputFile:
+    kind = input_format or getattr(format_of(file.name), "name", "")
+    if not kind:
+        known = ", ".join(each for kind in formats().values() for each in kind.suffixes)
+        raise BatchInputError(
+            file.path,
+            f"its format is unknown, and its name ends with none of: {known}",
+            "Name the format of all files as input_format, or select files with a pattern.",
+        )
+    try:
+        size, stamp = size_and_stamp(file.path)
+    except OSError as error:
+        raise BatchInputError(file.path, (error.strerror or str(error)).lower()) from error
+    return InputFile(file.path, file.name, kind, size, stamp, stem, _partition(file.name))
+
+
+def _partition(name: str) -> tuple[tuple[str, str | None], ...]:
+    """Return the keys and values of a file's folders, such as ``region=EU``."""
+    pairs = (each.partition("=") for each in PurePosixPath(name).parts[:-1])
+    return tuple(
+        (unquote(key), None if value == _NO_VALUE else unquote(value))
+        for key, sign, value in pairs
+        if sign and key
+    )
+
+
+def _stems(files: Sequence[FoundFile]) -> list[str]:
+    """Return the names of the files without suffixes; with more of their path until all differ."""
+    stems = [stem_of(each.name) for each in files]
+    if not _repeated(stems):
+        return stems
+    stems = [
+        each.name if stem in _repeated(stems) else stem
+        for each, stem in zip(files, stems, strict=True)
     ]
+    places = [PurePosixPath(each.path.partition("://")[2] or each.path).parts for each in files]
+    depth = 0
+    while repeated := _repeated(stems):
+        depth += 1
+        stems = [
+            _deeper(stem, parts, len(PurePosixPath(file.name).parts) + depth)
+            if stem in repeated
+            else stem
+            for stem, parts, file in zip(stems, places, files, strict=True)
+        ]
+    return stems
+
+
+def _deeper(stem: str, parts: Sequence[str], depth: int) -> str:
+    above = parts[-depth].strip("/") if depth <= len(parts) else "again"
+    return f"{above or 'root'}/{stem}"
+
+
+def _repeated(stems: Iterable[str]) -> set[str]:
+    return {each for each, count in Counter(stems).items() if count > 1}

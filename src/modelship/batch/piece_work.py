@@ -8,19 +8,19 @@ import os
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from modelship.batch.answer_tables import joined_answers
 from modelship.batch.bisecting import BadRow, score_all
-from modelship.batch.row_files import Cut, formats
+from modelship.batch.piece_rows import read_piece
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.scoring_process import ScoringProcess
@@ -127,37 +127,39 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
     ------
     ScriptNotReadyError
         If the script does not start.
-    OSError, pyarrow.ArrowException
-        If the input cannot be read, or the output cannot be written.
+    BatchInputError
+        If the input cannot be read, or has changed.
+    OSError
+        If the output cannot be written.
     """
     began = time.monotonic()
     options = work.plan.options
-    table = _rows(work.plan, piece)
-    process.put(table)
-    answers, bad = score_all(
-        lambda start, stop: process.score(start, stop, timeout_s=work.timeout_s),
-        rows=table.num_rows,
-        call_rows=options.items_per_call,
-    )
-    if options.are_files:  # their output has the names, not the places
-        table = pa.table({"file": [each.name for each in work.plan.files_of(piece)]})
+    rows = read_piece(work.plan, piece)
+    table = rows.script_table
+    answers: list[tuple[int, int, pa.Table]] = []
+    bad: list[BadRow] = []
+    if table.num_rows:
+        process.put(table)
+        answers, bad = score_all(
+            lambda start, stop: process.score(start, stop, timeout_s=work.timeout_s),
+            rows=table.num_rows,
+            call_rows=options.items_per_call,
+        )
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
-    out = _joined(table, answers, columns=options.columns)
     draft, size, digest = "", 0, ""
-    if out is not None:
+    if answers:
         draft = attempt
-        written = formats()[work.plan.output_format(piece)]
-        size, digest = _write(Path(work.output) / draft, lambda sink: written.write(out, sink))
-    failures, failures_bytes = "", 0
-    if bad:
+        size, digest = _write(Path(work.output) / draft, partial(rows.write, answers))
+    failures, failures_bytes, failed = "", 0, len(bad) + len(rows.rows.refused)
+    if failed:
         failures = f"{attempt}.failed"
-        lines = _lines(work.plan, piece, table, _without_secrets(bad, work))
+        lines = rows.failures(_without_secrets(bad, work))
         failures_bytes, _ = _write(Path(work.output) / failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
-        rows_in=table.num_rows,
-        rows_out=0 if out is None else out.num_rows,
-        failed=len(bad),
+        rows_in=rows.count,
+        rows_out=sum(stop - start for start, stop, _ in answers),
+        failed=failed,
         draft=draft,
         failures=failures,
         failures_bytes=failures_bytes,
@@ -167,52 +169,10 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
     )
 
 
-def _rows(plan: BatchPlan, piece: Piece) -> pa.Table:
-    """Return the rows of a piece; those of files are their paths."""
-    if plan.options.are_files:
-        return pa.table({"path": [each.path for each in plan.files_of(piece)]})
-    file = plan.files[piece.file]
-    cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)
-    with Path(file.path).open("rb") as source:
-        return formats()[file.format].read(source, cut)
-
-
-def _joined(
-    table: pa.Table, answers: list[tuple[int, int, pa.Table]], *, columns: tuple[str, ...] | None
-) -> pa.Table | None:
-    """Return the rows that succeeded, with the columns of their answers; None if there are none."""
-    if not answers:
-        return None
-    kept = table if columns is None else table.select(list(columns))
-    rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop, _ in answers)
-    scored = joined_answers(each for *_, each in answers)
-    for name in scored.column_names:
-        place = name if name not in rows.column_names else f"{name}_scored"
-        rows = rows.append_column(place, scored.column(name))
-    return rows
-
-
 def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:
     """Return the failed rows without secrets that the script put into its messages."""
     with hiding(work.secret_values.values()):
         return [BadRow(each.row, hidden(each.reason)) for each in bad]
-
-
-def _lines(plan: BatchPlan, piece: Piece, table: pa.Table, bad: list[BadRow]) -> bytes:
-    """Return the failed rows, or files, as JSON lines."""
-    rows = table.take([each.row for each in bad]).to_pylist()
-    documents: list[dict[str, Any]] = [
-        values | {"reason": each.reason}
-        if plan.options.are_files
-        else {
-            "file": plan.files[piece.file].name,
-            "row": piece.first_row + each.row,
-            "reason": each.reason,
-            "values": values,
-        }
-        for each, values in zip(bad, rows, strict=True)
-    ]
-    return "".join(json.dumps(each, default=str) + "\n" for each in documents).encode()
 
 
 def _write(path: Path, write: Any) -> tuple[int, str]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from modelship.batch.row_files.row_format import Cut, RowFormat, format_of, formats
+from modelship.batch.row_files.row_format import (
+    Cut,
+    ReadRows,
+    RefusedRow,
+    RowFormat,
+    format_of,
+    formats,
+    stem_of,
+)
 
-__all__ = ["Cut", "RowFormat", "format_of", "formats"]
+__all__ = ["Cut", "ReadRows", "RefusedRow", "RowFormat", "format_of", "formats", "stem_of"]

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Cut", "RowFormat", "format_of", "formats"]
+__all__ = ["Cut", "ReadRows", "RefusedRow", "RowFormat", "format_of", "formats", "stem_of"]
 
-_MODULES = {"csv": "csv_rows", "parquet": "parquet_rows"}
+_MODULES = {
+    "csv": "csv_rows:CSV",
+    "tsv": "csv_rows:TSV",
+    "csv;": "csv_rows:SEMICOLONS",
+    "csv|": "csv_rows:BARS",
+    "parquet": "parquet_rows:FORMAT",
+}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+"""How the names of compressed files of text end, and what pyarrow calls the compression."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,45 @@ class Cut:
     rows: int
 
 
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that cannot be read.
+
+    Parameters
+    ----------
+    row : int
+        Its position in the piece, from 0.
+    reason : str
+        Why, in one line.
+    values : object
+        What is there.
+    """
+
+    row: int
+    reason: str
+    values: Any
+
+
+@dataclass(frozen=True)
+class ReadRows:
+    """The rows of a piece.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The rows, except for those that are refused.
+    refused : tuple[RefusedRow, ...]
+        The rows that cannot be read, in order.
+    texts : object, optional
+        The rows as they are in the file, for a writer of the same format, which keeps them; as
+        many as the table has.
+    """
+
+    table: Any
+    refused: tuple[RefusedRow, ...] = ()
+    texts: Any = None
+
+
 class RowFormat(Protocol):
     """How the rows of one format are read and written.
 
@@ -33,37 +80,100 @@ class RowFormat(Protocol):
     name : str
         Its name, such as ``"csv"``.
     suffixes : tuple[str, ...]
-        How the names of its files end, the usual one first.
+        How the names of its files end, the usual one first; compressed ones have another suffix.
+    keeps_text : bool
+        Whether its rows are written as they were read, with the answers after them.
     """
 
     name: str
     suffixes: tuple[str, ...]
+    keeps_text: bool
+
+    def schema(self, file: BinaryIO) -> Any:
+        """Return the columns of a file, a pyarrow.Schema: of the type null where it is not told.
+
+        Raises
+        ------
+        ValueError, pyarrow.ArrowException
+            If it is not a file of this format; the text is a clause.
+        """
+        ...
 
     def cuts(self, file: BinaryIO, *, piece_bytes: int) -> Sequence[Cut]:
-        """Return the pieces of a file, in order, which together are all of its rows."""
+        """Return the pieces of a file, in order, which together are all of its rows.
+
+        Raises
+        ------
+        ValueError, pyarrow.ArrowException
+            As for :meth:`schema`.
+        """
         ...
 
-    def read(self, file: BinaryIO, cut: Cut) -> Any:
-        """Return the rows of a piece, a pyarrow.Table."""
+    def types(self, file: BinaryIO, cut: Cut, names: Sequence[str]) -> Any:
+        """Return the narrowest types of columns that hold the values of a piece: a Schema."""
         ...
 
-    def write(self, table: Any, file: BinaryIO) -> None:
-        """Write rows, a pyarrow.Table, as a complete file."""
+    def read(self, file: BinaryIO, cut: Cut, schema: Any, *, keep_text: bool = False) -> ReadRows:
+        """Return the rows of a piece.
+
+        Parameters
+        ----------
+        file : BinaryIO
+            The file, seekable.
+        cut : Cut
+            The piece.
+        schema : pyarrow.Schema
+            The columns to read, in this order, with their types; one that the file lacks is null.
+        keep_text : bool
+            Whether the rows are returned as they are in the file, too.
+        """
+        ...
+
+    def write(self, table: Any, answers: Any, texts: Any, file: BinaryIO) -> None:
+        """Write rows as a complete file.
+
+        Parameters
+        ----------
+        table, answers : pyarrow.Table
+            The columns of the rows, and those of the answers to them.
+        texts : object, optional
+            The rows as they were read, which are written in place of the columns.
+        file : BinaryIO
+            Where to.
+        """
         ...
 
 
 @cache
 def formats() -> Mapping[str, RowFormat]:
     """Return the formats by name."""
-    return {
-        name: import_module(f"modelship.batch.row_files.{module}").FORMAT
-        for name, module in _MODULES.items()
-    }
+    found = {}
+    for name, place in _MODULES.items():
+        module, _, attribute = place.partition(":")
+        found[name] = getattr(import_module(f"modelship.batch.row_files.{module}"), attribute)
+    return found
 
 
 def format_of(name: str) -> RowFormat | None:
     """Return the format of a file with this name; None if it is not known."""
+    plain = _uncompressed(name.lower())
     for each in formats().values():
-        if name.lower().endswith(each.suffixes):
+        if plain.endswith(each.suffixes):
             return each
     return None
+
+
+def stem_of(name: str) -> str:
+    """Return the name of a file without the suffixes of its format and compression."""
+    kind = format_of(name)
+    if kind is None:
+        return name
+    plain = name[: len(_uncompressed(name.lower()))]
+    suffix = next(each for each in kind.suffixes if plain.lower().endswith(each))
+    return plain[: -len(suffix)]
+
+
+def _uncompressed(name: str) -> str:
+    for suffix in COMPRESSIONS:
+        name = name.removesuffix(suffix)
+    return name

@@ -1,0 +1,156 @@
+"""Define PieceRows: the rows of a piece, as run() takes them, and as they are written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from modelship.batch.answer_tables import joined_answers
+from modelship.batch.column_types import keeps_text
+from modelship.batch.file_places import reading
+from modelship.batch.row_files import Cut, ReadRows, formats
+from modelship.errors import BatchInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.batch.batch_plan import BatchPlan, InputFile, Piece
+    from modelship.batch.bisecting import BadRow
+
+__all__ = ["PieceRows", "read_piece"]
+
+_MARK = "_scored"
+
+
+@dataclass(frozen=True)
+class PieceRows:
+    """The rows of a piece.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        The plan.
+    piece : Piece
+        The piece.
+    rows : ReadRows
+        Its rows, with the keys of its folders.
+    """
+
+    plan: BatchPlan
+    piece: Piece
+    rows: ReadRows
+
+    @property
+    def script_table(self) -> pa.Table:
+        """The columns that run() takes."""
+        if self.plan.options.are_files:
+            return self.rows.table
+        return self.rows.table.select(list(self.plan.columns.script))
+
+    @property
+    def count(self) -> int:
+        """How many rows it has, with those that were refused."""
+        return int(self.rows.table.num_rows) + len(self.rows.refused)
+
+    def write(self, answers: Sequence[tuple[int, int, pa.Table]], file: BinaryIO) -> None:
+        """Write the rows that were scored, as (first, stop, answer), with their answers."""
+        spans = [(start, stop) for start, stop, _ in answers]
+        scored = _renamed(joined_answers(each for *_, each in answers), self._taken)
+        kept = self._kept
+        rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop in spans)
+        texts = None if self.rows.texts is None else self.rows.texts.parts(spans)
+        formats()[self.plan.output_format(self.piece)].write(rows, scored, texts, file)
+
+    def failures(self, bad: Sequence[BadRow]) -> bytes:
+        """Return the rows that failed, and those that were refused, as JSON lines."""
+        found = sorted((*self._failed(bad), *self._refused()), key=lambda each: each[0])
+        lines = (json.dumps(each, default=str, ensure_ascii=False) for _, each in found)
+        return "".join(f"{line}\n" for line in lines).encode(errors="replace")
+
+    @property
+    def _kept(self) -> pa.Table:
+        if self.plan.options.are_files:  # their output has the names, not the places
+            return pa.table({"file": [each.name for each in self.plan.files_of(self.piece)]})
+        held = self.rows.table
+        return held.select([each for each in self.plan.columns.kept if each in held.column_names])
+
+    @property
+    def _taken(self) -> Sequence[str]:
+        return ("file",) if self.plan.options.are_files else self.plan.columns.names
+
+    def _failed(self, bad: Sequence[BadRow]) -> Iterator[tuple[int, dict[str, Any]]]:
+        refused = [each.row for each in self.rows.refused]
+        places = np.delete(np.arange(self.count), refused)
+        table = self._kept if self.plan.options.are_files else self.rows.table
+        values = table.take([each.row for each in bad]).to_pylist()
+        for each, held in zip(bad, values, strict=True):
+            place = int(places[each.row])
+            if self.plan.options.are_files:
+                yield place, held | {"reason": each.reason}
+            else:
+                text = {} if self.rows.texts is None else {"text": self.rows.texts.text(each.row)}
+                yield place, {**self._of(place, each.reason), "values": held, **text}
+
+    def _refused(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        for each in self.rows.refused:
+            yield each.row, {**self._of(each.row, each.reason), "values": each.values}
+
+    def _of(self, row: int, reason: str) -> dict[str, Any]:
+        file = self.plan.files[self.piece.file].name
+        return {"file": file, "row": self.piece.first_row + row, "reason": reason}
+
+
+def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
+    """Read the rows of a piece; those of files are their paths.
+
+    Raises
+    ------
+    BatchInputError
+        If its file cannot be read, or has changed since the plan was made.
+    """
+    if plan.options.are_files:
+        table = pa.table({"path": [each.path for each in plan.files_of(piece)]})
+        return PieceRows(plan, piece, ReadRows(table))
+    file = plan.files[piece.file]
+    cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)
+    schema = plan.columns.schema
+    in_file = pa.schema([each for each in schema if each.name not in plan.columns.keys])
+    with reading(file) as source:
+        rows = formats()[file.format].read(
+            source, cut, in_file, keep_text=keeps_text(file, plan.options)
+        )
+    table = _with_keys(rows.table, file, schema)
+    found = PieceRows(plan, piece, ReadRows(table, rows.refused, rows.texts))
+    if found.count != piece.rows:
+        raise BatchInputError(
+            file.path, f"{found.count} rows were read where {piece.rows} were counted"
+        )
+    return found
+
+
+def _with_keys(table: pa.Table, file: InputFile, schema: pa.Schema) -> pa.Table:
+    """Return rows with the keys of their folders as columns, in the order of the schema."""
+    given = dict(file.partition)
+    for field in schema:
+        if field.name not in table.column_names:
+            text = pa.array([given.get(field.name)], pa.string()).cast(field.type)
+            indices = pa.array(np.zeros(table.num_rows, np.int64))
+            table = table.append_column(field, text.take(indices))
+    return table.select(schema.names)
+
+
+def _renamed(answers: pa.Table, taken: Sequence[str]) -> pa.Table:
+    """Return the columns of answers under names that the rows do not have."""
+    held = {*taken, *answers.column_names}
+    names = []
+    for name in answers.column_names:
+        found = name
+        while found in taken or (found != name and found in held):
+            found += _MARK
+        held.add(found)
+        names.append(found)
+    return answers.rename_columns(names)

@@ -1,0 +1,118 @@
+"""Plan a job: find its files, cut them into pieces, and determine the types of their columns."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelship.batch.batch_plan import FILES, BatchPlan, Piece
+from modelship.batch.column_types import column_types, keeps_text
+from modelship.batch.file_places import reading
+from modelship.batch.input_columns import InputColumns, require_columns, script_columns, type_of
+from modelship.batch.input_files import input_files
+from modelship.batch.row_files import formats
+from modelship.batch.row_files.row_format import COMPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from modelship.batch.batch_plan import BatchOptions, InputFile
+    from modelship.bundle import ScoringBundle
+
+__all__ = ["files_of_job", "plan_job"]
+
+_FILES_OF_CALLS = 10
+
+
+def plan_job(
+    bundle: ScoringBundle,
+    inputs: Sequence[str | Path],
+    output: str | Path,
+    options: BatchOptions,
+) -> BatchPlan:
+    """Return what a job does, from the files that are there now.
+
+    Raises
+    ------
+    BatchInputError
+        If there is no file, one cannot be read, or it lacks a column of the model.
+    """
+    files = files_of_job(inputs, output, options)
+    if options.are_files:
+        size = _FILES_OF_CALLS * options.items_per_call
+        return BatchPlan(bundle.digest, options, files, tuple(_pieces_of_files(len(files), size)))
+    schemas = [_schema(file) for file in files]
+    pieces = tuple(_pieces(files, piece_bytes=options.piece_bytes))
+    columns = _columns(bundle, options, files, schemas, pieces)
+    return BatchPlan(bundle.digest, options, files, pieces, columns)
+
+
+def files_of_job(
+    inputs: Sequence[str | Path], output: str | Path, options: BatchOptions
+) -> tuple[InputFile, ...]:
+    """Return the files of the input of a job, as they are now.
+
+    Raises
+    ------
+    BatchInputError
+        If there is none, or one cannot be read.
+    """
+    kind = FILES if options.are_files else options.input_format
+    return input_files(inputs, output=output, input_format=kind)
+
+
+def _schema(file: InputFile) -> pa.Schema:
+    with reading(file) as source:
+        return formats()[file.format].schema(source)
+
+
+def _pieces(files: Sequence[InputFile], *, piece_bytes: int) -> Iterator[Piece]:
+    number = 0
+    for at, file in enumerate(files):
+        is_whole = Path(file.path).suffix.lower() in COMPRESSIONS
+        with reading(file) as source:
+            cuts = formats()[file.format].cuts(
+                source, piece_bytes=sys.maxsize if is_whole else piece_bytes
+            )
+        for part, cut in enumerate(cuts):
+            yield Piece(number, at, **asdict(cut), part=part)
+            number += 1
+
+
+def _pieces_of_files(count: int, size: int) -> Iterator[Piece]:
+    """Return pieces of `size` files each: all of them are positions in the plan."""
+    for part, start in enumerate(range(0, count, size)):
+        stop = min(start + size, count)
+        yield Piece(part, start, start, stop, start, stop - start, part)
+
+
+def _columns(
+    bundle: ScoringBundle,
+    options: BatchOptions,
+    files: Sequence[InputFile],
+    schemas: Sequence[pa.Schema],
+    pieces: Sequence[Piece],
+) -> InputColumns:
+    """Return which columns are read, and their types: the same in all files."""
+    keys = tuple(dict.fromkeys(key for file in files for key, _ in file.partition))
+    in_files = tuple(dict.fromkeys(name for each in schemas for name in each.names))
+    names = (*(each for each in in_files if each not in keys), *keys)
+    script: tuple[str, ...] = ()
+    for file, schema in zip(files, schemas, strict=True):
+        held = (*schema.names, *(key for key, _ in file.partition))
+        if schema.names or not script:
+            given = options.feature_columns
+            script = script_columns(bundle, held, names, given=given, path=file.path)
+    kept = tuple(each for each in names if each not in keys)
+    if options.columns is not None:
+        require_columns(options.columns, names, path=files[0].path)
+        kept = tuple(each for each in options.columns if each not in keys)
+    are_texts = all(keeps_text(file, options) for file in files)
+    read = tuple(dict.fromkeys((*script, *(() if are_texts else kept))))
+    known = {each.name: type_of(each) for each in bundle.schema.columns}
+    types = column_types(read, known, files, schemas, pieces)
+    return InputColumns(script, kept, names, keys, InputColumns.serialized(types))

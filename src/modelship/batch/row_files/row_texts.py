@@ -1,0 +1,160 @@
+"""Write rows of text: as they were read, with the answers after them, or column by column."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["RowTexts", "csv_line", "csv_texts", "write_lines"]
+
+_TEXT: Final = pa.large_string()
+_QUOTED: Final = '"'
+
+
+@dataclass(frozen=True)
+class RowTexts:
+    """The rows of a piece of CSV as they are in the file.
+
+    Parameters
+    ----------
+    header : bytes
+        The header, without a line break.
+    rows : pyarrow.LargeBinaryArray
+        Each row, after the line break that is before it in the file.
+    delimiter : str
+        What separates values.
+    """
+
+    header: bytes
+    rows: Any
+    delimiter: str
+
+    @classmethod
+    def of_csv(cls, content: Any, stops: Any, *, header: bytes, delimiter: str) -> RowTexts:
+        """Return the rows of a piece, from where one ends to where the next one does."""
+        offsets = np.append(0, stops).astype(np.int64)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
+        rows = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(stops), buffers)
+        return cls(header, rows, delimiter)
+
+    def without(self, bad: Sequence[int]) -> RowTexts:
+        """Return the rows except for those at some positions."""
+        if not bad:
+            return self
+        kept = np.ones(len(self.rows), bool)
+        kept[list(bad)] = False
+        return replace(self, rows=self.rows.filter(pa.array(kept)))
+
+    def parts(self, spans: Iterable[tuple[int, int]]) -> RowTexts:
+        """Return the rows of some ranges, one after the other."""
+        parts = [self.rows.slice(start, stop - start) for start, stop in spans]
+        rows = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
+        return replace(self, rows=rows)
+
+    def text(self, row: int) -> str:
+        """Return one row."""
+        content: bytes = self.rows[row].as_py()
+        return content.strip(b"\r\n").decode(errors="replace")
+
+    def write(self, answers: pa.Table, file: BinaryIO) -> None:
+        """Write the rows, each followed by its answer."""
+        names = dict(zip(answers.column_names, answers.columns, strict=True))
+        separator = self.delimiter.encode()
+        file.write(separator.join((self.header, csv_line(names, self.delimiter))))
+        columns = [
+            csv_texts(each, self.delimiter).cast(pa.large_binary()) for each in names.values()
+        ]
+        joined = pc.binary_join_element_wise(
+            self.rows, *columns, pa.scalar(separator, pa.large_binary())
+        )
+        _write_values(joined, file)
+        file.write(b"\n")
+
+
+def csv_line(values: Iterable[str], delimiter: str) -> bytes:
+    """Return texts as a line of CSV, without a line break."""
+    texts = pa.array(list(values), _TEXT)
+    return delimiter.encode().join(each.as_py().encode() for each in _quoted(texts, delimiter))
+
+
+def csv_texts(column: pa.ChunkedArray, delimiter: str) -> Any:
+    """Return values as they are written in CSV; what is missing is empty."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks) if values.chunks else pa.array([], values.type)
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return csv_texts(values.cast(kind.value_type), delimiter)
+    if _is_text(kind):
+        return _quoted(values.cast(_TEXT), delimiter).fill_null("")
+    if pa.types.is_floating(kind):
+        return _float_texts(values).fill_null("")
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        texts = [None if each is None else _json(each) for each in values.to_pylist()]
+        return _quoted(pa.array(texts, _TEXT), delimiter).fill_null("")
+    return values.cast(_TEXT).fill_null("")
+
+
+def write_lines(columns: Sequence[Any], delimiter: str, file: BinaryIO) -> None:
+    """Write the texts of columns as lines."""
+    if len(columns) == 1:  # an empty line is no row
+        columns = [pc.if_else(pc.equal(columns[0], ""), '""', columns[0])]
+    joined = pc.binary_join_element_wise(*columns, pa.scalar(delimiter, _TEXT))
+    lines = _chained(joined, "\n")
+    _write_values(lines, file)
+
+
+def _write_values(values: Any, file: BinaryIO) -> None:
+    """Write texts, one after the other, from the memory in which they are."""
+    if not len(values):
+        return
+    offsets = np.frombuffer(values.buffers()[1], np.int64)
+    first, last = offsets[values.offset], offsets[values.offset + len(values)]
+    file.write(memoryview(values.buffers()[2])[int(first) : int(last)])
+
+
+def _float_texts(values: Any) -> Any:
+    """Return floats as texts that are read as floats: those of whole numbers have a point."""
+    kind = pa.float32() if pa.types.is_float16(values.type) else values.type
+    texts = values.cast(kind).cast(_TEXT)
+    are_whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
+    if not pc.any(are_whole).as_py():
+        return texts
+    return pc.if_else(are_whole, _chained(texts, ".0"), texts)
+
+
+def _quoted(texts: Any, delimiter: str) -> Any:
+    """Return texts with quotes around those that need them: an empty one is not a missing one."""
+    needs = pc.match_substring_regex(texts, f'["\\r\\n{_escaped(delimiter)}]|^$')
+    if not pc.any(needs).as_py():
+        return texts
+    inner = pc.replace_substring(texts, _QUOTED, _QUOTED * 2)
+    return pc.if_else(needs, _chained(_QUOTED, inner, _QUOTED), texts)
+
+
+def _chained(*parts: Any) -> Any:
+    """Return texts that are joined without a separator."""
+    texts = [pa.scalar(each, _TEXT) if isinstance(each, str) else each for each in (*parts, "")]
+    return pc.binary_join_element_wise(*texts)
+
+
+def _escaped(delimiter: str) -> str:
+    return "\\t" if delimiter == "\t" else delimiter
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view"
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)

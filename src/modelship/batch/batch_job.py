@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from contextlib import closing
@@ -15,11 +14,13 @@ from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_plan import BatchOptions
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
+from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job, plan_job
+from modelship.batch.process_limits import cores
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
 from modelship.diagnosis.redaction import hiding
@@ -65,6 +66,12 @@ class BatchJob:
         How long the environment, and then init(), may take, in seconds.
     error_threshold : int
         How many rows may fail in the whole job; -1 for any number.
+    retries : int
+        How many times a row that failed alone is tried again before it counts as failed. The rows
+        of a call that fails are halved first, until each row that fails is alone.
+    memory_gb : float
+        How much memory of its own a scoring process may have, in GB; 0 for any. One that exceeds it
+        in a call is killed, and the call has failed; one that exceeds it after a call is replaced.
     check : {"static", "trial", "off"}
         Whether the bundle is read first to find problems, or its script is tried on the sample
         request too. Loading a model that is not known to be safe is refused in any case.
@@ -95,6 +102,8 @@ class BatchJob:
         timeout_s: float = 60.0,
         start_timeout_s: float = 600.0,
         error_threshold: int = -1,
+        retries: int = 1,
+        memory_gb: float = 0.0,
         check: Check = "static",
         trust_model: bool = False,
         variables: Mapping[str, str] | None = None,
@@ -105,10 +114,12 @@ class BatchJob:
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         self.output = Path(output)
         self.options = options or BatchOptions()
-        self.engine = engine or LocalPool(workers or os.cpu_count() or 1)
+        self.engine = engine or LocalPool(workers or cores())
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s
         self.error_threshold = error_threshold
+        self.retries = retries
+        self.memory_gb = memory_gb
         self.check = check
         self.trust_model = trust_model
         self.variables = as_variables(variables or {})
@@ -222,6 +233,11 @@ class BatchJob:
             self._stopped.set()
         except ScriptNotReadyError as error:
             raise account.stopped("the script does not start", log=str(error)) from error
+        except TooManyFailedError as error:
+            raise account.stopped(
+                f"{error.failed} rows of a piece failed, more than {self.error_threshold}",
+                log=error.reason,
+            ) from error
         if self._stopped.is_set():
             raise account.interrupted()
         summary = account.summary(scored=len(left), output=str(self.output))
@@ -244,6 +260,9 @@ class BatchJob:
                 self.start_timeout_s,
                 self.variables,
                 self.secrets,
+                retries=self.retries,
+                memory_gb=self.memory_gb,
+                error_threshold=self.error_threshold,
             )
             yield from self.engine.run(work, left, stopped=self._stopped)
 

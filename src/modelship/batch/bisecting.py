@@ -1,16 +1,52 @@
-"""Score rows, and find the bad ones: the rows of a call that fails are halved again and again."""
+"""Score rows, and find the bad ones: the rows of a call that fails are halved again and again.
+
+The rules:
+
+- Half of the rows of a call that took too long get half of its time, but at least ten times as
+  long as the longest call that succeeded, and a second. So a row that hangs costs about twice the
+  timeout until it is found, and not one timeout for each halving.
+- A row that fails alone is tried again `retries` times, with the whole timeout each. If it had
+  less time than that, it is tried once more in any case.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.batch.scoring_process import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import pyarrow as pa
 
-__all__ = ["BadRow", "score_all"]
+__all__ = ["BadRow", "Bisection", "ScoreCall", "TooManyFailedError"]
+
+_SHORTEST_S = 1.0
+_TIMES_SLOWEST = 10
+
+
+class TooManyFailedError(Exception):
+    """More rows failed than the job allows.
+
+    Parameters
+    ----------
+    failed : int
+        How many.
+    reason : str
+        That of the last one.
+    """
+
+    def __init__(self, failed: int, reason: str) -> None:
+        super().__init__(failed, reason)
+        self.failed = failed
+        self.reason = reason
+
+
+class ScoreCall(Protocol):
+    """Returns the answer to the rows from a first to an exclusive last one, or raises CallError."""
+
+    def __call__(self, first: int, stop: int, *, timeout_s: float) -> pa.Table: ...
 
 
 @dataclass(frozen=True)
@@ -29,38 +65,91 @@ class BadRow:
     reason: str
 
 
-def score_all(
-    score: Callable[[int, int], Any], *, rows: int, call_rows: int
-) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
-    """Score rows in calls of `call_rows`, and return the answers and the bad rows.
-
-    One bad row among n costs about 2 log2(n) calls more.
+class Bisection:
+    """Scores rows in calls, and finds the bad ones; one among n costs about 2 log2(n) calls more.
 
     Parameters
     ----------
-    score : Callable
-        Returns the answer to the rows from a first to an exclusive last one, or raises CallError.
-    rows : int
-        How many rows there are.
-    call_rows : int
-        How many rows a call has.
-
-    Returns
-    -------
-    tuple
-        The answers, as (first row, exclusive last row, answer), in order; and the bad rows.
+    score : ScoreCall
+        Scores some rows.
+    timeout_s : float
+        How long a call may take, in seconds.
+    retries : int
+        How many times a row that failed alone is tried again.
+    most_failed : int
+        How many rows may fail; -1 for any number.
     """
-    answers: list[tuple[int, int, Any]] = []
-    bad: list[BadRow] = []
-    left = [(at, min(at + call_rows, rows)) for at in range(0, rows, call_rows)][::-1]
-    while left:
-        start, stop = left.pop()
-        try:
-            answers.append((start, stop, score(start, stop)))
-        except CallError as error:
-            if stop - start == 1:
-                bad.append(BadRow(start, error.reason))
+
+    def __init__(
+        self, score: ScoreCall, *, timeout_s: float, retries: int = 1, most_failed: int = -1
+    ) -> None:
+        self._score = score
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._most_failed = most_failed
+        self._slowest_s = 0.0
+
+    def run(self, rows: int, *, call_rows: int) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
+        """Score rows, in calls of `call_rows`.
+
+        Returns
+        -------
+        tuple
+            The answers, as (first row, exclusive last row, answer), in order; and the bad rows.
+
+        Raises
+        ------
+        TooManyFailedError
+            If more rows fail than may.
+        """
+        answers: list[tuple[int, int, Any]] = []
+        bad: list[BadRow] = []
+        begins = range(0, rows, call_rows)
+        left = [(at, min(at + call_rows, rows), self._timeout_s) for at in begins][::-1]
+        while left:
+            first, stop, limit_s = left.pop()
+            try:
+                answers.append((first, stop, self._called(first, stop, limit_s)))
+            except CallError as error:
+                if stop - first == 1:
+                    self._alone(first, error, limit_s, answers, bad)
+                else:
+                    left += self._halves(first, stop, limit_s, error)
+        return answers, bad
+
+    def _called(self, first: int, stop: int, limit_s: float) -> Any:
+        began = time.monotonic()
+        answer = self._score(first, stop, timeout_s=limit_s)
+        self._slowest_s = max(self._slowest_s, time.monotonic() - began)
+        return answer
+
+    def _halves(
+        self, first: int, stop: int, limit_s: float, error: CallError
+    ) -> list[tuple[int, int, float]]:
+        """Return both halves of the rows, and the time that they have; the first one last."""
+        middle = (first + stop) // 2
+        if error.is_timeout:
+            shortest_s = max(_SHORTEST_S, _TIMES_SLOWEST * self._slowest_s)
+            limit_s = min(self._timeout_s, max(limit_s / 2, shortest_s))
+        return [(middle, stop, limit_s), (first, middle, limit_s)]
+
+    def _alone(
+        self,
+        row: int,
+        error: CallError,
+        limit_s: float,
+        answers: list[tuple[int, int, Any]],
+        bad: list[BadRow],
+    ) -> None:
+        """Try a row again, and note what comes of it."""
+        had_less = error.is_timeout and limit_s < self._timeout_s
+        for _ in range(max(self._retries, int(had_less))):
+            try:
+                answers.append((row, row + 1, self._called(row, row + 1, self._timeout_s)))
+            except CallError as again:
+                error = again
             else:
-                middle = (start + stop) // 2
-                left += [(middle, stop), (start, middle)]
-    return answers, bad
+                return
+        bad.append(BadRow(row, error.reason))
+        if 0 <= self._most_failed < len(bad):
+            raise TooManyFailedError(len(bad), error.reason)

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelship.batch.bisecting import BadRow, score_all
+from modelship.batch.bisecting import BadRow, Bisection
 from modelship.batch.piece_rows import read_piece
+from modelship.batch.scoring_process import CallError
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from modelship.batch.batch_plan import BatchPlan, Piece
+    from modelship.batch.bisecting import ScoreCall
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
@@ -55,6 +57,12 @@ class Work:
     secrets : Mapping[str, str or Secret]
         The secret ones, by their sources, which are read where a process starts: only these can be
         sent to another machine.
+    retries : int
+        How many times a row that failed alone is tried again.
+    memory_gb : float
+        How much memory a scoring process may have, in GB; 0 for any.
+    error_threshold : int
+        How many rows may fail; -1 for any number. A piece with more is abandoned.
     """
 
     bundle: str
@@ -64,6 +72,9 @@ class Work:
     start_timeout_s: float
     given: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str | Secret] = field(default_factory=dict)
+    retries: int = 1
+    memory_gb: float = 0.0
+    error_threshold: int = -1
 
     @property
     def secret_values(self) -> dict[str, str]:
@@ -129,22 +140,14 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
         If the script does not start.
     BatchInputError
         If the input cannot be read, or has changed.
+    TooManyFailedError
+        If more rows fail than the job allows.
     OSError
         If the output cannot be written.
     """
     began = time.monotonic()
-    options = work.plan.options
     rows = read_piece(work.plan, piece)
-    table = rows.script_table
-    answers: list[tuple[int, int, pa.Table]] = []
-    bad: list[BadRow] = []
-    if table.num_rows:
-        process.put(table)
-        answers, bad = score_all(
-            lambda start, stop: process.score(start, stop, timeout_s=work.timeout_s),
-            rows=table.num_rows,
-            call_rows=options.items_per_call,
-        )
+    answers, bad = _scored(work, rows.script_table, process)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
     if answers:
@@ -167,6 +170,45 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
         digest=digest,
         seconds=time.monotonic() - began,
     )
+
+
+def _scored(
+    work: Work, table: pa.Table, process: ScoringProcess
+) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
+    """Return the answers to rows, and the rows that failed."""
+    if not table.num_rows:
+        return [], []
+    bisection = Bisection(
+        _call_of(table, process),
+        timeout_s=work.timeout_s,
+        retries=work.retries,
+        most_failed=work.error_threshold,
+    )
+    return bisection.run(table.num_rows, call_rows=work.plan.options.items_per_call)
+
+
+def _call_of(table: pa.Table, process: ScoringProcess) -> ScoreCall:
+    """Return what scores rows of a table, which are placed in the shared memory once.
+
+    If they do not have the form that the script takes, they are placed for each call: then only
+    the rows fail that are the cause.
+    """
+    try:
+        process.put(table)
+    except ValueError:
+        return _call_of_parts(table, process)
+    return process.score
+
+
+def _call_of_parts(table: pa.Table, process: ScoringProcess) -> ScoreCall:
+    def score(first: int, stop: int, *, timeout_s: float) -> pa.Table:
+        try:
+            process.put(table.slice(first, stop - first))
+        except ValueError as error:
+            raise CallError(f"{type(error).__name__}: {error}") from error
+        return process.score(0, stop - first, timeout_s=timeout_s)
+
+    return score
 
 
 def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import select
 import shutil
+import signal
 import socket
+import struct
 import subprocess
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modelship.batch.answer_tables import answer_table
+from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.payload import form_of
@@ -21,22 +26,35 @@ from modelship.bundle.schemas import key_of
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["CallError", "ScoringPlace", "ScoringProcess", "ScriptNotReadyError", "scoring_place"]
+__all__ = [
+    "CallError",
+    "ScoringPlace",
+    "ScoringProcess",
+    "ScoringStoppedError",
+    "ScriptNotReadyError",
+    "scoring_place",
+]
 
 _PACKAGE = "modelship_batch"
 _SOURCE = Path(__file__).parent.parent
-_LOG_BYTES = 1 << 14
 _ENDING_S = 5.0
+_LOOK_EVERY_S = 0.2
+_PAUSES_S = (0.5, 2.0)
+_GB = 2**30
 
 
 class ScriptNotReadyError(Exception):
     """The script cannot be imported, or its init() failed; the message has the log."""
+
+
+class ScoringStoppedError(Exception):
+    """A call was abandoned because the job is to end."""
 
 
 class CallError(Exception):
@@ -48,12 +66,15 @@ class CallError(Exception):
         Why, in one line.
     log : str
         The traceback, or the end of what the process printed.
+    is_timeout : bool
+        Whether it took too long.
     """
 
-    def __init__(self, reason: str, log: str = "") -> None:
+    def __init__(self, reason: str, log: str = "", *, is_timeout: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.log = log
+        self.is_timeout = is_timeout
 
 
 @dataclass(frozen=True)
@@ -129,16 +150,32 @@ class ScoringProcess:
         Where it starts.
     start_timeout_s : float
         How long the import of the script and its init() may take, in seconds.
+    memory_gb : float
+        How much memory of its own it may have, in GB; it is killed in a call that exceeds it, and
+        started again after one. 0 for no limit.
+    is_stopped : Callable
+        Returns whether calls end at once.
     """
 
-    def __init__(self, place: ScoringPlace, *, start_timeout_s: float) -> None:
+    def __init__(
+        self,
+        place: ScoringPlace,
+        *,
+        start_timeout_s: float,
+        memory_gb: float = 0.0,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._place = place
         self._start_timeout_s = start_timeout_s
+        self._most_bytes = int(memory_gb * _GB)
+        self._is_stopped = is_stopped
         self._memory = RowMemory()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
+        self._log = CappedLog(place.folder / f"scoring-{id(self)}.log")
         self._layout: dict[str, Any] = {}
         self._form = ""
+        self._pid = 0
 
     def put(self, table: pa.Table) -> None:
         """Place rows in the shared memory, for the calls that follow.
@@ -147,6 +184,8 @@ class ScoringProcess:
         ------
         ScriptNotReadyError
             If the script does not start.
+        ValueError
+            If the rows do not have the form that it takes.
         """
         if self._process is None:
             self._start()
@@ -158,7 +197,10 @@ class ScoringProcess:
         Raises
         ------
         CallError
-            If run() raised, took too long, or ended the process, which is started again then.
+            If run() raised, took too long or too much memory, or ended the process, which is
+            started again then.
+        ScoringStoppedError
+            If calls are to end.
         ScriptNotReadyError
             If the script does not start again.
         """
@@ -167,19 +209,25 @@ class ScoringProcess:
         connection = self._connection
         assert connection is not None  # noqa: S101 - started above
         question = {"layout": self._layout, "size": self._memory.size, "start": first, "stop": stop}
-        connection.settimeout(timeout_s)
         try:
+            connection.settimeout(timeout_s)
             send(connection, question)
-            header, content = receive(connection)
+            header, content = self._received(timeout_s)
         except TimeoutError:
             log = self.kill()
-            raise CallError(f"run() took longer than {timeout_s:g} s", log) from None
-        except (EOFError, OSError):
-            log = self.kill()
-            raise CallError("the process ended during run()", log) from None
+            problem = f"run() took longer than {timeout_s:g} s"
+            raise CallError(problem, log, is_timeout=True) from None
+        except (EOFError, OSError, ValueError, struct.error, OverflowError, MemoryError):
+            raise self._ended() from None
+        self._log.cap()
         if "error" in header:
             raise CallError(header["reason"], header["error"])
-        return answer_table(header["columns"], content)
+        table = answer_table(header["columns"], content)
+        if self._exceeds():
+            self.kill()
+        if table.num_rows != stop - first:
+            raise CallError(f"the answer has {table.num_rows} rows for {stop - first}")
+        return table
 
     def close(self) -> None:
         """End the process, and free its memory."""
@@ -196,17 +244,73 @@ class ScoringProcess:
         end(process)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_ENDING_S)
-        content = self._log_path.read_bytes()
-        return content[-_LOG_BYTES:].decode(errors="replace")
+        return self._log.tail()
 
-    @property
-    def _log_path(self) -> Path:
-        return self._place.folder / f"scoring-{id(self)}.log"
+    def _received(self, timeout_s: float) -> tuple[dict[str, Any], bytearray]:
+        """Wait for a message, and meanwhile for reasons to wait no longer.
+
+        Raises
+        ------
+        EOFError, OSError
+            If the process has ended; its children may still have the other end of the connection.
+        TimeoutError
+            If it takes longer than `timeout_s` seconds.
+        CallError
+            If the process uses too much memory.
+        ScoringStoppedError
+            If calls are to end.
+        """
+        connection, process = self._connection, self._process
+        assert connection is not None and process is not None  # noqa: S101, PT018 - started
+        end_s = time.monotonic() + timeout_s
+        waiting = select.poll()
+        waiting.register(connection, select.POLLIN)
+        while not waiting.poll(1000 * min(_LOOK_EVERY_S, max(0.0, end_s - time.monotonic()))):
+            if self._is_stopped():
+                self.kill()
+                raise ScoringStoppedError
+            if self._exceeds():
+                log = self.kill()
+                raise CallError(f"run() took more than {self._most_bytes / _GB:g} GB", log)
+            if process.poll() is not None:
+                raise EOFError
+            if time.monotonic() > end_s:
+                raise TimeoutError
+            self._log.cap()
+        connection.settimeout(max(_LOOK_EVERY_S, end_s - time.monotonic()))
+        return receive(connection)
+
+    def _exceeds(self) -> bool:
+        return 0 < self._most_bytes < own_memory_bytes(self._pid)
+
+    def _ended(self) -> CallError:
+        """Return the error of a process that has ended in a call."""
+        process = self._process
+        assert process is not None  # noqa: S101 - a call was made
+        try:
+            code = process.wait(_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:  # it closed its connection, and runs
+            return CallError("run() closed the connection of its process", self.kill())
+        log = self.kill()
+        if code < 0:
+            return CallError(
+                f"the process was killed by {signal.Signals(-code).name} in run()", log
+            )
+        return CallError(f"the process exited with {code} in run()", log)
 
     def _start(self) -> None:
+        """Start the process; once it has run before, it gets more than one try."""
+        for pause_s in _PAUSES_S if self._form else ():
+            try:
+                return self._start_once()
+            except ScriptNotReadyError:
+                time.sleep(pause_s)
+        return self._start_once()
+
+    def _start_once(self) -> None:
         ours, its = socket.socketpair()
         command = [self._place.python, "-m", f"{_PACKAGE}.batch.scorer", its.fileno()]
-        with its, self._log_path.open("wb") as log:
+        with its, self._log.open() as log:
             self._process = start(
                 [*command, self._memory.descriptor],
                 cwd=self._place.folder / "app",
@@ -217,12 +321,21 @@ class ScoringProcess:
                 pass_fds=[its.fileno(), self._memory.descriptor],
             )
         self._connection = ours
-        ours.settimeout(self._start_timeout_s)
         try:
-            ready, _ = receive(ours)
-        except (EOFError, OSError):
-            raise ScriptNotReadyError(self.kill()) from None
+            ready, _ = self._received(self._start_timeout_s)
+        except TimeoutError:
+            problem = f"init() took longer than {self._start_timeout_s:g} s"
+            raise ScriptNotReadyError(f"{problem}\n{self.kill()}") from None
+        except (EOFError, OSError, ValueError, struct.error):
+            raise ScriptNotReadyError(f"the process ended in init()\n{self.kill()}") from None
+        except CallError as error:
+            raise ScriptNotReadyError(f"init() needs more memory: {error.reason}") from None
         if "error" in ready:
             self.kill()
             raise ScriptNotReadyError(ready["error"])
-        self._form = ready["form"]
+        self._form, self._pid = ready["form"], ready["pid"]
+        if self._exceeds():
+            self.kill()
+            raise ScriptNotReadyError(
+                f"init() needs more memory than {self._most_bytes / _GB:g} GB: raise memory_gb"
+            )

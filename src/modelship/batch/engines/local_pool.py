@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.batch.piece_work import score_piece
-from modelship.batch.scoring_process import ScoringProcess, scoring_place
+from modelship.batch.process_limits import thread_limits
+from modelship.batch.scoring_process import (
+    ScoringPlace,
+    ScoringProcess,
+    ScoringStoppedError,
+    scoring_place,
+)
 from modelship.bundle import ScoringBundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from modelship.batch.batch_plan import Piece
     from modelship.batch.piece_work import PieceResult, Work
-    from modelship.batch.scoring_process import ScoringPlace
 
 __all__ = ["LocalPool"]
 
@@ -29,64 +35,78 @@ class LocalPool:
     ----------
     workers : int
         How many pieces are scored at the same time.
+    place : Callable
+        Prepares where scoring processes start; see :func:`scoring_place`.
     """
 
     workers: int
+    place: Callable[..., AbstractContextManager[ScoringPlace]] = scoring_place
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
     ) -> Iterator[PieceResult]:
-        left: queue.SimpleQueue[Piece] = queue.SimpleQueue()
-        for each in pieces:
-            left.put(each)
-        done: queue.SimpleQueue[PieceResult | BaseException | None] = queue.SimpleQueue()
+        workers = min(self.workers, len(pieces))
+        variables = {**thread_limits(workers), **work.variables}
         bundle = ScoringBundle.load(work.bundle)
-        ended = threading.Event()
-        with scoring_place(
-            bundle, timeout_s=work.start_timeout_s, variables=work.variables
-        ) as place:
-            threads = [
-                threading.Thread(target=_slot, args=(work, place, left, done, (stopped, ended)))
-                for _ in range(min(self.workers, len(pieces)))
-            ]
+        with self.place(bundle, timeout_s=work.start_timeout_s, variables=variables) as place:
+            slots = _Slots(work, pieces, place, stopped)
+            threads = [threading.Thread(target=slots.run) for _ in range(workers)]
             for thread in threads:
                 thread.start()
             try:
-                yield from _results(done, slots=len(threads))
+                yield from slots.results(workers)
             finally:
-                ended.set()
+                slots.ended.set()
                 for thread in threads:
                     thread.join()
 
 
-def _results(
-    done: queue.SimpleQueue[PieceResult | BaseException | None], *, slots: int
-) -> Iterator[PieceResult]:
-    while slots:
-        found = done.get()
-        if found is None:
-            slots -= 1
-        elif isinstance(found, BaseException):
-            raise found
-        else:
-            yield found
+class _Slots:
+    """Threads that each score one piece after the other, with a process of their own."""
 
+    def __init__(
+        self, work: Work, pieces: Sequence[Piece], place: ScoringPlace, stopped: threading.Event
+    ) -> None:
+        self.ended = threading.Event()
+        self._work = work
+        self._place = place
+        self._stopped = stopped
+        self._left: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[PieceResult | BaseException | None] = queue.SimpleQueue()
+        for each in pieces:
+            self._left.put(each)
 
-def _slot(
-    work: Work,
-    place: ScoringPlace,
-    left: queue.SimpleQueue[Piece],
-    done: queue.SimpleQueue[PieceResult | BaseException | None],
-    ending: tuple[threading.Event, ...],
-) -> None:
-    process = ScoringProcess(place, start_timeout_s=work.start_timeout_s)
-    try:
-        while not any(each.is_set() for each in ending):
-            done.put(score_piece(work, left.get_nowait(), process))
-    except queue.Empty:
-        pass
-    except BaseException as error:  # noqa: BLE001 - raised again in the thread of the driver
-        done.put(error)
-    finally:
-        process.close()
-        done.put(None)
+    def results(self, slots: int) -> Iterator[PieceResult]:
+        """Yield the results of the pieces, until all threads have ended."""
+        while slots:
+            found = self._done.get()
+            if found is None:
+                slots -= 1
+            elif isinstance(found, BaseException):
+                raise found
+            else:
+                yield found
+
+    def run(self) -> None:
+        """Score pieces until there are none."""
+        try:
+            process = ScoringProcess(
+                self._place,
+                start_timeout_s=self._work.start_timeout_s,
+                memory_gb=self._work.memory_gb,
+                is_stopped=self._is_ending,
+            )
+            try:
+                while not self._is_ending():
+                    self._done.put(score_piece(self._work, self._left.get_nowait(), process))
+            finally:
+                process.close()
+        except (queue.Empty, ScoringStoppedError):
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread of the driver
+            self._done.put(error)
+        finally:
+            self._done.put(None)
+
+    def _is_ending(self) -> bool:
+        return self.ended.is_set() or self._stopped.is_set()

@@ -18,12 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from ...server.entry_script import EntryScript
+from ...server.processes import end_with_parent
 from .answer_columns import columns_of_answer
 from .block_rows import BlockRows
 from .scorer_messages import receive, send
 from .script_calls import call_for
 
 __all__ = ["serve"]
+
+_NO_HOST = 70
+_REASON_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,11 @@ class _Place:
 
 def serve(descriptor: int, memory: int) -> None:
     """Serve the host on a socket, with rows in the memory of a second descriptor."""
-    connection = socket.socket(fileno=descriptor)
+    end_with_parent(os.getppid())
+    # Programs that the script starts have no use for them.
+    os.set_inheritable(descriptor, False)
+    os.set_inheritable(memory, False)
+    connection = _Connection(descriptor)
     place: Any = _Place(Path(os.environ["AML_APP_ROOT"]), os.environ["AZUREML_ENTRY_SCRIPT"])
     script = EntryScript(place)
     arguments = json.loads(os.environ.get("MODELSHIP_BATCH_ARGUMENTS", "[]"))
@@ -47,26 +55,74 @@ def serve(descriptor: int, memory: int) -> None:
         script.init()
         call = call_for(script)
     except BaseException:  # noqa: BLE001 - the host shows it
-        send(connection, {"error": traceback.format_exc()})
+        connection.send({"error": traceback.format_exc()})
         return
-    send(connection, {"ready": True, "form": call.form})
+    connection.send({"ready": True, "form": call.form, "pid": os.getpid()})
     rows = _Memory(memory)
     while True:
         try:
-            question, _ = receive(connection)
+            question = connection.receive()
         except (EOFError, OSError):
             return
         _answer(connection, call, rows.of(question), question["stop"] - question["start"])
 
 
-def _answer(connection: socket.socket, call: Any, rows: BlockRows, count: int) -> None:
+def _answer(connection: _Connection, call: Any, rows: BlockRows, count: int) -> None:
     try:
         header, content = columns_of_answer(call(rows), rows=count)
     except BaseException as error:  # noqa: BLE001 - so does the server
         told = traceback.format_exc()
-        send(connection, {"error": told, "reason": f"{type(error).__name__}: {error}"})
+        connection.send({"error": told, "reason": _line(error)})
     else:
-        send(connection, {"columns": header}, content)
+        connection.send({"columns": header}, content)
+
+
+def _line(error: BaseException) -> str:
+    """Return what an exception says, in one line."""
+    text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:_REASON_CHARACTERS]
+
+
+class _Connection:
+    """The connection to the host, as long as it is the one that the process was started with.
+
+    A script may close descriptors that are not its own, and then open files under their numbers;
+    it may also fork, and return from run() twice.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._is = _identity(descriptor)
+        self._pid = os.getpid()
+
+    def send(self, header: dict[str, Any], content: Any = b"") -> None:
+        """Send a message; exit if it is not for this process to send one."""
+        self._require_own()
+        try:
+            send(self._socket, header, content)
+        except OSError:  # the host has ended, or abandoned the call
+            os._exit(_NO_HOST)
+
+    def receive(self) -> dict[str, Any]:
+        """Wait for a question."""
+        question, _ = receive(self._socket)
+        return question
+
+    def _require_own(self) -> None:
+        if os.getpid() != self._pid:
+            os._exit(0)
+        if _identity(self._socket.fileno()) != self._is:
+            sys.stderr.write("The script closed the descriptors of its process.\n")
+            sys.stderr.flush()
+            os._exit(_NO_HOST)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return -1, -1
+    return found.st_dev, found.st_ino
 
 
 class _Memory:

@@ -12,24 +12,13 @@ from fake_scoring import FakeEngine, FakeProcess
 import modelship as ms
 from modelship import errors
 from modelship.batch.driver_lock import driving
-from modelship.bundle import Environment
 from modelship.testing import with_lock
 
 SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return []\n"
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory, bare_lock):
-    """Return a bundle; nothing here runs it."""
-    folder = tmp_path_factory.mktemp("bundle")
-    (folder / "score.py").write_text(SCRIPT)
-    environment = Environment(python=bare_lock.python, requirements=())
-    made = ms.ScoringBundle([], entry_script=folder / "score.py", environment=environment)
-    return with_lock(made, lock=bare_lock)
-
-
 @pytest.fixture
-def job(bundle, tmp_path):
+def job(idle_bundle, tmp_path):
     """Return a function that makes a job over the numbers 0 to 29, in pieces of about 5 rows."""
 
     def made(rows=range(30), engine=None, **given):
@@ -39,7 +28,13 @@ def job(bundle, tmp_path):
         engine = engine or FakeEngine()
         out = tmp_path / "out"
         return ms.BatchJob(
-            bundle, tmp_path / "rows.csv", out, options=options, engine=engine, **given
+            idle_bundle,
+            tmp_path / "rows.csv",
+            out,
+            options=options,
+            engine=engine,
+            check="off",
+            **given,
         )
 
     return made
@@ -181,7 +176,7 @@ def test_a_changed_input_is_refused(job, tmp_path):
         job().run()
 
 
-def test_another_bundle_is_refused(job, bundle, bare_lock, tmp_path):
+def test_another_bundle_is_refused(job, bare_lock, tmp_path):
     """The message has the digest of the first one."""
     job().run()
     (tmp_path / "score.py").write_text(f"{SCRIPT}# changed")

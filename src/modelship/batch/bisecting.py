@@ -108,18 +108,27 @@ class Bisection:
         left = [(at, min(at + call_rows, rows), self._timeout_s) for at in begins][::-1]
         while left:
             first, stop, limit_s = left.pop()
-            try:
-                answers.append((first, stop, self._called(first, stop, limit_s)))
-            except CallError as error:
-                if stop - first == 1:
-                    self._alone(first, error, limit_s, answers, bad)
-                else:
-                    left += self._halves(first, stop, limit_s, error)
+            found = self._outcome(first, stop, limit_s)
+            if isinstance(found, CallError):
+                if stop - first > 1:
+                    left += self._halves(first, stop, limit_s, found)
+                    continue
+                found = self._again(first, found, limit_s)
+            if isinstance(found, CallError):
+                bad.append(BadRow(first, found.reason))
+                if 0 <= self._most_failed < len(bad):
+                    raise TooManyFailedError(len(bad), found.reason)
+            else:
+                answers.append((first, stop, found))
         return answers, bad
 
-    def _called(self, first: int, stop: int, limit_s: float) -> Any:
+    def _outcome(self, first: int, stop: int, limit_s: float) -> Any:
+        """Return the answer to some rows, or the error of their call."""
         began = time.monotonic()
-        answer = self._score(first, stop, timeout_s=limit_s)
+        try:
+            answer = self._score(first, stop, timeout_s=limit_s)
+        except CallError as error:
+            return error
         self._slowest_s = max(self._slowest_s, time.monotonic() - began)
         return answer
 
@@ -133,23 +142,12 @@ class Bisection:
             limit_s = min(self._timeout_s, max(limit_s / 2, shortest_s))
         return [(middle, stop, limit_s), (first, middle, limit_s)]
 
-    def _alone(
-        self,
-        row: int,
-        error: CallError,
-        limit_s: float,
-        answers: list[tuple[int, int, Any]],
-        bad: list[BadRow],
-    ) -> None:
-        """Try a row again, and note what comes of it."""
+    def _again(self, row: int, error: CallError, limit_s: float) -> Any:
+        """Return what comes of a row that failed alone when it is tried again."""
         had_less = error.is_timeout and limit_s < self._timeout_s
+        found: Any = error
         for _ in range(max(self._retries, int(had_less))):
-            try:
-                answers.append((row, row + 1, self._called(row, row + 1, self._timeout_s)))
-            except CallError as again:
-                error = again
-            else:
-                return
-        bad.append(BadRow(row, error.reason))
-        if 0 <= self._most_failed < len(bad):
-            raise TooManyFailedError(len(bad), error.reason)
+            found = self._outcome(row, row + 1, self._timeout_s)
+            if not isinstance(found, CallError):
+                break
+        return found

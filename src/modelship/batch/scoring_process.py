@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import select
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scorer.scorer_messages import receive, send
-from modelship.bundle.payload import form_of
+from modelship.batch.scoring_places import PACKAGE, ScoringPlace, scoring_place
 from modelship.bundle.programs import end, start
-from modelship.bundle.schemas import key_of
-from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     import pyarrow as pa
 
-    from modelship.bundle import ScoringBundle
 
 __all__ = [
     "CallError",
@@ -41,8 +33,6 @@ __all__ = [
     "scoring_place",
 ]
 
-_PACKAGE = "modelship_batch"
-_SOURCE = Path(__file__).parent.parent
 _ENDING_S = 5.0
 _LOOK_EVERY_S = 0.2
 _PAUSES_S = (0.5, 2.0)
@@ -75,70 +65,6 @@ class CallError(Exception):
         self.reason = reason
         self.log = log
         self.is_timeout = is_timeout
-
-
-@dataclass(frozen=True)
-class ScoringPlace:
-    """Where scoring processes of a bundle start: its environment and its files.
-
-    Parameters
-    ----------
-    python : Path
-        The Python of the environment.
-    folder : Path
-        The folder with the bundle's files (``app``), the scorer and the logs.
-    variables : Mapping[str, str]
-        The environment variables.
-    """
-
-    python: Path
-    folder: Path
-    variables: Mapping[str, str]
-
-
-@contextmanager
-def scoring_place(
-    bundle: ScoringBundle,
-    *,
-    timeout_s: float,
-    variables: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[ScoringPlace]:
-    """Prepare the environment and the files of a bundle while the body runs.
-
-    `variables` are added to the environment variables of the processes.
-
-    Raises
-    ------
-    EnvironmentSpecError
-        If the environment cannot be created on this machine.
-    """
-    with workbench(bundle, timeout_s=timeout_s) as bench:
-        package = bench.folder / _PACKAGE
-        for name in ("server", "batch/scorer"):
-            shutil.copytree(_SOURCE / name, package / name, ignore=_no_bytecode)
-        yield ScoringPlace(
-            bench.python,
-            bench.folder,
-            {
-                **bench.variables,
-                "AZUREML_ENTRY_SCRIPT": bundle.entry_script,
-                "PYTHONPATH": str(bench.folder),
-                "MODELSHIP_BATCH_BODY": json.dumps(_body_of(bundle)),
-                **variables,
-            },
-        )
-
-
-def _no_bytecode(_folder: str, names: list[str]) -> set[str]:
-    return {each for each in names if each == "__pycache__"}
-
-
-def _body_of(bundle: ScoringBundle) -> dict[str, str]:
-    """Return the form of a request's body: the key of the rows, and the form of a row."""
-    sample = None if bundle.sample_json is None else json.loads(bundle.sample_json)
-    key = key_of(sample)
-    rows = sample.get(key) if isinstance(sample, dict) else sample
-    return {"key": key, "rows": form_of(rows) or "rows"}
 
 
 class ScoringProcess:
@@ -303,13 +229,13 @@ class ScoringProcess:
         for pause_s in _PAUSES_S if self._form else ():
             try:
                 return self._start_once()
-            except ScriptNotReadyError:
+            except ScriptNotReadyError:  # noqa: PERF203 - a process is started, which takes longer
                 time.sleep(pause_s)
         return self._start_once()
 
     def _start_once(self) -> None:
         ours, its = socket.socketpair()
-        command = [self._place.python, "-m", f"{_PACKAGE}.batch.scorer", its.fileno()]
+        command = [self._place.python, "-m", f"{PACKAGE}.batch.scorer", its.fileno()]
         with its, self._log.open() as log:
             self._process = start(
                 [*command, self._memory.descriptor],

@@ -1,0 +1,89 @@
+"""Scoring processes in the Python of the tests, so that no environment is created for them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+import modelship as ms
+from modelship.batch.scoring_places import ScoringPlace, place_files
+from modelship.bundle import Environment
+from modelship.testing import with_lock
+
+
+@pytest.fixture(scope="session")
+def scorer_files(tmp_path_factory):
+    """Return a folder with what scoring processes import."""
+    folder = tmp_path_factory.mktemp("scorer")
+    place_files(folder)
+    return folder
+
+
+@pytest.fixture
+def place_of(scorer_files, tmp_path):
+    """Return a function that makes the place of a script, with this text."""
+
+    def made(text, **variables):
+        app = tmp_path / "place" / "app"
+        app.mkdir(parents=True, exist_ok=True)
+        (app / "score.py").write_text(text)
+        usual = {
+            "AML_APP_ROOT": str(app),
+            "AZUREML_ENTRY_SCRIPT": "score.py",
+            "PYTHONPATH": str(scorer_files),
+            "MODELSHIP_BATCH_BODY": json.dumps({"key": "data", "rows": "rows"}),
+        }
+        return ScoringPlace(sys.executable, app.parent, {**usual, **variables})
+
+    return made
+
+
+@pytest.fixture
+def places(place_of):
+    """Return a function that gives an engine the place of a script, whatever the bundle."""
+
+    def made(text):
+        @contextmanager
+        def prepared(_bundle, *, timeout_s, variables):
+            yield place_of(text, **variables)
+
+        return prepared
+
+    return made
+
+
+@pytest.fixture
+def scorers_of():
+    """Return a function that waits until no process of a place is left, and returns those left."""
+
+    def found(folder):
+        end_s = time.monotonic() + 10
+        while (left := _processes(folder)) and time.monotonic() < end_s:
+            time.sleep(0.05)
+        return left
+
+    return found
+
+
+def _processes(folder):
+    found = []
+    for each in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"AML_APP_ROOT={folder}".encode() in each.read_bytes():
+                found.append(each.parent.name)
+    return found
+
+
+@pytest.fixture(scope="session")
+def idle_bundle(tmp_path_factory, bare_lock):
+    """Return a bundle that nothing runs."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "score.py").write_text("def init(): pass\n\n\ndef run(raw_data): return []\n")
+    environment = Environment(python=bare_lock.python, requirements=())
+    made = ms.ScoringBundle([], entry_script=folder / "score.py", environment=environment)
+    return with_lock(made, lock=bare_lock)

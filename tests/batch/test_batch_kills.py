@@ -1,0 +1,214 @@
+"""A batch job that is killed at any step, again and again, loses no row and repeats none."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+
+import pandas as pd
+import pytest
+from fake_scoring import FakeEngine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import modelship as ms
+from modelship import errors
+from modelship.batch.engines.local_pool import LocalPool
+
+SCRIPT = """
+import json
+
+def init():
+    pass
+
+def run(raw_data):
+    rows = [row[0] for row in json.loads(raw_data)["data"]]
+    if any(row < 0 for row in rows):
+        raise ValueError("a negative number")
+    return [row + 1 for row in rows]
+"""
+_STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+
+
+def begun(function):
+    """Run a function in a process of its own, and return the process id."""
+    if pid := os.fork():
+        return pid
+    code = 99
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        function()
+        code = 0
+    except errors.ModelshipError as error:
+        code = error.exit_code
+    finally:
+        os._exit(code)
+
+
+def ended(pid):
+    """Wait for the end of a process, and return its exit status."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def run_killed_at(step, job):
+    """Run a job in this process, which is killed before its nth operation on files."""
+    left = [step]
+
+    def hook(event, _arguments):
+        if event in _STEPS:
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    job.run(show_output=False)
+
+
+def accounted(folder):
+    """Return how often each row of the input is in the output, and how often it failed."""
+    files = [pd.read_csv(each) for each in folder.glob("*.csv")]
+    out = Counter(int(row.a) for each in files for row in each.itertuples())
+    for each in files:
+        assert (each.prediction == each.a + 1).all()
+    lines = [line for each in folder.glob("_failed/*") for line in each.read_text().splitlines()]
+    return out, Counter(json.loads(each)["row"] for each in lines)
+
+
+def expected(values):
+    """Return the same of an input with these values."""
+    bad = [at for at, each in enumerate(values) if each < 0]
+    return Counter(each for each in values if each >= 0), Counter(bad)
+
+
+VALUES = st.lists(st.integers(-3, 30), min_size=1, max_size=40)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=VALUES,
+    piece_bytes=st.integers(1, 40),
+    call_rows=st.integers(1, 9),
+    kills=st.lists(st.integers(0, 150), max_size=3),
+)
+def test_no_row_is_lost_or_repeated(idle_bundle, tmp_path, values, piece_bytes, call_rows, kills):
+    """Whatever step the driver is killed at, and how often."""
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    pd.DataFrame({"a": values}).to_csv(tmp_path / "rows.csv", index=False)
+    options = ms.BatchOptions(piece_bytes=piece_bytes, call_rows=call_rows)
+    job = ms.BatchJob(
+        *(idle_bundle, tmp_path / "rows.csv", tmp_path / "out"),
+        options=options,
+        engine=FakeEngine(),
+        check="off",
+    )
+    for step in kills:
+        status = ended(begun(lambda step=step: run_killed_at(step, job)))
+        assert status in {0, -signal.SIGKILL}
+    summary = job.run(show_output=False)
+    assert accounted(tmp_path / "out") == expected(values)
+    assert summary.rows_in == len(values) == summary.rows_out + summary.failed
+
+
+@pytest.fixture
+def job(idle_bundle, places, tmp_path):
+    """Return a function that makes a job with real scoring processes."""
+
+    def made(script=SCRIPT, rows=200, **given):
+        values = [each if each % 50 else -1 - each for each in range(rows)]
+        if not (tmp_path / "rows.csv").exists():
+            pd.DataFrame({"a": values}).to_csv(tmp_path / "rows.csv", index=False)
+        return ms.BatchJob(
+            *(idle_bundle, tmp_path / "rows.csv", tmp_path / "out"),
+            options=ms.BatchOptions(piece_bytes=rows // 2, call_rows=20),
+            engine=LocalPool(2, place=places(script)),
+            check="off",
+            **given,
+        ), values
+
+    return made
+
+
+def killed_after(seconds, function, number=signal.SIGKILL):
+    """Run a function in a process, send it a signal, and return its exit status."""
+    pid = begun(function)
+    time.sleep(seconds)
+    os.kill(pid, number)
+    return ended(pid)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.long)])
+def test_a_job_whose_driver_is_killed_is_resumed(job, kills, scorers_of, tmp_path):
+    """With real scoring processes, none of which stays."""
+    made, values = job(rows=200 if kills < 10 else 5000)
+    for each in range(kills):
+        killed_after(0.3 + each % 10 / 10, lambda: made.run(show_output=False))
+        assert scorers_of(tmp_path) == []
+    made.run(show_output=False)
+    assert accounted(tmp_path / "out") == expected(values)
+
+
+def test_a_job_whose_scoring_processes_are_killed_loses_no_row(job, tmp_path):
+    """Each mini-batch is scored by the next process."""
+    fault = """
+    import os, random
+    if random.random() < 0.3:
+        os.kill(os.getpid(), 9)
+    rows ="""
+    made, values = job(SCRIPT.replace("\n    rows =", fault, 1), rows=100, retries=20)
+    made.run(show_output=False)
+    assert accounted(tmp_path / "out") == expected(values)
+
+
+def test_ctrl_c_ends_a_job_that_hangs(job, scorers_of, tmp_path):
+    """Within seconds, and nothing stays."""
+    made, _ = job("import time\ndef init(): pass\ndef run(raw_data): time.sleep(600)\n")
+    began = time.monotonic()
+    code = killed_after(2, lambda: made.run(show_output=False), signal.SIGINT)
+    assert (code, scorers_of(tmp_path)) == (errors.BatchInterruptedError.exit_code, [])
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("most_bytes", [100, 1_500, 4_000])
+def test_a_full_disk_is_an_error_after_which_the_job_is_resumed(idle_bundle, tmp_path, most_bytes):
+    """It says where there is no space; what was done is kept."""
+    pd.DataFrame({"a": range(3000)}).to_csv(tmp_path / "rows.csv", index=False)
+    given = (idle_bundle, tmp_path / "rows.csv", tmp_path / "out")
+    job = ms.BatchJob(
+        *given,
+        options=ms.BatchOptions(piece_bytes=3000),
+        engine=FakeEngine(),
+        check="off",
+    )
+
+    def run():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+        job.run(show_output=False)
+
+    assert ended(begun(run)) == errors.StorageError.exit_code
+    assert job.run(show_output=False).rows_out == 3000
+    assert accounted(tmp_path / "out") == (Counter(range(3000)), Counter())
+
+
+def test_a_script_that_fails_in_the_middle_ends_the_job(job, tmp_path):
+    """What is done is kept; the error has the log."""
+    flag = tmp_path / "flag"
+    script = f"""
+import os
+{SCRIPT.replace("    pass", f"    assert not os.path.exists({str(flag)!r}), 'moved'")}
+"""
+    dying = script.replace(
+        "    return [row", f"    open({str(flag)!r}, 'w'); os._exit(1)\n    return [row"
+    )
+    made, values = job(dying)
+    with pytest.raises(errors.BatchStoppedError, match="AssertionError: moved"):
+        made.run(show_output=False)
+    flag.unlink()
+    job(SCRIPT)[0].run(show_output=False)
+    assert accounted(tmp_path / "out") == expected(values)

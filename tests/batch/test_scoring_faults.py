@@ -1,0 +1,163 @@
+"""A scoring process survives what scripts do to it, and the rows that are the cause are found."""
+
+from __future__ import annotations
+
+import time
+
+import pyarrow as pa
+import pytest
+
+from modelship.batch.bisecting import Bisection
+from modelship.batch.scoring_process import (
+    CallError,
+    ScoringProcess,
+    ScoringStoppedError,
+    ScriptNotReadyError,
+)
+
+SCRIPT = """
+import ctypes, json, os, signal, subprocess, sys, time
+
+kept = []
+
+def init():
+    pass
+
+def run(raw_data):
+    rows = [row[0] for row in json.loads(raw_data)["data"]]
+    if 7 in rows:
+        FAULT
+    return rows
+"""
+ROWS = pa.table({"a": list(range(20))})
+
+
+@pytest.fixture
+def process_of(place_of):
+    """Return a function that starts the process of a script with a fault, in row 7."""
+    started = []
+
+    def made(fault, **given):
+        text = SCRIPT.replace("FAULT", fault)
+        started.append(ScoringProcess(place_of(text), start_timeout_s=30, **given))
+        started[-1].put(ROWS)
+        return started[-1]
+
+    yield made
+    for each in started:
+        each.close()
+
+
+def scored(process, *, timeout_s=30.0, retries=0):
+    """Return the rows that were scored, and the reasons of the others."""
+    bisection = Bisection(process.score, timeout_s=timeout_s, retries=retries)
+    answers, bad = bisection.run(len(ROWS), call_rows=5)
+    rows = [each for *_, table in answers for each in table.column("prediction").to_pylist()]
+    return rows, {each.row: each.reason for each in bad}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("raise ValueError('seven\\nlines')", "ValueError: seven lines"),
+        ("sys.exit(3)", "SystemExit: 3"),
+        ("os._exit(3)", "the process exited with 3 in run()"),
+        ("os.abort()", "the process was killed by SIGABRT in run()"),
+        ("ctypes.string_at(0)", "the process was killed by SIGSEGV in run()"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "the process was killed by SIGKILL in run()"),
+        ("os.closerange(3, 100)", "the process exited with 70 in run()"),
+        (
+            "os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)",
+            "the process was killed by SIGKILL in run()",
+        ),
+    ],
+)
+def test_a_row_that_ends_the_process_is_found(process_of, fault, reason):
+    """All other rows are scored, by the next process."""
+    rows, reasons = scored(process_of(fault))
+    assert rows == [each for each in range(20) if each != 7]
+    assert reasons == {7: reason}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "print('x' * 5_000_000)",
+        "if os.fork() == 0: return rows",
+        "subprocess.Popen(['sleep', '60'])",
+        "sys.stdout.close(), os.close(0), os.close(1), os.close(2)",
+    ],
+)
+def test_what_a_script_may_do_is_no_fault(process_of, fault):
+    """A flood of output, children and closed streams cost no row."""
+    process = process_of(fault)
+    assert scored(process) == (list(range(20)), {})
+    assert "kept" not in process.kill()
+
+
+def test_a_row_that_hangs_costs_few_timeouts(process_of):
+    """The halves of a call that took too long get less time each."""
+    began = time.monotonic()
+    rows, reasons = scored(process_of("time.sleep(600)"), timeout_s=2)
+    assert (len(rows), reasons) == (19, {7: "run() took longer than 2 s"})
+    assert time.monotonic() - began < 30
+
+
+def test_a_row_that_takes_too_much_memory_is_found(process_of):
+    """The process is killed in the call."""
+    fault = "kept.append(b'x' * 400_000_000); time.sleep(1)"
+    rows, reasons = scored(process_of(fault, memory_gb=0.25))
+    assert (len(rows), reasons) == (19, {7: "run() took more than 0.25 GB"})
+
+
+def test_a_process_that_has_grown_is_replaced(process_of):
+    """It costs no row."""
+    process = process_of("pass\n    kept.append(b'x' * 100_000_000)", memory_gb=0.25)
+    assert scored(process) == (list(range(20)), {})
+
+
+def test_a_row_that_fails_now_and_then_is_tried_again(process_of, tmp_path):
+    """A file remembers the first tries; the last one succeeds."""
+    flag = str(tmp_path / "flag")
+    fault = f"open({flag!r}, 'a').write('x'); assert os.path.getsize({flag!r}) == 4"
+    assert scored(process_of(fault), retries=1) == (list(range(20)), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1/0", "ZeroDivisionError"),
+        ("import os\nos._exit(4)", "the process ended in init"),
+        ("import time\ntime.sleep(60)", "longer than 1 s"),
+    ],
+)
+def test_a_script_that_does_not_start_is_an_error(place_of, text, message):
+    """The message has the log."""
+    process = ScoringProcess(place_of(text), start_timeout_s=1 if "sleep" in text else 30)
+    with pytest.raises(ScriptNotReadyError, match=message):
+        process.put(ROWS)
+    process.close()
+
+
+def test_no_process_stays(process_of, scorers_of, tmp_path):
+    """Children of the script end with it."""
+    process = process_of("kept.append(subprocess.Popen(['sleep', '60']))")
+    scored(process)
+    process.kill()
+    assert scorers_of(tmp_path) == []
+
+
+def test_calls_end_when_the_job_does(process_of):
+    """Within seconds, and not after the timeout."""
+    stopped = []
+    process = process_of("time.sleep(600)", is_stopped=lambda: bool(stopped))
+    stopped.append(1)
+    with pytest.raises(ScoringStoppedError):
+        scored(process)
+
+
+def test_an_answer_with_another_number_of_rows_fails(process_of):
+    """It cannot be assigned to the rows."""
+    process = process_of("return rows[1:]")
+    with pytest.raises(CallError, match="for 5 rows"):
+        process.score(5, 10, timeout_s=30)

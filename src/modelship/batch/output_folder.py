@@ -14,7 +14,7 @@ from modelship.batch.driver_lock import driving
 from modelship.batch.failed_rows import FAILED
 from modelship.batch.manifest import Entry, Manifest
 from modelship.batch.piece_work import DRAFTS
-from modelship.batch.row_files import formats
+from modelship.batch.row_files import suffix_of
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
 from modelship.staging import write_atomic
 
@@ -216,7 +216,7 @@ class OutputFolder:
 
 
 def _output_of(plan: BatchPlan, piece: Piece) -> str:
-    return plan.name_of(piece) + formats()[plan.output_format(piece)].suffixes[0]
+    return plan.name_of(piece) + suffix_of(plan.output_format(piece))
 
 
 def _failures_of(plan: BatchPlan, piece: Piece) -> str:

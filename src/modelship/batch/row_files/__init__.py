@@ -10,6 +10,16 @@ from modelship.batch.row_files.row_format import (
     format_of,
     formats,
     stem_of,
+    suffix_of,
 )
 
-__all__ = ["Cut", "ReadRows", "RefusedRow", "RowFormat", "format_of", "formats", "stem_of"]
+__all__ = [
+    "Cut",
+    "ReadRows",
+    "RefusedRow",
+    "RowFormat",
+    "format_of",
+    "formats",
+    "stem_of",
+    "suffix_of",
+]

@@ -1,18 +1,22 @@
-"""Parquet: a piece is a number of row groups."""
+"""Parquet: a piece is a number of row groups, or a slice of a large one; the unit are rows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from modelship.batch.row_files.parquet_slices import SliceReader
 from modelship.batch.row_files.row_format import Cut, ReadRows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["FORMAT"]
+
+_LARGE: Final = 2
+"""A row group of more pieces than this is cut."""
 
 
 class ParquetRows:
@@ -22,21 +26,32 @@ class ParquetRows:
     suffixes = (".parquet", ".pq")
     keeps_text = False
 
+    def __init__(self) -> None:
+        self._slices = SliceReader()
+
     def schema(self, file: BinaryIO) -> pa.Schema:
-        return pq.ParquetFile(file).schema_arrow.remove_metadata()
+        found = pq.ParquetFile(file).schema_arrow.remove_metadata()
+        names = found.names
+        twice = next((each for each in names if names.count(each) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two columns are named {twice!r}")
+        return pa.schema([pa.field(each.name, each.type) for each in found])
 
     def cuts(self, file: BinaryIO, *, piece_bytes: int) -> Sequence[Cut]:
-        metadata = pq.ParquetFile(file).metadata
         found: list[Cut] = []
-        start = first_row = rows = size = 0
-        for at in range(metadata.num_row_groups):
-            group = metadata.row_group(at)
-            rows += group.num_rows
-            size += group.total_byte_size
-            if size >= piece_bytes or at == metadata.num_row_groups - 1:
-                found.append(Cut(start, at + 1, first_row, rows))
-                start, first_row, rows, size = at + 1, first_row + rows, 0, 0
-        return found
+        start = rows = size = 0
+        for count, group_bytes in _groups(pq.ParquetFile(file).metadata):
+            if group_bytes > _LARGE * piece_bytes and count > 1:
+                found += _cut(start, rows)
+                start += rows
+                found += _slices(start, count, -(-group_bytes // piece_bytes))
+                start, rows, size = start + count, 0, 0
+                continue
+            rows, size = rows + count, size + group_bytes
+            if size >= piece_bytes:
+                found += _cut(start, rows)
+                start, rows, size = start + rows, 0, 0
+        return [*found, *_cut(start, rows)]
 
     def types(
         self,
@@ -55,9 +70,22 @@ class ParquetRows:
         *,
         keep_text: bool = False,  # noqa: ARG002 - it has no text
     ) -> ReadRows:
-        groups = list(range(cut.start, cut.stop))
         source = pq.ParquetFile(file)
-        table = source.read_row_groups(groups, columns=_held(source, schema), use_threads=False)
+        columns = [each for each in schema.names if each in source.schema_arrow.names]
+        if not columns:
+            return ReadRows(as_schema(pa.table({"": pa.nulls(cut.rows)}), schema))
+        groups, begins, at = [], 0, 0
+        for number, (count, _) in enumerate(_groups(source.metadata)):
+            if at < cut.stop and at + count > cut.start:
+                begins = begins if groups else at
+                groups.append(number)
+            at += count
+        if sum(source.metadata.row_group(each).num_rows for each in groups) == cut.rows:
+            table = source.read_row_groups(groups, columns=columns, use_threads=False)
+        else:
+            [group] = groups
+            first, stop = cut.start - begins, cut.stop - begins
+            table = self._slices.read(file, group, columns, first, stop)
         return ReadRows(as_schema(table, schema))
 
     def write(
@@ -84,8 +112,21 @@ def as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _held(file: Any, schema: pa.Schema) -> list[str]:
-    return [each for each in schema.names if each in file.schema_arrow.names]
+def _groups(metadata: Any) -> Iterator[tuple[int, int]]:
+    """Return the rows and bytes of each row group."""
+    for at in range(metadata.num_row_groups):
+        group = metadata.row_group(at)
+        yield group.num_rows, group.total_byte_size
+
+
+def _slices(start: int, rows: int, pieces: int) -> list[Cut]:
+    step = -(-rows // min(pieces, rows))
+    starts = range(start, start + rows, step)
+    return [cut for at in starts for cut in _cut(at, min(step, start + rows - at))]
+
+
+def _cut(start: int, rows: int) -> list[Cut]:
+    return [Cut(start, start + rows, start, rows)] if rows else []
 
 
 FORMAT = ParquetRows()

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Cut", "ReadRows", "RefusedRow", "RowFormat", "format_of", "formats", "stem_of"]
+__all__ = [
+    "Cut",
+    "ReadRows",
+    "RefusedRow",
+    "RowFormat",
+    "format_of",
+    "formats",
+    "stem_of",
+    "suffix_of",
+]
 
 _MODULES = {
     "csv": "csv_rows:CSV",
@@ -18,6 +27,9 @@ _MODULES = {
     "csv;": "csv_rows:SEMICOLONS",
     "csv|": "csv_rows:BARS",
     "parquet": "parquet_rows:FORMAT",
+    "jsonl": "json_rows:FORMAT",
+    "npy": "numpy_rows:NPY",
+    "npz": "numpy_rows:NPZ",
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 """How the names of compressed files of text end, and what pyarrow calls the compression."""
@@ -161,6 +173,13 @@ def format_of(name: str) -> RowFormat | None:
         if plain.endswith(each.suffixes):
             return each
     return None
+
+
+def suffix_of(name: str) -> str:
+    """Return how the names of new files of a format end."""
+    return {"csv;": ".csv", "csv|": ".csv", "npy": ".npz"}.get(name, "") or formats()[
+        name
+    ].suffixes[0]
 
 
 def stem_of(name: str) -> str:

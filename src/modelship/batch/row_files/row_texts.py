@@ -13,9 +13,21 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["RowTexts", "csv_line", "csv_texts", "write_lines"]
+__all__ = [
+    "TEXT",
+    "RowTexts",
+    "chained",
+    "csv_line",
+    "csv_texts",
+    "float_texts",
+    "is_text",
+    "one_array",
+    "write_lines",
+    "write_values",
+]
 
-_TEXT: Final = pa.large_string()
+TEXT: Final = pa.large_string()
+"""The type of texts that are written: of any size together."""
 _QUOTED: Final = '"'
 
 
@@ -75,44 +87,52 @@ class RowTexts:
         joined = pc.binary_join_element_wise(
             self.rows, *columns, pa.scalar(separator, pa.large_binary())
         )
-        _write_values(joined, file)
+        write_values(joined, file)
         file.write(b"\n")
 
 
 def csv_line(values: Iterable[str], delimiter: str) -> bytes:
     """Return texts as a line of CSV, without a line break."""
-    texts = pa.array(list(values), _TEXT)
+    texts = pa.array(list(values), TEXT)
     return delimiter.encode().join(each.as_py().encode() for each in _quoted(texts, delimiter))
 
 
 def csv_texts(column: pa.ChunkedArray, delimiter: str) -> Any:
     """Return values as they are written in CSV; what is missing is empty."""
-    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays(values.chunks) if values.chunks else pa.array([], values.type)
+    values = one_array(column)
     kind = values.type
     if pa.types.is_dictionary(kind):
         return csv_texts(values.cast(kind.value_type), delimiter)
-    if _is_text(kind):
-        return _quoted(values.cast(_TEXT), delimiter).fill_null("")
+    if is_text(kind):
+        return _quoted(values.cast(TEXT), delimiter).fill_null("")
     if pa.types.is_floating(kind):
-        return _float_texts(values).fill_null("")
+        return float_texts(values).fill_null("")
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         texts = [None if each is None else _json(each) for each in values.to_pylist()]
-        return _quoted(pa.array(texts, _TEXT), delimiter).fill_null("")
-    return values.cast(_TEXT).fill_null("")
+        return _quoted(pa.array(texts, TEXT), delimiter).fill_null("")
+    return values.cast(TEXT).fill_null("")
+
+
+def one_array(column: Any) -> Any:
+    """Return the values of a column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    chunks = column.chunks
+    if len(chunks) == 1:
+        return chunks[0]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
 
 
 def write_lines(columns: Sequence[Any], delimiter: str, file: BinaryIO) -> None:
     """Write the texts of columns as lines."""
     if len(columns) == 1:  # an empty line is no row
         columns = [pc.if_else(pc.equal(columns[0], ""), '""', columns[0])]
-    joined = pc.binary_join_element_wise(*columns, pa.scalar(delimiter, _TEXT))
-    lines = _chained(joined, "\n")
-    _write_values(lines, file)
+    joined = pc.binary_join_element_wise(*columns, pa.scalar(delimiter, TEXT))
+    lines = chained(joined, "\n")
+    write_values(lines, file)
 
 
-def _write_values(values: Any, file: BinaryIO) -> None:
+def write_values(values: Any, file: BinaryIO) -> None:
     """Write texts, one after the other, from the memory in which they are."""
     if not len(values):
         return
@@ -121,14 +141,14 @@ def _write_values(values: Any, file: BinaryIO) -> None:
     file.write(memoryview(values.buffers()[2])[int(first) : int(last)])
 
 
-def _float_texts(values: Any) -> Any:
+def float_texts(values: Any) -> Any:
     """Return floats as texts that are read as floats: those of whole numbers have a point."""
     kind = pa.float32() if pa.types.is_float16(values.type) else values.type
-    texts = values.cast(kind).cast(_TEXT)
+    texts = values.cast(kind).cast(TEXT)
     are_whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
     if not pc.any(are_whole).as_py():
         return texts
-    return pc.if_else(are_whole, _chained(texts, ".0"), texts)
+    return pc.if_else(are_whole, chained(texts, ".0"), texts)
 
 
 def _quoted(texts: Any, delimiter: str) -> Any:
@@ -137,12 +157,12 @@ def _quoted(texts: Any, delimiter: str) -> Any:
     if not pc.any(needs).as_py():
         return texts
     inner = pc.replace_substring(texts, _QUOTED, _QUOTED * 2)
-    return pc.if_else(needs, _chained(_QUOTED, inner, _QUOTED), texts)
+    return pc.if_else(needs, chained(_QUOTED, inner, _QUOTED), texts)
 
 
-def _chained(*parts: Any) -> Any:
-    """Return texts that are joined without a separator."""
-    texts = [pa.scalar(each, _TEXT) if isinstance(each, str) else each for each in (*parts, "")]
+def chained(*parts: Any, kind: Any = TEXT) -> Any:
+    """Return texts that are joined without a separator; one that is the same in all is a str."""
+    texts = [pa.scalar(each, kind) if isinstance(each, str) else each for each in (*parts, "")]
     return pc.binary_join_element_wise(*texts)
 
 
@@ -150,7 +170,8 @@ def _escaped(delimiter: str) -> str:
     return "\\t" if delimiter == "\t" else delimiter
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether the values of a type are texts."""
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view"
     )

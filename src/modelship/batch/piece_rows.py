@@ -57,13 +57,23 @@ class PieceRows:
         return int(self.rows.table.num_rows) + len(self.rows.refused)
 
     def write(self, answers: Sequence[tuple[int, int, pa.Table]], file: BinaryIO) -> None:
-        """Write the rows that were scored, as (first, stop, answer), with their answers."""
+        """Write the rows that were scored, as (first, stop, answer), with their answers.
+
+        Raises
+        ------
+        BatchInputError
+            If the format of the output has no form for a column.
+        """
         spans = [(start, stop) for start, stop, _ in answers]
         scored = _renamed(joined_answers(each for *_, each in answers), self._taken)
         kept = self._kept
         rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop in spans)
         texts = None if self.rows.texts is None else self.rows.texts.parts(spans)
-        formats()[self.plan.output_format(self.piece)].write(rows, scored, texts, file)
+        try:
+            formats()[self.plan.output_format(self.piece)].write(rows, scored, texts, file)
+        except (ValueError, pa.ArrowException) as error:
+            path = self.plan.files[self.piece.file].path
+            raise BatchInputError(path, f"its output cannot be written: {error}") from error
 
     def failures(self, bad: Sequence[BadRow]) -> bytes:
         """Return the rows that failed, and those that were refused, as JSON lines."""

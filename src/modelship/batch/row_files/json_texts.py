@@ -85,8 +85,9 @@ class JsonTexts:
         lines = json_columns(answers, begins="")
         names = answers.column_names
         found = [pc.match_substring(self.rows, json.dumps(each)) for each in names]
-        rows = np.flatnonzero(np.any([each.to_numpy(zero_copy_only=False) for each in found], 0))
-        held = {int(at): set(json.loads(self._object(at))) & {*names} for at in rows}
+        any_of = np.any([each.to_numpy(zero_copy_only=False) for each in found], 0)
+        rows = np.flatnonzero(any_of).tolist()
+        held = {at: set(json.loads(self._object(at))) & {*names} for at in rows}
         if not any(held.values()):
             return lines
         texts = lines.to_pylist()

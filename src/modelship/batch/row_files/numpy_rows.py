@@ -205,12 +205,12 @@ def _array(name: str, column: Any) -> np.ndarray[Any, Any]:
     while pa.types.is_fixed_size_list(values.type):
         shape.append(values.type.list_size)
         values = values.flatten()
-    found = values.to_numpy(zero_copy_only=False)
+    found: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
     if found.dtype.hasobject:
         found = np.array(found.tolist())
     if found.dtype.hasobject or (found.dtype.kind == "U" and values.null_count):
         raise ValueError(f"the column {name!r} has no form in numpy; name another output_format")
-    return found.reshape(shape)
+    return found.reshape(*shape, *found.shape[1:])
 
 
 NPY = NpyRows("npy", (".npy",))

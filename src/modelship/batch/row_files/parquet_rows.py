@@ -74,7 +74,8 @@ class ParquetRows:
         columns = [each for each in schema.names if each in source.schema_arrow.names]
         if not columns:
             return ReadRows(as_schema(pa.table({"": pa.nulls(cut.rows)}), schema))
-        groups, begins, at = [], 0, 0
+        groups: list[int] = []
+        begins = at = 0
         for number, (count, _) in enumerate(_groups(source.metadata)):
             if at < cut.stop and at + count > cut.start:
                 begins = begins if groups else at

@@ -1,0 +1,131 @@
+"""The files of the input are found, and each has an output of its own."""
+
+import os
+
+import pytest
+
+import modelship as ms
+from modelship.batch.input_files import input_files
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with rows in several places."""
+    for name in (
+        "a.csv",
+        "sub/b.csv.gz",
+        "sub/c.parquet",
+        ".hidden.csv",
+        "_meta/d.csv",
+        "region=EU/day=1%2F2/e.jsonl",
+    ):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    return tmp_path / "in"
+
+
+def found(*inputs, output="/nowhere/out", **options):
+    """Return the files of inputs by name."""
+    return {each.name: each for each in input_files(inputs, output=output, **options)}
+
+
+def test_a_folder_has_its_visible_files(folder):
+    """Files are found in all folders; the format is that of the name."""
+    files = found(folder)
+    assert {name: each.format for name, each in files.items()} == {
+        "a.csv": "csv",
+        "region=EU/day=1%2F2/e.jsonl": "jsonl",
+        "sub/b.csv.gz": "csv",
+        "sub/c.parquet": "parquet",
+    }
+    assert files["region=EU/day=1%2F2/e.jsonl"].partition == (("region", "EU"), ("day", "1/2"))
+    assert files["sub/b.csv.gz"].stem == "sub/b"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.csv", {"a.csv"}),
+        ("sub/*", {"b.csv.gz", "c.parquet"}),
+        ("**/*.parquet", {"sub/c.parquet"}),
+        ("region=*", {"region=EU/day=1%2F2/e.jsonl"}),
+    ],
+)
+def test_patterns(folder, pattern, names):
+    """A pattern names files, and folders with files, relative to where it begins."""
+    assert set(found(folder / pattern)) == names
+
+
+def test_links_are_followed_once(folder, tmp_path):
+    """A link to a folder has its files; one to a folder above it ends."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "z.csv").write_text("x")
+    (folder / "link").symlink_to(other)
+    (folder / "sub/loop").symlink_to(folder)
+    assert {"link/z.csv", "a.csv"} <= set(found(folder))
+    assert len(found(folder)) == 5
+
+
+def test_files_of_one_name_have_different_outputs(folder, tmp_path):
+    """Their outputs are below the names of their folders, or keep their suffixes."""
+    (folder / "a.parquet").write_text("x")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/a.csv").write_text("x")
+    files = input_files([folder, tmp_path / "other"], output=tmp_path / "out")
+    stems = [each.stem for each in files if each.name.startswith("a.")]
+    assert len(stems) == len(set(stems)) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda folder: [folder / "b.csv"], r"does not exist \(did you mean 'a.csv'"),
+        (lambda folder: [folder / "a.csv", folder], "named twice"),
+        (lambda folder: [folder / "*.txt"], "it has no file"),
+        (lambda folder: ["no-such-scheme://x"], "its file system is not available"),
+    ],
+)
+def test_problems(folder, make, problem):
+    """What is wrong is said before anything runs."""
+    with pytest.raises(ms.ModelshipError, match=problem):
+        found(*make(folder))
+
+
+def test_an_unknown_format_is_an_error(folder):
+    """No file of a folder is left out in silence; naming the format reads all files in it."""
+    (folder / "notes.txt").write_text("x")
+    with pytest.raises(ms.ModelshipError, match="its format is unknown"):
+        found(folder)
+    assert found(folder / "notes.txt", input_format="csv")["notes.txt"].format == "csv"
+    with pytest.raises(ms.ModelshipError, match="did you mean 'parquet'"):
+        found(folder, input_format="parkett")
+
+
+@pytest.mark.parametrize("output", [".", "out", ".."])
+def test_input_and_output_are_apart(folder, output):
+    """An output among the input would be read as input of the next run."""
+    with pytest.raises(ms.ModelshipError, match="hold each other"):
+        found(folder, output=folder / output)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(folder):
+    """A folder that may not be read is named."""
+    (folder / "sub").chmod(0)
+    with pytest.raises(ms.ModelshipError, match="permission denied"):
+        found(folder)
+
+
+def test_remote_files():
+    """Paths of fsspec are files, folders and patterns, too."""
+    system = fsspec.filesystem("memory")
+    for name in ("a.csv", "sub/b.csv", "_hidden/c.csv"):
+        system.pipe(f"/rows/{name}", b"x\n1\n")
+    assert set(found("memory://rows")) == {"a.csv", "sub/b.csv"}
+    assert set(found("memory://rows/*.csv")) == {"a.csv"}
+    one = found("memory://rows/a.csv")["a.csv"]
+    assert (one.path, one.size_bytes, bool(one.stamp)) == ("memory:///rows/a.csv", 4, True)

@@ -11,7 +11,11 @@ from modelship.batch.failed_rows import failures_in
 from modelship.shown import card, counted, facts, folded, lines, mark, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
     from modelship.batch.failed_rows import Failure
+    from modelship.evaluation import Report
 
 __all__ = ["BatchSummary"]
 
@@ -54,6 +58,50 @@ class BatchSummary:
     def failures(self) -> tuple[Failure, ...]:
         """The failed rows by reason, the most frequent first, each with examples."""
         return failures_in(Path(self.output)) if self.failed else ()
+
+    def evaluate(
+        self,
+        label: str | Sequence[str],
+        *,
+        task: Literal["classification", "regression"] | None = None,
+    ) -> Report:
+        """Return the metrics of the predictions, where the input has the true values.
+
+        Rows that failed have no prediction, and are not part of it.
+
+        Parameters
+        ----------
+        label : str or Sequence[str]
+            The columns of the input with the true values; as many as the model has outputs.
+        task : {"classification", "regression"}, optional
+            The meaning of the labels; by default, fractional numbers are quantities.
+
+        Raises
+        ------
+        BatchOutputError
+            If the output has no such column.
+        EvaluationError
+            If the labels and the predictions do not fit.
+        MissingExtraError
+            Without scikit-learn.
+        """
+        from modelship.batch.batch_evaluation import evaluate_output
+
+        return evaluate_output(self.output, label=label, task=task)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one self-contained HTML page about the job.
+
+        Raises
+        ------
+        MissingExtraError
+            Without jinja2.
+        StorageError
+            If it cannot be written.
+        """
+        from modelship.batch.batch_page import write_page
+
+        write_page(self.output, Path(path))
 
     def __str__(self) -> str:
         rate = f" at {self.rows_per_s:,.0f} rows/s" if self.rows_per_s else ""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+_PLAN = "_modelship/plan.json"  # of a batch job; its modules need pyarrow
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -66,17 +67,21 @@ def evaluate(
 ) -> None:
     """Score MODEL, or the service NAME, on a test set.
 
-    MODEL is a path or a URI. Losses such as log_loss have upper bounds, scores lower ones.
+    MODEL is a path or a URI; or the output folder of a batch job, with the column of the true
+    values in --label in place of --data. Losses such as log_loss have upper bounds, scores lower ones.
     """
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")
     config = at.settings(model=model, name=name, data=data, require=require, **scoring)
     if config.models and not name:
         _refuse_functions(scoring)
-    if config.data is None:
+    if model and Path(model, _PLAN).is_file():
+        report = _evaluate_output(model, config, data=data)
+    elif config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
-    evaluator = evaluator_from(config.data, config.scoring)
-    report = _evaluate(config, evaluator, at, of_service=bool(name), trust_model=trust_model)
+    else:
+        evaluator = evaluator_from(config.data, config.scoring)
+        report = _evaluate(config, evaluator, at, of_service=bool(name), trust_model=trust_model)
     failure = _gate(report, config.require)
     if html:
         report.to_html(html)
@@ -95,6 +100,18 @@ def _refuse_functions(scoring: Mapping[str, Any]) -> None:
             f"{typed[0]} is for the {'requests' if typed[0] == '--encode' else 'answers'} of a "
             "service; name one with -n NAME in place of a model."
         )
+
+
+def _evaluate_output(folder: str, config: Config, *, data: str | None) -> Report:
+    from modelship.batch.batch_evaluation import evaluate_output
+
+    label = config.scoring["label"]
+    if data or not label:
+        raise click.UsageError(
+            "Name the column of the true values in the output of a batch job with --label COLUMN, "
+            "without --data."
+        )
+    return evaluate_output(folder, label=label, task=config.scoring["task"])
 
 
 def _evaluate(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from modelship.cli.batch_output_commands import report, status
+from modelship.cli.batch_output_commands import parity_of_output, report, status
 from modelship.cli.config import Config
 from modelship.cli.output import answer
 from modelship.cli.serving import environment_options, environment_under
@@ -35,7 +35,7 @@ __all__ = ["batch"]
 
 _MIB: Final = 2**20
 _TYPED: Final = "modelship.batch.typed"
-_ON_OUTPUT: Final = {each.name: each for each in (status, report)}
+_ON_OUTPUT: Final = {each.name: each for each in (status, report, parity_of_output)}
 
 
 class _BatchCommand(click.Command):
@@ -64,7 +64,7 @@ class _BatchCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-_SORTED: Final = sorted((str(name), each) for name, each in _ON_OUTPUT.items())
+_SORTED: Final = [(str(name), each) for name, each in _ON_OUTPUT.items()]
 
 _what_is_written = gathered(
     (
@@ -153,7 +153,8 @@ def batch(
 
     The output has the rows with their predictions. Rows that fail are in its folder _failed, each
     with the reason; so every row is accounted for. After an interruption, the same command again
-    scores what is missing. A bundle in a folder named status or report is typed as ./status.
+    scores what is missing. A bundle in a folder named status is typed as ./status; likewise report
+    and parity.
     """
     from modelship.batch.batch_job import BatchJob
 

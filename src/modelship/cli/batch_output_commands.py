@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelship.cli.opening import Place, place_options
 from modelship.cli.output import answer, say_facts
-from modelship.cli.shared_options import PATH, command
+from modelship.cli.shared_options import PATH, command, name_option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.batch.batch_status import BatchStatus
 
-__all__ = ["report", "status"]
+__all__ = ["parity_of_output", "report", "status"]
 
 
 @command("Show how far a batch job is.", example="batch status scored")
@@ -43,6 +44,58 @@ def report(*, output: str, page: Path) -> None:
 
     found = write_page(output, page)
     answer({**_document(found), "html": str(page)}, lambda: click.echo(f"Written: {page}"))
+
+
+@command(
+    "Compare the output with the answers of a service.",
+    example="batch parity scored -n my-svc",
+    name="parity",
+)
+@click.argument("output", metavar="OUTPUT")
+@name_option
+@place_options
+@click.option(
+    "--rows",
+    default=1000,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many rows to send, spread over the job [default: 1000].",
+)
+@click.option(
+    "--without",
+    "leave_out",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column that the service does not take, such as the label; may be repeated.",
+)
+@click.option(
+    "--tolerance",
+    default=0.0,
+    type=click.FloatRange(min=0),
+    help="By how much two floats may differ [default: 0, not at all].",
+)
+def parity_of_output(
+    *,
+    output: str,
+    name: str | None,
+    at: Place,
+    rows: int,
+    leave_out: tuple[str, ...],
+    tolerance: float,
+) -> None:
+    """Send rows of the job in the folder OUTPUT to the service NAME, and compare the answers.
+
+    If they differ, the exit code is 8.
+    """
+    from modelship.cli.parity_command import say_report
+    from modelship.parity.batch_parity import compare_batch
+
+    if name is None:
+        raise click.UsageError("Name the service with -n NAME.")
+    target, name = at.of_service(name)
+    say_report(
+        compare_batch(output, target.get(name), rows=rows, leave_out=leave_out, tolerance=tolerance)
+    )
 
 
 def _document(status: BatchStatus) -> dict[str, object]:

@@ -68,7 +68,8 @@ def evaluate(
     """Score MODEL, or the service NAME, on a test set.
 
     MODEL is a path or a URI; or the output folder of a batch job, with the column of the true
-    values in --label in place of --data. Losses such as log_loss have upper bounds, scores lower ones.
+    values in --label in place of --data. Losses such as log_loss have upper bounds, scores lower
+    ones.
     """
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelship.parity import ParityReport, ScoringRequest
     from modelship.targets import DeployTarget
 
-__all__ = ["parity"]
+__all__ = ["parity", "say_report"]
 
 _MOST_RANDOM = 10_000
 _MAPPINGS = {"variables", "secrets", "server_options"}
@@ -123,6 +123,11 @@ def parity(
         request_timeout_s=request_timeout_s,
         show_output=not quiet,
     )
+    say_report(report)
+
+
+def say_report(report: ParityReport) -> None:
+    """Print a report; exit with 8 if there are differences."""
     if as_json_is_asked():
         emit(_document(report))
         if not report.equal:

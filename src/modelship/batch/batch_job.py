@@ -215,7 +215,7 @@ class BatchJob:
         manifest = folder.manifest(plan)
         account = BatchAccount(plan, folder.resume(plan, manifest, verify=self.verify))
         left = [each for each in plan.pieces if each.number not in account.entries]
-        before = BatchStatus.counted(self.output, plan, account.entries.values(), is_complete=False)
+        before = BatchStatus.counted(self.output, plan, account.entries.values(), state="running")
         try:
             with (
                 progress_of(before, shown=show_output, on_progress=on_progress) as report,

@@ -12,7 +12,6 @@ from modelship.batch.answer_histograms import histograms
 from modelship.batch.batch_status import BatchStatus, duration_text, read_job
 from modelship.batch.failed_rows import failures_in
 from modelship.batch.job_facts import facts_in
-from modelship.batch.output_folder import SUCCESS
 from modelship.evaluation.formatting import shortened
 from modelship.evaluation.page import filled
 from modelship.shown import counted
@@ -56,7 +55,7 @@ def write_page(output: str | Path, page: Path) -> BatchStatus:
     """
     folder = Path(output)
     plan, entries = read_job(folder)
-    status = BatchStatus.counted(output, plan, entries, is_complete=(folder / SUCCESS).is_file())
+    status = BatchStatus.of(folder)
     text = render_job(status, plan, entries)
     with storing(page, ours=False):
         write_atomic(page, text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from modelship.batch.driver_lock import is_driven
 from modelship.batch.output_folder import OURS, SUCCESS, OutputFolder
 from modelship.errors import BatchOutputError
 from modelship.shown import card, facts, mark
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["BatchStatus", "busy_seconds", "duration_text", "read_job"]
 
 
+State = Literal["complete", "running", "incomplete"]
+
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 
@@ -31,8 +34,8 @@ class BatchStatus:
     ----------
     output : str
         The folder of the output.
-    state : {"complete", "incomplete"}
-        Whether all rows are accounted for.
+    state : {"complete", "running", "incomplete"}
+        Whether all rows are accounted for; else, whether a process is scoring the rest.
     rows : int
         The rows of the input.
     rows_in, rows_out, failed : int
@@ -44,7 +47,7 @@ class BatchStatus:
     """
 
     output: str
-    state: Literal["complete", "incomplete"]
+    state: State
     rows: int
     rows_in: int
     rows_out: int
@@ -73,18 +76,17 @@ class BatchStatus:
             If the folder is not the output of a batch job.
         """
         plan, entries = read_job(Path(output))
-        is_complete = (Path(output) / SUCCESS).is_file()
-        return cls.counted(output, plan, entries, is_complete=is_complete)
+        return cls.counted(output, plan, entries, state=_state_of(Path(output)))
 
     @classmethod
     def counted(
-        cls, output: str | Path, plan: BatchPlan, entries: Iterable[Entry], *, is_complete: bool
+        cls, output: str | Path, plan: BatchPlan, entries: Iterable[Entry], *, state: State
     ) -> BatchStatus:
         """Return the status of a job with these entries."""
         done = list(entries)
         return cls(
             output=str(output),
-            state="complete" if is_complete else "incomplete",
+            state=state,
             rows=plan.rows,
             rows_in=sum(each.rows_in for each in done),
             rows_out=sum(each.rows_out for each in done),
@@ -128,6 +130,12 @@ def read_job(output: Path) -> tuple[BatchPlan, list[Entry]]:
         raise BatchOutputError(str(output), f"it has no {OURS}/plan.json")
     entries = folder.manifest(plan).read()
     return plan, [entries[number] for number in sorted(entries)]
+
+
+def _state_of(output: Path) -> State:
+    if (output / SUCCESS).is_file():
+        return "complete"
+    return "running" if is_driven(output / OURS / "driver.json") else "incomplete"
 
 
 def busy_seconds(entries: Iterable[Entry]) -> float:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.batch.batch_job import BatchJob
+    from modelship.batch.batch_plan import BatchOptions
     from modelship.batch.batch_summary import BatchSummary
 
 __all__ = ["batch"]
@@ -71,6 +72,14 @@ _what_is_written = gathered(
         click.option(
             "--output-format", default="", metavar="FORMAT",
             help="csv, parquet or another format [default: that of each file].",
+        ),
+        click.option(
+            "--input-format", default="", metavar="FORMAT",
+            help="The format of all files of the input [default: by their names].",
+        ),
+        click.option(
+            "--feature-column", "feature_columns", multiple=True, metavar="NAME",
+            help="A column that run() takes; may be repeated [default: those of the schema].",
         ),
         click.option(
             "--column", "columns", multiple=True, metavar="NAME",
@@ -177,10 +186,13 @@ def batch(
     answer(_document(summary), lambda: _say(summary))
 
 
-def _options(*, piece_mb: float, columns: tuple[str, ...], **others: Any) -> Any:
+def _options(*, piece_mb: float, **others: Any) -> BatchOptions:
     from modelship.batch.batch_plan import BatchOptions
 
-    return BatchOptions(piece_bytes=round(piece_mb * _MIB), columns=columns or None, **others)
+    # An option that is not given is an empty tuple.
+    given: dict[str, Any] = {name: None if value == () else value for name, value in others.items()}
+    arguments = given.pop("arguments") or ()
+    return BatchOptions(piece_bytes=round(piece_mb * _MIB), arguments=arguments, **given)
 
 
 def _run(job: BatchJob, *, show_output: bool) -> BatchSummary:

@@ -92,9 +92,7 @@ def test_progress_is_told_after_each_piece(idle_bundle, tmp_path, capsys):
     pd.DataFrame({"a": range(30)}).to_csv(tmp_path / "rows.csv", index=False)
     options = ms.BatchOptions(piece_bytes=12)
     out = tmp_path / "out"
-    job = ms.BatchJob(
-        idle_bundle, tmp_path / "rows.csv", out, options=options, engine=FakeEngine()
-    )
+    job = ms.BatchJob(idle_bundle, tmp_path / "rows.csv", out, options=options, engine=FakeEngine())
     seen = []
     summary = job.run(show_output=False, on_progress=seen.append)
     assert len(seen) == summary.pieces > 2

@@ -112,9 +112,12 @@ _how_it_runs = gathered(
             help="Processes that score [default: one per core].",
         ),
         click.option(
-            "--call-timeout", "call_timeout_s", default=60.0, metavar="SECONDS",
-            type=click.FloatRange(min=0, min_open=True),
-            help="Seconds for one call of run() [default: 60].",
+            "--retries", default=1, type=click.IntRange(min=0), metavar="N",
+            help="How often a row that fails alone is tried again [default: 1].",
+        ),
+        click.option(
+            "--memory-gb", default=0.0, type=click.FloatRange(min=0), metavar="GB",
+            help="Memory that a process may have of its own [default: any].",
         ),
         click.option(
             "--verify", is_flag=True,
@@ -137,6 +140,14 @@ _how_it_runs = gathered(
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Write the output here.")
 @_what_is_written
 @_how_it_runs
+@click.option(
+    "--call-timeout",
+    "call_timeout_s",
+    default=60.0,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for one call of run() [default: 60].",
+)
 @environment_options
 @check_option
 @trust_option
@@ -150,6 +161,7 @@ def batch(
     output: str,
     written: Mapping[str, Any],
     running: Mapping[str, Any],
+    call_timeout_s: float,
     variables: tuple[tuple[str, str], ...],
     secrets: tuple[tuple[str, str], ...],
     check: str | None,
@@ -173,10 +185,8 @@ def batch(
         inputs,
         output,
         options=_options(**written),
-        timeout_s=running["call_timeout_s"],
-        workers=running["workers"],
-        error_threshold=running["error_threshold"],
-        verify=running["verify"],
+        **running,
+        timeout_s=call_timeout_s,
         **environment_under(config, variables, secrets),
         check=check or "static",  # type: ignore[arg-type]  # click has checked it
         trust_model=trust_model,

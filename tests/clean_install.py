@@ -19,7 +19,8 @@ for name in modelship.__all__:
     getattr(modelship, name)
 files = importlib.resources.files("modelship")
 assert (files / "py.typed").is_file()
-assert (files / "evaluation" / "report.html.j2").is_file()
+for each in ("evaluation/report.html.j2", "evaluation/page.css", "batch/batch_report.html.j2"):
+    assert files.joinpath(each).is_file(), each
 print("modelship", modelship.__version__, "from", modelship.__file__)
 """
 

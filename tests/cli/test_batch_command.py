@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -86,6 +87,16 @@ def test_a_folder_of_something_else_is_no_output(here, modelship):
     done = modelship("batch", "status", here)
     assert done.exit_code == 11
     assert "no _modelship/plan.json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [("status", "out"), ("report", "out", "-o", "page.html"), ("parity", "out", "-n", "a-svc")],
+)
+def test_without_pyarrow_the_extra_is_named(typed, modelship, monkeypatch):
+    """What reads rows is in an extra."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "pip install 'modelship-ml[batch]'" in modelship("batch", *typed).stderr
 
 
 @pytest.mark.parametrize("typed", [(), ("bundle",), ("bundle", "rows.csv")])

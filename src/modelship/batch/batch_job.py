@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from contextlib import closing
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.batch.batch_account import BatchAccount
-from modelship.batch.batch_checks import require_batchable
+from modelship.batch.batch_extra import require_batch_extra
 from modelship.batch.batch_plan import BatchOptions
-from modelship.batch.batch_progress import progress_of
-from modelship.batch.batch_status import BatchStatus
-from modelship.batch.bisecting import TooManyFailedError
-from modelship.batch.engines.local_pool import LocalPool
-from modelship.batch.job_facts import note_facts
-from modelship.batch.output_folder import OutputFolder
-from modelship.batch.piece_work import Work
-from modelship.batch.planning import files_of_job, plan_job
-from modelship.batch.process_limits import cores
-from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.bundle import ScoringBundle
-from modelship.diagnosis.redaction import hiding
-from modelship.errors import BatchResumeError
-from modelship.runtime.variables import as_secrets, as_variables
-from modelship.staging import storing
+from modelship.runtime.variables import as_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modelship.batch.batch_checks import Check
-    from modelship.batch.batch_plan import BatchPlan, Piece
+    from modelship.batch.batch_plan import BatchPlan
+    from modelship.batch.batch_status import BatchStatus
     from modelship.batch.batch_summary import BatchSummary
     from modelship.batch.engines import Engine
-    from modelship.batch.piece_work import PieceResult
     from modelship.runtime.variables import Secret
 
 __all__ = ["BatchJob"]
@@ -114,7 +97,8 @@ class BatchJob:
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         self.output = Path(output)
         self.options = options or BatchOptions()
-        self.engine = engine or LocalPool(workers or cores())
+        self.workers = workers
+        self.engine = engine
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s
         self.error_threshold = error_threshold
@@ -125,7 +109,8 @@ class BatchJob:
         self.variables = as_variables(variables or {})
         self.secrets = dict(secrets or {})
         self.verify = verify
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
+        require_batch_extra()
 
     def plan(self) -> BatchPlan:
         """Return what the job does, from the files that are there now.
@@ -135,6 +120,8 @@ class BatchJob:
         BatchInputError
             If there is no file, or one cannot be read.
         """
+        from modelship.batch.planning import plan_job
+
         return plan_job(self.bundle, self.inputs, self.output, self.options)
 
     def run(
@@ -173,24 +160,13 @@ class BatchJob:
         StorageError
             If the output cannot be written.
         """
-        read = as_secrets(self.secrets, beside=self.variables).values()
-        with storing(self.output, ours=False), hiding(each.value for each in read):
-            folder = OutputFolder(self.output)
-            folder.require_ours()
-            require_batchable(
-                self.bundle,
-                check=self.check,
-                trust_model=self.trust_model,
-                variables=self.variables,
-                secrets=self.secrets,
-                show_output=show_output,
-            )
-            with folder.driven():
-                return self._run(folder, show_output=show_output, on_progress=on_progress)
+        from modelship.batch.job_run import run_job
+
+        return run_job(self, show_output=show_output, on_progress=on_progress)
 
     def stop(self) -> None:
         """Let a run in another thread end as by Ctrl-C; it raises BatchInterruptedError."""
-        self._stopped.set()
+        self.stopped.set()
 
     def status(self) -> BatchStatus:
         """Return how far the job is, from its output folder; also while another process runs it.
@@ -200,82 +176,6 @@ class BatchJob:
         BatchOutputError
             If it was never run.
         """
+        from modelship.batch.batch_status import BatchStatus
+
         return BatchStatus.of(self.output)
-
-    def _run(
-        self,
-        folder: OutputFolder,
-        *,
-        show_output: bool,
-        on_progress: Callable[[BatchStatus], None] | None,
-    ) -> BatchSummary:
-        self._stopped.clear()
-        plan = self._planned(folder)
-        note_facts(self.output, self.bundle, self.engine)
-        manifest = folder.manifest(plan)
-        account = BatchAccount(plan, folder.resume(plan, manifest, verify=self.verify))
-        left = [each for each in plan.pieces if each.number not in account.entries]
-        before = BatchStatus.counted(self.output, plan, account.entries.values(), state="running")
-        try:
-            with (
-                progress_of(before, shown=show_output, on_progress=on_progress) as report,
-                closing(self._results(plan, left)) as results,
-            ):
-                for result in results:
-                    if result.piece in account.entries:
-                        continue
-                    account.require_rows(result)
-                    entry = folder.enter(plan, result, manifest)
-                    account.add(entry)
-                    report(entry)
-                    account.require_at_most(self.error_threshold)
-        except KeyboardInterrupt:
-            self._stopped.set()
-        except ScriptNotReadyError as error:
-            raise account.stopped("the script does not start", log=str(error)) from error
-        except TooManyFailedError as error:
-            raise account.stopped(
-                f"{error.failed} rows of a piece failed, more than {self.error_threshold}",
-                log=error.reason,
-            ) from error
-        if self._stopped.is_set():
-            raise account.interrupted()
-        summary = account.summary(scored=len(left), output=str(self.output))
-        folder.complete({"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)})
-        return summary
-
-    def _results(
-        self, plan: BatchPlan, left: Sequence[Piece]
-    ) -> Generator[PieceResult, None, None]:
-        """Yield the results of the pieces that are left, as the engine has them."""
-        if not left:
-            return
-        with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place:
-            bundle = self.bundle.save(Path(place) / "bundle")
-            work = Work(
-                str(bundle),
-                str(self.output),
-                plan,
-                self.timeout_s,
-                self.start_timeout_s,
-                self.variables,
-                self.secrets,
-                retries=self.retries,
-                memory_gb=self.memory_gb,
-                error_threshold=self.error_threshold,
-            )
-            yield from self.engine.run(work, left, stopped=self._stopped)
-
-    def _planned(self, folder: OutputFolder) -> BatchPlan:
-        """Return the plan of the folder, which this job must have; write it if there is none."""
-        before = folder.plan()
-        if before is None:
-            plan = self.plan()
-            folder.begin(plan)
-            return plan
-        # The pieces follow from the files: there is no need to read these again.
-        now = replace(before, bundle_digest=self.bundle.digest, options=self.options)
-        files = files_of_job(self.inputs, self.output, self.options)
-        if difference := replace(now, files=files).difference_from(before):
-            raise BatchResumeError(str(self.output), difference)
-        return before

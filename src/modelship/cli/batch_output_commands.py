@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelship.batch.batch_extra import require_batch_extra
 from modelship.cli.opening import Place, place_options
 from modelship.cli.output import answer, say_facts
 from modelship.cli.shared_options import PATH, command, name_option
@@ -23,6 +24,7 @@ __all__ = ["parity_of_output", "report", "status"]
 @click.argument("output", metavar="OUTPUT")
 def status(*, output: str) -> None:
     """Show how far the job that writes to the folder OUTPUT is, while it runs or later."""
+    require_batch_extra()
     from modelship.batch.batch_status import BatchStatus
 
     found = BatchStatus.of(output)
@@ -40,6 +42,7 @@ def report(*, output: str, page: Path) -> None:
     It shows the counts of rows, failures by reason, histograms of the predictions, the rows per
     second over time, and what scored them.
     """
+    require_batch_extra()
     from modelship.batch.batch_page import write_page
 
     found = write_page(output, page)
@@ -87,6 +90,7 @@ def parity_of_output(
 
     If they differ, the exit code is 8.
     """
+    require_batch_extra()
     from modelship.cli.parity_command import say_report
     from modelship.parity.batch_parity import compare_batch
 

@@ -104,6 +104,9 @@ def _refuse_functions(scoring: Mapping[str, Any]) -> None:
 
 
 def _evaluate_output(folder: str, config: Config, *, data: str | None) -> Report:
+    from modelship.batch.batch_extra import require_batch_extra
+
+    require_batch_extra()
     from modelship.batch.batch_evaluation import evaluate_output
 
     label = config.scoring["label"]

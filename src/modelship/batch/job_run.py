@@ -1,0 +1,139 @@
+"""Run a batch job: plan it or take up its plan, let an engine score, and enter what is done."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelship.batch.batch_account import BatchAccount
+from modelship.batch.batch_checks import require_batchable
+from modelship.batch.batch_progress import progress_of
+from modelship.batch.batch_status import BatchStatus
+from modelship.batch.bisecting import TooManyFailedError
+from modelship.batch.engines.local_pool import LocalPool
+from modelship.batch.job_facts import note_facts
+from modelship.batch.output_folder import OutputFolder
+from modelship.batch.piece_work import Work
+from modelship.batch.planning import files_of_job
+from modelship.batch.process_limits import cores
+from modelship.batch.scoring_process import ScriptNotReadyError
+from modelship.diagnosis.redaction import hiding
+from modelship.errors import BatchResumeError
+from modelship.runtime.variables import as_secrets
+from modelship.staging import storing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from modelship.batch.batch_job import BatchJob
+    from modelship.batch.batch_plan import BatchPlan, Piece
+    from modelship.batch.batch_summary import BatchSummary
+    from modelship.batch.engines import Engine
+    from modelship.batch.piece_work import PieceResult
+
+__all__ = ["run_job"]
+
+
+def run_job(
+    job: BatchJob, *, show_output: bool, on_progress: Callable[[BatchStatus], None] | None
+) -> BatchSummary:
+    """Score what is not scored yet; see :meth:`BatchJob.run`."""
+    read = as_secrets(job.secrets, beside=job.variables).values()
+    with storing(job.output, ours=False), hiding(each.value for each in read):
+        folder = OutputFolder(job.output)
+        folder.require_ours()
+        require_batchable(
+            job.bundle,
+            check=job.check,
+            trust_model=job.trust_model,
+            variables=job.variables,
+            secrets=job.secrets,
+            show_output=show_output,
+        )
+        with folder.driven():
+            return _run(job, folder, show_output=show_output, on_progress=on_progress)
+
+
+def _run(
+    job: BatchJob,
+    folder: OutputFolder,
+    *,
+    show_output: bool,
+    on_progress: Callable[[BatchStatus], None] | None,
+) -> BatchSummary:
+    engine = job.engine or LocalPool(job.workers or cores())
+    job.stopped.clear()
+    plan = _planned(job, folder)
+    note_facts(job.output, job.bundle, engine)
+    manifest = folder.manifest(plan)
+    account = BatchAccount(plan, folder.resume(plan, manifest, verify=job.verify))
+    left = [each for each in plan.pieces if each.number not in account.entries]
+    before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
+    try:
+        with (
+            progress_of(before, shown=show_output, on_progress=on_progress) as report,
+            closing(_results(job, engine, plan, left)) as results,
+        ):
+            for result in results:
+                if result.piece in account.entries:
+                    continue
+                account.require_rows(result)
+                entry = folder.enter(plan, result, manifest)
+                account.add(entry)
+                report(entry)
+                account.require_at_most(job.error_threshold)
+    except KeyboardInterrupt:
+        job.stopped.set()
+    except ScriptNotReadyError as error:
+        raise account.stopped("the script does not start", log=str(error)) from error
+    except TooManyFailedError as error:
+        raise account.stopped(
+            f"{error.failed} rows of a piece failed, more than {job.error_threshold}",
+            log=error.reason,
+        ) from error
+    if job.stopped.is_set():
+        raise account.interrupted()
+    summary = account.summary(scored=len(left), output=str(job.output))
+    folder.complete({"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)})
+    return summary
+
+
+def _results(
+    job: BatchJob, engine: Engine, plan: BatchPlan, left: Sequence[Piece]
+) -> Generator[PieceResult, None, None]:
+    """Yield the results of the pieces that are left, as the engine has them."""
+    if not left:
+        return
+    with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place:
+        bundle = job.bundle.save(Path(place) / "bundle")
+        work = Work(
+            str(bundle),
+            str(job.output),
+            plan,
+            job.timeout_s,
+            job.start_timeout_s,
+            job.variables,
+            job.secrets,
+            retries=job.retries,
+            memory_gb=job.memory_gb,
+            error_threshold=job.error_threshold,
+        )
+        yield from engine.run(work, left, stopped=job.stopped)
+
+
+def _planned(job: BatchJob, folder: OutputFolder) -> BatchPlan:
+    """Return the plan of the folder, which this job must have; write it if there is none."""
+    before = folder.plan()
+    if before is None:
+        plan = job.plan()
+        folder.begin(plan)
+        return plan
+    # The pieces follow from the files: there is no need to read these again.
+    now = replace(before, bundle_digest=job.bundle.digest, options=job.options)
+    files = files_of_job(job.inputs, job.output, job.options)
+    if difference := replace(now, files=files).difference_from(before):
+        raise BatchResumeError(str(job.output), difference)
+    return before

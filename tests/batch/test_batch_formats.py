@@ -1,0 +1,132 @@
+"""A job writes the rows of its input with their answers, as folders that readers take whole."""
+
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+import pytest
+from fake_scoring import FakeEngine
+
+import modelship as ms
+
+ROWS = 'id,a,note\n007,1,\n008,2.0,"x, y"\n009,-3,z\n010,4e0,""\n'
+
+
+@pytest.fixture
+def run(idle_bundle, tmp_path):
+    """Return a function that runs a job over files, and returns its summary."""
+
+    def made(*inputs, engine=None, **options):
+        inputs = [tmp_path / each for each in inputs]
+        return ms.BatchJob(
+            idle_bundle,
+            inputs,
+            tmp_path / "out",
+            options=ms.BatchOptions(piece_bytes=12, feature_columns=("a",), **options),
+            engine=engine or FakeEngine(),
+            check="off",
+        ).run(show_output=False)
+
+    return made
+
+
+def test_rows_of_csv_keep_their_text(run, tmp_path):
+    """What is not scored is written as it was, and the answer after it; a bad row is noted."""
+    (tmp_path / "rows.csv").write_text(ROWS)
+    summary = run("rows.csv")
+    assert (summary.rows_in, summary.rows_out, summary.failed) == (4, 3, 1)
+    lines = [each.read_text() for each in sorted((tmp_path / "out").glob("*.csv"))]
+    header, *rest = "".join(lines).splitlines()
+    assert header == "id,a,note,prediction"
+    assert [each for each in rest if each != header] == [
+        "007,1,,2.0",
+        '008,2.0,"x, y",3.0',
+        '010,4e0,"",5.0',
+    ]
+    [failure] = (tmp_path / "out/_failed").glob("*")
+    failed = json.loads(failure.read_text())
+    assert (failed["row"], failed["text"]) == (2, "009,-3,z")
+
+
+def test_csv_as_parquet_has_one_type_in_all_files(run, tmp_path):
+    """The types hold all values of the input, whatever a piece has of them."""
+    (tmp_path / "rows.csv").write_text("a,id,b,c\n1,1,1,\n2,2,2.5,\n3,007,3,true\n")
+    run("rows.csv", output_format="parquet")
+    table = pads.dataset(tmp_path / "out").to_table()
+    assert {each.name: str(each.type) for each in table.schema} == {
+        "a": "int64",
+        "id": "string",
+        "b": "double",
+        "c": "bool",
+        "prediction": "int64",
+    }
+    assert table.column("id").to_pylist() == ["1", "2", "007"]
+
+
+def test_partitions_are_kept(run, tmp_path):
+    """The keys of folders are columns for run(), and folders of the output."""
+    for key, values in (("1", [5, 6]), ("2", [7])):
+        folder = tmp_path / f"in/a={key}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"x": values}), folder / "part.parquet")
+    run("in")
+    table = pads.dataset(tmp_path / "out", partitioning="hive").to_table().sort_by("x")
+    assert table.to_pydict() == {"x": [5, 6, 7], "prediction": [2, 2, 3], "a": [1, 1, 2]}
+
+
+def test_json_lines_and_compressed_files(run, tmp_path):
+    """Objects keep their text; a compressed file is one piece, and its output is not compressed."""
+    (tmp_path / "rows.jsonl").write_text('{"a": 1, "big": 123456789012345678901}\n{"a":2}')
+    with gzip.open(tmp_path / "more.csv.gz", "wt") as file:
+        file.write(ROWS.replace("-3", "3"))
+    run("rows.jsonl", "more.csv.gz")
+    objects = "".join(each.read_text() for each in sorted((tmp_path / "out").glob("*.jsonl")))
+    assert objects.splitlines() == [
+        '{"a": 1, "big": 123456789012345678901, "prediction": 2.0}',
+        '{"a":2, "prediction": 3.0}',
+    ]
+    assert pd.read_csv(tmp_path / "out/more-00000.csv").prediction.tolist() == [2, 3, 4, 5]
+
+
+def test_numpy_and_chosen_columns(run, tmp_path):
+    """An archive of arrays has its answers as arrays; only the chosen columns are kept."""
+    np.savez(tmp_path / "rows.npz", a=np.arange(3), image=np.zeros((3, 2, 2)))
+    run("rows.npz", columns=("image",))
+    found = [np.load(each) for each in sorted((tmp_path / "out").glob("*.npz"))]
+    assert np.concatenate([each["prediction"] for each in found]).tolist() == [1, 2, 3]
+    assert {*found[0]} == {"image", "prediction"}
+
+
+def test_a_column_of_the_name_of_an_answer_is_kept(run, tmp_path):
+    """The answer has another name then."""
+    (tmp_path / "rows.csv").write_text("a,prediction\n1,9\n")
+    run("rows.csv")
+    assert (
+        tmp_path / "out/rows-00000.csv"
+    ).read_text() == "a,prediction,prediction_scored\n1,9,2\n"
+
+
+def test_a_missing_column_is_an_error_before_anything_is_scored(run, tmp_path):
+    """It names the nearest column, and nothing is written."""
+    (tmp_path / "rows.csv").write_text("A,b\n1,2\n")
+    with pytest.raises(ms.ModelshipError, match=r"lacks the column 'a' \(did you mean 'A'"):
+        run("rows.csv")
+    assert not (tmp_path / "out/_modelship/plan.json").exists()
+
+
+def test_a_file_that_changes_is_refused(run, tmp_path):
+    """Its pieces would be those of other rows."""
+    (tmp_path / "rows.csv").write_text(ROWS)
+
+    class Changing(FakeEngine):
+        def run(self, work, pieces, *, stopped):
+            for result in super().run(work, pieces, stopped=stopped):
+                yield result
+                (tmp_path / "rows.csv").write_text(ROWS + "011,5,\n")
+
+    with pytest.raises(ms.ModelshipError, match="has changed since the job was planned"):
+        run("rows.csv", engine=Changing())

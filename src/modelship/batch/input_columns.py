@@ -6,17 +6,13 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.errors import BatchInputError, nearest
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from modelship.bundle import ScoringBundle
     from modelship.tables import Column
 
-__all__ = ["InputColumns", "require_columns", "script_columns", "type_of"]
+__all__ = ["InputColumns", "type_of"]
 
-_SHOWN: Final = 5
 _TYPES: Final = {
     "integer": "int64",
     "number": "float64",
@@ -40,6 +36,8 @@ class InputColumns:
         All, in the order of the first file that has each; the folders' keys are among them.
     keys : tuple[str, ...]
         Those that are in the names of folders, not in files.
+    values : tuple[str, ...]
+        The names of the values of a row, where the one column of `script` has lists of them.
     types : str
         The types of those that are read: a serialized pyarrow.Schema, in base64.
     """
@@ -48,6 +46,7 @@ class InputColumns:
     kept: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     types: str = ""
 
     @classmethod
@@ -67,63 +66,6 @@ class InputColumns:
     def serialized(schema: Any) -> str:
         """Return a pyarrow.Schema as text."""
         return base64.b64encode(schema.serialize().to_pybytes()).decode()
-
-
-def script_columns(
-    bundle: ScoringBundle,
-    held: Sequence[str],
-    names: Sequence[str],
-    *,
-    given: Sequence[str] | None,
-    path: str,
-) -> tuple[str, ...]:
-    """Return the names of the columns that a bundle's script takes, in its order.
-
-    Parameters
-    ----------
-    bundle : ScoringBundle
-        The bundle.
-    held : Sequence[str]
-        The names of the columns of one file.
-    names : Sequence[str]
-        Those of all files.
-    given : Sequence[str], optional
-        Those that the user has chosen.
-    path : str
-        The file, for errors.
-
-    Raises
-    ------
-    BatchInputError
-        If a column is missing; with the nearest name.
-    """
-    known = [each.name for each in bundle.schema.columns]
-    wanted = tuple(given if given is not None else known if all(known) else ()) or tuple(names)
-    require_columns(wanted, held, path=path)
-    return wanted
-
-
-def require_columns(wanted: Sequence[str], held: Sequence[str], *, path: str) -> None:
-    """Refuse a file that lacks columns.
-
-    Raises
-    ------
-    BatchInputError
-        If one is missing; with the nearest name.
-    """
-    missing = [each for each in wanted if each not in set(held)]
-    if not missing:
-        return
-    listed = ", ".join(f"{each!r}{nearest(each, held)}" for each in missing[:_SHOWN])
-    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    noun = "columns" if len(missing) > 1 else "column"
-    raise BatchInputError(path, f"it lacks the {noun} {listed}{more}", _advice(held))
-
-
-def _advice(held: Sequence[str]) -> str:
-    if len(held) == 1 and ";" in held[0]:
-        return 'Read values that are separated by semicolons with the input_format "csv;".'
-    return "Rename the columns of the input as in the bundle's schema."
 
 
 def type_of(column: Column) -> str:

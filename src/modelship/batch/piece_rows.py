@@ -49,7 +49,9 @@ class PieceRows:
         """The columns that run() takes."""
         if self.plan.options.are_files:
             return self.rows.table
-        return self.rows.table.select(list(self.plan.columns.script))
+        columns = self.plan.columns
+        found = self.rows.table.select(list(columns.script))
+        return _spread(found.column(0), columns.values) if columns.values else found
 
     @property
     def count(self) -> int:
@@ -151,6 +153,19 @@ def _with_keys(table: pa.Table, file: InputFile, schema: pa.Schema) -> pa.Table:
             indices = pa.array(np.zeros(table.num_rows, np.int64))
             table = table.append_column(field, text.take(indices))
     return table.select(schema.names)
+
+
+def _spread(lists: pa.ChunkedArray, names: Sequence[str]) -> pa.Table:
+    """Return lists of a fixed size as a column for each of their values."""
+    values = pa.concat_arrays([pa.array([], lists.type.value_type), *map(_flat, lists.chunks)])
+    places = np.arange(len(lists)) * len(names)
+    return pa.table([values.take(pa.array(places + at)) for at in range(len(names))], [*names])
+
+
+def _flat(lists: pa.FixedSizeListArray) -> pa.Array:
+    """Return the values of lists; as many for one that is missing."""
+    filled = lists.fill_null([None] * lists.type.list_size) if lists.null_count else lists
+    return filled.flatten()
 
 
 def _renamed(answers: pa.Table, taken: Sequence[str]) -> pa.Table:

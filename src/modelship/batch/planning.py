@@ -7,18 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from modelship.batch.batch_plan import FILES, BatchPlan, Piece
 from modelship.batch.column_types import column_types, keeps_text
 from modelship.batch.file_places import reading
-from modelship.batch.input_columns import InputColumns, require_columns, script_columns, type_of
+from modelship.batch.input_columns import InputColumns, type_of
 from modelship.batch.input_files import input_files
 from modelship.batch.row_files import formats
 from modelship.batch.row_files.row_format import COMPRESSIONS
+from modelship.batch.script_rows import require_columns, script_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pyarrow as pa
 
     from modelship.batch.batch_plan import BatchOptions, InputFile
     from modelship.bundle import ScoringBundle
@@ -101,12 +102,12 @@ def _columns(
     keys = tuple(dict.fromkeys(key for file in files for key, _ in file.partition))
     in_files = tuple(dict.fromkeys(name for each in schemas for name in each.names))
     names = (*(each for each in in_files if each not in keys), *keys)
+    rows = script_rows(bundle)
     script: tuple[str, ...] = ()
     for file, schema in zip(files, schemas, strict=True):
-        held = (*schema.names, *(key for key, _ in file.partition))
-        if schema.names or not script:
-            given = options.feature_columns
-            script = script_columns(bundle, held, names, given=given, path=file.path)
+        held = pa.schema([*schema, *(pa.field(key, pa.string()) for key, _ in file.partition)])
+        given = options.feature_columns
+        script = rows.columns(held, names, given=given, path=file.path)
     kept = tuple(each for each in names if each not in keys)
     if options.columns is not None:
         require_columns(options.columns, names, path=files[0].path)
@@ -115,4 +116,6 @@ def _columns(
     read = tuple(dict.fromkeys((*script, *(() if are_texts else kept))))
     known = {each.name: type_of(each) for each in bundle.schema.columns}
     types = column_types(read, known, files, schemas, pieces)
-    return InputColumns(script, kept, names, keys, InputColumns.serialized(types))
+    rows.require_numbers(types, script, path=files[0].path)
+    values = rows.names if len(script) == 1 and script[0] not in rows.names else ()
+    return InputColumns(script, kept, names, keys, values, InputColumns.serialized(types))

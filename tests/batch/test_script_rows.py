@@ -1,0 +1,57 @@
+"""A script gets the columns that its bundle knows, and files without them are refused."""
+
+import pyarrow as pa
+import pytest
+
+import modelship as ms
+from modelship.batch.piece_rows import _spread
+from modelship.batch.script_rows import ScriptRows
+
+TABLE = pa.schema([("b", pa.int64()), ("a", pa.float64()), ("id", pa.string())])
+LISTS = pa.schema([("id", pa.string()), ("pixels", pa.list_(pa.uint8(), 4))])
+
+
+def columns(rows, schema=TABLE, given=None):
+    """Return the columns that a script with these rows gets."""
+    return rows.columns(schema, schema.names, given=given, path="rows.csv")
+
+
+def test_columns_are_those_of_the_schema_in_its_order():
+    """Other columns are not given to run()."""
+    assert columns(ScriptRows(("a", "b"), 2)) == ("a", "b")
+    assert columns(ScriptRows(), given=["id"]) == ("id",)
+    assert columns(ScriptRows()) == ("b", "a", "id")
+
+
+def test_a_list_of_the_right_size_is_a_row():
+    """It stands for the columns of the model, with or without names."""
+    assert columns(ScriptRows((), 4, are_numbers=True), LISTS) == ("pixels",)
+    assert columns(ScriptRows(tuple("abcd"), 4), LISTS) == ("pixels",)
+
+
+def test_lists_are_spread_over_the_names():
+    """Each name has the values of its position, also where a list is missing, or sliced."""
+    lists = pa.chunked_array([pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int64(), 2))[1:]] * 2)
+    assert _spread(lists, ["x", "y"]).to_pydict() == {
+        "x": [None, 3, None, 3],
+        "y": [None, 4, None, 4],
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (ScriptRows(("a", "iD"), 2), r"lacks the column 'iD' \(did you mean 'id'"),
+        (ScriptRows((), 2), "run.. takes 2 values, and there are 3 columns"),
+    ],
+)
+def test_other_files_are_refused(rows, problem):
+    """A missing column, or too many, is an error that names the file."""
+    with pytest.raises(ms.ModelshipError, match=problem):
+        columns(rows)
+
+
+def test_texts_are_refused_where_numbers_are_taken():
+    """The column is named."""
+    with pytest.raises(ms.ModelshipError, match="the column 'id' has the type string"):
+        ScriptRows((), None, are_numbers=True).require_numbers(TABLE, TABLE.names, path="rows.csv")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from modelship.batch.file_places import FoundFile
 
-__all__ = ["input_files"]
+__all__ = ["input_files", "require_format"]
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -45,10 +45,8 @@ def input_files(
     InvalidOptionError
         If the format is unknown.
     """
-    known = (*formats(), FILES)
-    if input_format and input_format not in known:
-        expected = f"one of: {', '.join(known)}{nearest(input_format, known)}"
-        raise InvalidOptionError("input_format", input_format, expected)
+    if input_format:
+        require_format("input_format", input_format, (*formats(), FILES))
     for each in inputs:
         _require_apart(each, output)
     found = [file for each in inputs for file in files_at(str(each))]
@@ -59,6 +57,19 @@ def input_files(
         raise BatchInputError(twice, "it is named twice, and its rows would be scored twice")
     named = zip(found, _stems(found), strict=True)
     return tuple(_input_file(file, stem, input_format) for file, stem in named)
+
+
+def require_format(option: str, name: str, known: Sequence[str]) -> None:
+    """Refuse the name of a format that is not known.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is none of this name.
+    """
+    if name not in known:
+        expected = f"one of: {', '.join(known)}{nearest(name, known)}"
+        raise InvalidOptionError(option, name, expected)
 
 
 def _require_apart(given: str | Path, output: str | Path) -> None:

@@ -13,7 +13,7 @@ from modelship.batch.batch_plan import FILES, BatchPlan, Piece
 from modelship.batch.column_types import column_types, keeps_text
 from modelship.batch.file_places import reading
 from modelship.batch.input_columns import InputColumns, type_of
-from modelship.batch.input_files import input_files
+from modelship.batch.input_files import input_files, require_format
 from modelship.batch.row_files import formats
 from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.script_rows import require_columns, script_rows
@@ -61,7 +61,11 @@ def files_of_job(
     ------
     BatchInputError
         If there is none, or one cannot be read.
+    InvalidOptionError
+        If the format of the output is unknown.
     """
+    if options.output_format:
+        require_format("output_format", options.output_format, tuple(formats()))
     kind = FILES if options.are_files else options.input_format
     return input_files(inputs, output=output, input_format=kind)
 

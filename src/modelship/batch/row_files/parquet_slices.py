@@ -22,7 +22,7 @@ class SliceReader(threading.local):
     """Reads slices of row groups, each thread its own.
 
     Parquet has to be decoded from the beginning of a row group. The pieces of a job come in order,
-    so that each thread goes on where its last slice ended, and decodes a row group once.
+    so that each thread continues where its last slice ended, and decodes a row group once.
     """
 
     def __init__(self) -> None:

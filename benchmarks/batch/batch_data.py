@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,6 +122,19 @@ class Prepared:
         joblib.dump(model, self.model_path)
         joblib.dump(sample, self.folder / "sample.joblib")
 
+    def first(self) -> Prepared:
+        """Return the rows of the first file alone, as a data set: they cost what the start does."""
+        place = self.folder / "first"
+        first = self.inputs[0]
+        target = place / "input" / first.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            os.link(first, target)
+            for name in ("model.joblib", "sample.joblib"):
+                os.link(self.folder / name, place / name)
+        rows = _rows_of(target)
+        return Prepared(replace(self.data, name=f"{self.data.name}:first"), place, rows)
+
     @property
     def model_path(self) -> Path:
         """The file of the model."""
@@ -161,6 +174,13 @@ class Prepared:
             "format": self.data.format, "folder": str(self.folder / "input"), "inputs": inputs,
             "output": str(output), "workers": workers,
         })  # fmt: skip
+
+
+def _rows_of(file: Path) -> int:
+    """Return how many rows a file has."""
+    if file.suffix == ".csv":
+        return pc.read_csv(file).num_rows
+    return pq.read_metadata(file).num_rows
 
 
 # --- MNIST ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,21 @@ class Figures:
         found = list(self.values(name, **which).values())
         return statistics.median(found) if found else None
 
+    def per_cpu_s(self, *, data: str, contestant: str, workers: int) -> dict[int, float]:
+        """Return the rows per cpu second after the start, in each repetition.
+
+        They are those after the first file, whose cost is that of the start.
+        """
+        which = {"contestant": contestant, "workers": workers}
+        names = data, f"{data}:first"
+        cpu_s, first_s = (self.values("cpu_s", data=each, **which) for each in names)
+        rows, first = (self.values("rows", data=each, **which) for each in names)
+        return {
+            each: (rows[each] - first[each]) / (cpu_s[each] - first_s[each])
+            for each in cpu_s
+            if each in first_s and cpu_s[each] > first_s[each]
+        }
+
     def ratio(self, name: str, ours: dict, bare: dict) -> float | None:
         """Return the median over the repetitions of `bare`'s figure divided by `ours`'s."""
         mine, other = self.values(name, **ours), self.values(name, **bare)
@@ -93,17 +109,21 @@ def measure(
     for data in sets:
         for repetition in range(repetitions):
             for each in contestants:
+                visit = partial(_visit, figures, contestant=each, cache=cache)
+                if 1 in workers:  # one worker starts once, however many files there are
+                    visit(data.first(), repetition=repetition, workers=1)
                 for count in workers:
-                    _visit(figures, data, each, cache=cache, repetition=repetition, workers=count)
-        figures.failures.extend(_unlike(figures, data))
+                    visit(data, repetition=repetition, workers=count)
+        for part in (data.first(), data):
+            figures.failures.extend(_unlike(figures, part))
     return figures
 
 
 def _visit(
     figures: Figures,
     data: Prepared,
-    contestant: Contestant,
     *,
+    contestant: Contestant,
     cache: Path,
     repetition: int,
     workers: int,

@@ -77,13 +77,12 @@ def scoring_place(
 
 
 def place_files(folder: Path) -> None:
-    """Copy what a scoring process imports of modelship into a folder."""
+    """Copy what a scoring process imports of modelship into a folder.
+
+    The bytecode is copied too: it is valid for the same version of Python, and ignored by others.
+    """
     for name in ("server", "batch/scorer"):
-        shutil.copytree(_SOURCE / name, folder / PACKAGE / name, ignore=_no_bytecode)
-
-
-def _no_bytecode(_folder: str, names: list[str]) -> set[str]:
-    return {each for each in names if each == "__pycache__"}
+        shutil.copytree(_SOURCE / name, folder / PACKAGE / name)
 
 
 def _body_of(bundle: ScoringBundle) -> dict[str, str]:

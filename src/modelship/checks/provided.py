@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    distributions,
+    packages_distributions,
+)
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from modelship.bundle.lock import Lock
 
 __all__ = ["Provided", "is_installed_here", "projects_here"]
+
+_FROM_NO_INDEX: Final = "direct_url.json"
 
 # The part below google distinguishes packages, see _NAMESPACES; most have this one.
 _OTHERS: Final = SCRIPT_PACKAGES | {"google": "protobuf"}
@@ -112,6 +119,8 @@ def projects_here() -> frozenset[str]:
 
     They belong to projects that were installed from a folder, a file or a repository.
     """
+    if not any(each.read_text(_FROM_NO_INDEX) is not None for each in distributions()):
+        return frozenset()  # to know the modules of all packages takes far longer
     return frozenset(
         module
         for module, packages in _here().items()
@@ -122,7 +131,7 @@ def projects_here() -> frozenset[str]:
 @cache
 def _is_project(package: str) -> bool:
     try:
-        return distribution(package).read_text("direct_url.json") is not None
+        return distribution(package).read_text(_FROM_NO_INDEX) is not None
     except PackageNotFoundError:
         return False
 

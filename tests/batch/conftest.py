@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -38,9 +38,13 @@ def place_of(scorer_files, tmp_path):
             "PYTHONPATH": str(scorer_files),
             "MODELSHIP_BATCH_BODY": json.dumps({"key": "data", "rows": "rows"}),
         }
-        return ScoringPlace(sys.executable, app.parent, {**usual, **variables})
+        started.append(ScoringPlace(sys.executable, app.parent, {**usual, **variables}))
+        return started[-1]
 
-    return made
+    started = []
+    yield made
+    for each in started:
+        each.host.close()
 
 
 @pytest.fixture
@@ -50,7 +54,9 @@ def places(place_of):
     def made(text):
         @contextmanager
         def prepared(_bundle, *, timeout_s, variables):
-            yield place_of(text, **variables)
+            place = place_of(text, **variables)
+            with closing(place.host):
+                yield place
 
         return prepared
 

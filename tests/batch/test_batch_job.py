@@ -39,10 +39,12 @@ def model_bundle(numbers):
 
 
 @pytest.fixture
-def script_bundle(tmp_path):
-    """Return the bundle of a script without a model, which refuses negative numbers."""
+def script_bundle(tmp_path, model_bundle):
+    """Return the bundle of a script that refuses negative numbers, in the same environment."""
     (tmp_path / "score.py").write_text(SCRIPT)
-    return ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=["numpy"])
+    return ms.ScoringBundle(
+        [], entry_script=tmp_path / "score.py", environment=model_bundle[0].environment
+    )
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -204,7 +204,8 @@ import os
 {SCRIPT.replace("    pass", f"    assert not os.path.exists({str(flag)!r}), 'moved'")}
 """
     dying = script.replace(
-        "    return [row", f"    open({str(flag)!r}, 'w'); os._exit(1)\n    return [row"
+        "    return [row",
+        f"    open({str(flag)!r}, 'w'); os.kill(os.getppid(), 9)\n    return [row",
     )
     made, values = job(dying)
     with pytest.raises(errors.BatchStoppedError, match="AssertionError: moved"):

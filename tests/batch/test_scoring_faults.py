@@ -139,12 +139,41 @@ def test_a_script_that_does_not_start_is_an_error(place_of, text, message):
     process.close()
 
 
-def test_no_process_stays(process_of, scorers_of, tmp_path):
-    """Children of the script end with it."""
-    process = process_of("kept.append(subprocess.Popen(['sleep', '60']))")
+@pytest.mark.parametrize("fork", ["", "FORKABLE = False\n"])
+def test_no_process_stays(place_of, scorers_of, tmp_path, fork):
+    """Children of the script end with it, in whatever way it was started."""
+    fault = "kept.append(subprocess.Popen(['sleep', '60']))"
+    place = place_of(fork + SCRIPT.replace("FAULT", fault))
+    process = ScoringProcess(place, start_timeout_s=30)
+    process.put(ROWS)
     scored(process)
-    process.kill()
+    process.close()
+    place.host.close()
     assert scorers_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("init", "loads"),
+    [
+        ("pass", 1),
+        ("threading.Thread(target=time.sleep, args=[60], daemon=True).start()", 3),
+    ],
+)
+def test_a_script_is_loaded_once_if_it_can_be_forked(place_of, tmp_path, init, loads):
+    """A script with threads is loaded by each process, and again after one has ended."""
+    log = tmp_path / "loads"
+    text = SCRIPT.replace("    pass", f"    open({str(log)!r}, 'a').write('x'); {init}")
+    place = place_of("import threading\n" + text.replace("FAULT", "os._exit(3)"))
+    two = [ScoringProcess(place, start_timeout_s=30) for _ in range(2)]
+    for each in two:
+        each.put(ROWS)
+    assert [each.score(0, 5, timeout_s=30).num_rows for each in two] == [5, 5]
+    with pytest.raises(CallError, match="exited with 3"):
+        two[0].score(5, 10, timeout_s=30)
+    assert two[0].score(8, 9, timeout_s=30).num_rows == 1
+    assert len(log.read_text()) == loads
+    for each in two:
+        each.close()
 
 
 def test_calls_end_when_the_job_does(process_of):

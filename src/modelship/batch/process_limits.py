@@ -33,7 +33,7 @@ def thread_limits(workers: int) -> dict[str, str]:
     """
     if any(name in os.environ for name in _THREADS):
         return {name: os.environ[name] for name in _THREADS if name in os.environ}
-    return dict.fromkeys(_THREADS, str(max(1, cores() // workers)))
+    return {"MODELSHIP_BATCH_THREADS": str(max(1, cores() // workers))}
 
 
 def own_memory_bytes(pid: int) -> int:

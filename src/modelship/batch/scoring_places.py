@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from modelship.batch.script_host import ScriptHost
 from modelship.bundle.payload import form_of
 from modelship.bundle.schemas import key_of
 from modelship.runtime.workbench import workbench
@@ -44,6 +46,11 @@ class ScoringPlace:
     folder: Path
     variables: Mapping[str, str]
 
+    @cached_property
+    def host(self) -> ScriptHost:
+        """What starts the processes."""
+        return ScriptHost(self.python, self.folder, self.variables)
+
 
 @contextmanager
 def scoring_place(
@@ -63,17 +70,16 @@ def scoring_place(
     """
     with workbench(bundle, timeout_s=timeout_s) as bench:
         place_files(bench.folder)
-        yield ScoringPlace(
-            bench.python,
-            bench.folder,
-            {
-                **bench.variables,
-                "AZUREML_ENTRY_SCRIPT": bundle.entry_script,
-                "PYTHONPATH": str(bench.folder),
-                "MODELSHIP_BATCH_BODY": json.dumps(_body_of(bundle)),
-                **variables,
-            },
-        )
+        own = {
+            **bench.variables,
+            "AZUREML_ENTRY_SCRIPT": bundle.entry_script,
+            "PYTHONPATH": str(bench.folder),
+            "MODELSHIP_BATCH_BODY": json.dumps(_body_of(bundle)),
+            **variables,
+        }
+        place = ScoringPlace(bench.python, bench.folder, own)
+        with closing(place.host):
+            yield place
 
 
 def place_files(folder: Path) -> None:

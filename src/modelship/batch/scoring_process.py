@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import select
 import signal
 import socket
-import struct
-import subprocess
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
-from modelship.batch.scorer.scorer_messages import receive, send
-from modelship.batch.scoring_places import PACKAGE, ScoringPlace, scoring_place
-from modelship.bundle.programs import end, start
+from modelship.batch.scorer.scorer_messages import send
+from modelship.batch.scoring_places import ScoringPlace, scoring_place
+from modelship.batch.script_host import BROKEN, LOOK_EVERY_S, ScriptNotReadyError, received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pyarrow as pa
 
+    from modelship.batch.script_host import Running
 
 __all__ = [
     "CallError",
@@ -33,14 +30,8 @@ __all__ = [
     "scoring_place",
 ]
 
-_ENDING_S = 5.0
-_LOOK_EVERY_S = 0.2
 _PAUSES_S = (0.5, 2.0)
 _GB = 2**30
-
-
-class ScriptNotReadyError(Exception):
-    """The script cannot be imported, or its init() failed; the message has the log."""
 
 
 class ScoringStoppedError(Exception):
@@ -96,7 +87,7 @@ class ScoringProcess:
         self._most_bytes = int(memory_gb * _GB)
         self._is_stopped = is_stopped
         self._memory = RowMemory()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self._connection: socket.socket | None = None
         self._log = CappedLog(place.folder / f"scoring-{id(self)}.log")
         self._layout: dict[str, Any] = {}
@@ -143,7 +134,7 @@ class ScoringProcess:
             log = self.kill()
             problem = f"run() took longer than {timeout_s:g} s"
             raise CallError(problem, log, is_timeout=True) from None
-        except (EOFError, OSError, ValueError, struct.error, OverflowError, MemoryError):
+        except BROKEN:
             raise self._ended() from None
         self._log.cap()
         if "error" in header:
@@ -162,14 +153,11 @@ class ScoringProcess:
 
     def kill(self) -> str:
         """Kill the process with its children; return the end of its log."""
-        process, self._process = self._process, None
-        if process is None:
-            return ""
+        process, self._process, self._pid = self._process, None, 0
         if self._connection is not None:
             self._connection.close()
-        end(process)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_ENDING_S)
+        if process is not None:
+            process.end()
         return self._log.tail()
 
     def _received(self, timeout_s: float) -> tuple[dict[str, Any], bytearray]:
@@ -177,10 +165,6 @@ class ScoringProcess:
 
         Raises
         ------
-        EOFError, OSError
-            If the process has ended; its children may still have the other end of the connection.
-        TimeoutError
-            If it takes longer than `timeout_s` seconds.
         CallError
             If the process uses too much memory.
         ScoringStoppedError
@@ -188,40 +172,36 @@ class ScoringProcess:
         """
         connection, process = self._connection, self._process
         assert connection is not None and process is not None  # noqa: S101, PT018 - started
-        end_s = time.monotonic() + timeout_s
-        waiting = select.poll()
-        waiting.register(connection, select.POLLIN)
-        while not waiting.poll(1000 * min(_LOOK_EVERY_S, max(0.0, end_s - time.monotonic()))):
-            if self._is_stopped():
-                self.kill()
-                raise ScoringStoppedError
+
+        def look() -> None:
+            self._require_running()
             if self._exceeds():
                 log = self.kill()
                 raise CallError(f"run() took more than {self._most_bytes / _GB:g} GB", log)
-            if process.poll() is not None:
+            # Children may still have the other end of the connection.
+            if process.ended() is not None:
                 raise EOFError
-            if time.monotonic() > end_s:
-                raise TimeoutError
             self._log.cap()
-        connection.settimeout(max(_LOOK_EVERY_S, end_s - time.monotonic()))
-        return receive(connection)
+
+        return received(connection, timeout_s=timeout_s, look=look)
+
+    def _require_running(self) -> None:
+        if self._is_stopped():
+            self.kill()
+            raise ScoringStoppedError
 
     def _exceeds(self) -> bool:
         return 0 < self._most_bytes < own_memory_bytes(self._pid)
 
     def _ended(self) -> CallError:
         """Return the error of a process that has ended in a call."""
-        process = self._process
-        assert process is not None  # noqa: S101 - a call was made
-        try:
-            code = process.wait(_LOOK_EVERY_S)
-        except subprocess.TimeoutExpired:  # it closed its connection, and runs
-            return CallError("run() closed the connection of its process", self.kill())
+        code = None if self._process is None else self._process.ended(within_s=LOOK_EVERY_S)
         log = self.kill()
+        if code is None:
+            return CallError("run() closed the connection of its process", log)
         if code < 0:
-            return CallError(
-                f"the process was killed by {signal.Signals(-code).name} in run()", log
-            )
+            name = signal.Signals(-code).name
+            return CallError(f"the process was killed by {name} in run()", log)
         return CallError(f"the process exited with {code} in run()", log)
 
     def _start(self) -> None:
@@ -234,28 +214,26 @@ class ScoringProcess:
         return self._start_once()
 
     def _start_once(self) -> None:
-        ours, its = socket.socketpair()
-        command = [self._place.python, "-m", f"{PACKAGE}.batch.scorer", its.fileno()]
-        with its, self._log.open() as log:
-            self._process = start(
-                [*command, self._memory.descriptor],
-                cwd=self._place.folder / "app",
-                env=dict(self._place.variables),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[its.fileno(), self._memory.descriptor],
-            )
-        self._connection = ours
+        self._connection, its = socket.socketpair()
+        try:
+            with its, self._log.open() as log:
+                self._process = self._place.host.start(
+                    its,
+                    self._memory.descriptor,
+                    log,
+                    timeout_s=self._start_timeout_s,
+                    look=self._require_running,
+                )
+        except BaseException:
+            self.kill()
+            raise
         try:
             ready, _ = self._received(self._start_timeout_s)
         except TimeoutError:
             problem = f"init() took longer than {self._start_timeout_s:g} s"
             raise ScriptNotReadyError(f"{problem}\n{self.kill()}") from None
-        except (EOFError, OSError, ValueError, struct.error):
+        except BROKEN:
             raise ScriptNotReadyError(f"the process ended in init()\n{self.kill()}") from None
-        except CallError as error:
-            raise ScriptNotReadyError(f"init() needs more memory: {error.reason}") from None
         if "error" in ready:
             self.kill()
             raise ScriptNotReadyError(ready["error"])

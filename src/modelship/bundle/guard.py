@@ -2,7 +2,7 @@
 
 ``python guard.py PARENT COMMAND...`` exits with the status of COMMAND. Meanwhile it checks whether
 the process PARENT is still its parent. If not, PARENT was killed, and no process is left to stop
-its children: the guard kills its process group, which includes COMMAND.
+its children: the guard kills its session, which includes COMMAND.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
@@ -31,10 +31,29 @@ def main(parent: str, *command: str) -> None:
     ended = 0
     while not ended:
         if os.getppid() != int(parent):
-            os.killpg(0, signal.SIGKILL)
+            kill_session()
         select.select([reading], [], [], _LOOK_EVERY_S)
         ended, status = os.waitpid(child, os.WNOHANG)
     end_as(os.waitstatus_to_exitcode(status))
+
+
+def kill_session() -> None:
+    """Kill the processes of this session, and this one: some may have groups of their own."""
+    own = os.getpid()
+    names = os.listdir("/proc") if sys.platform == "linux" else []  # noqa: PTH208 - no imports
+    for pid in map(int, filter(str.isdigit, names)):
+        if pid != own:
+            kill_member(pid, own)
+    os.killpg(0, signal.SIGKILL)
+
+
+def kill_member(pid: int, session: int) -> None:
+    """Kill a process if it is in a session; it may end meanwhile, or belong to another user."""
+    try:
+        if os.getsid(pid) == session:
+            os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
 
 
 def become(command: tuple[str, ...]) -> None:

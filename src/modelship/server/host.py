@@ -20,6 +20,7 @@ from .pool import Pool
 from .processes import end_with_parent
 from .rotation import LogFile
 from .scoreboard import Field
+from .thread_counts import bound_threads, let_threads, other_threads
 from .worker_memory import keep_freed_memory
 from .x87 import read_json_in_double_precision
 
@@ -40,13 +41,6 @@ _SHORT_LIFE_S = 1.0
 _LONGEST_PAUSE_S = 5.0
 _KILLING_S = 2.0
 _HANDLED = (signal.SIGCHLD, signal.SIGTERM)
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 def host(
@@ -74,7 +68,7 @@ def host(
         The sources of the connections.
     """
     _prepare(settings)
-    own_threads = _bound_threads()
+    own_threads = bound_threads()
     # If it were imported while the script is loaded elsewhere, its modules would exist twice.
     from .worker import work
 
@@ -86,7 +80,7 @@ def host(
 
     def run(index: int, parent: int) -> None:
         if own_threads:
-            _let_threads(settings.threads)
+            let_threads(settings.threads)
         work(
             script,
             settings,
@@ -98,7 +92,7 @@ def host(
             descriptions=descriptions,
         )
 
-    threads = _other_threads()
+    threads = other_threads()
     if index is None and threads:
         logger.info("init() started %d threads: no worker shares its memory.", threads)
         index = board.take()
@@ -229,32 +223,3 @@ class _Workers:
             signal.sigtimedwait([signal.SIGCHLD], _SOONEST_S)
             for _ in self._pool.reap():
                 pass
-
-
-def _bound_threads() -> bool:
-    """Limit libraries to one thread before the fork; False if the user has set a limit."""
-    if any(name in os.environ for name in _THREADS):
-        return False
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    return True
-
-
-def _let_threads(count: int) -> None:
-    """Allow the loaded numeric libraries this many threads."""
-    os.environ.update(dict.fromkeys(_THREADS, str(count)))
-    if count > 1:
-        try:
-            from threadpoolctl import threadpool_limits
-        except ImportError:  # installed with scikit-learn
-            return
-        threadpool_limits(count)
-
-
-def _other_threads() -> int:
-    """Return the number of threads other than this one."""
-    try:
-        return len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - names are not needed
-    except FileNotFoundError:  # not Linux
-        import threading
-
-        return threading.active_count() - 1

@@ -19,12 +19,13 @@ from typing import Any
 
 from ...server.entry_script import EntryScript
 from ...server.processes import end_with_parent
+from ...server.thread_counts import bound_threads, let_threads
 from .answer_columns import columns_of_answer
 from .block_rows import BlockRows
 from .scorer_messages import receive, send
-from .script_calls import call_for
+from .script_calls import ScriptCall, call_for
 
-__all__ = ["serve"]
+__all__ = ["ScorerConnection", "load", "serve", "serve_calls"]
 
 _NO_HOST = 70
 _REASON_CHARACTERS = 1000
@@ -39,24 +40,40 @@ class _Place:
     source_directory: str = ""
 
 
-def serve(descriptor: int, memory: int) -> None:
-    """Serve the host on a socket, with rows in the memory of a second descriptor."""
-    end_with_parent(os.getppid())
-    # Programs that the script starts have no use for them.
-    os.set_inheritable(descriptor, False)
-    os.set_inheritable(memory, False)
-    connection = _Connection(descriptor)
+def load() -> tuple[EntryScript, ScriptCall]:
+    """Import the script and call its init(); return how it is called with rows.
+
+    Its exceptions propagate.
+    """
+    own_threads = bound_threads()
     place: Any = _Place(Path(os.environ["AML_APP_ROOT"]), os.environ["AZUREML_ENTRY_SCRIPT"])
     script = EntryScript(place)
     arguments = json.loads(os.environ.get("MODELSHIP_BATCH_ARGUMENTS", "[]"))
     sys.argv = [str(place.app_root / place.entry_script), *arguments]
+    script.load()
+    script.init()
+    if not own_threads:
+        os.environ.pop("MODELSHIP_BATCH_THREADS", None)
+    return script, call_for(script)
+
+
+def serve(descriptor: int, memory: int) -> None:
+    """Load the script, and serve the host on a socket, with rows in a second descriptor."""
+    end_with_parent(os.getppid())
+    connection = ScorerConnection(descriptor)
     try:
-        script.load()
-        script.init()
-        call = call_for(script)
+        _, call = load()
     except BaseException:  # noqa: BLE001 - the host shows it
         connection.send({"error": traceback.format_exc()})
         return
+    serve_calls(connection, memory, call)
+
+
+def serve_calls(connection: ScorerConnection, memory: int, call: ScriptCall) -> None:
+    """Answer the calls of the host until it closes its connection."""
+    if threads := os.environ.get("MODELSHIP_BATCH_THREADS"):
+        let_threads(int(threads))
+    os.set_inheritable(memory, False)
     connection.send({"ready": True, "form": call.form, "pid": os.getpid()})
     rows = _Memory(memory)
     while True:
@@ -67,7 +84,7 @@ def serve(descriptor: int, memory: int) -> None:
         _answer(connection, call, rows.of(question), question["stop"] - question["start"])
 
 
-def _answer(connection: _Connection, call: Any, rows: BlockRows, count: int) -> None:
+def _answer(connection: ScorerConnection, call: Any, rows: BlockRows, count: int) -> None:
     try:
         header, content = columns_of_answer(call(rows), rows=count)
     except BaseException as error:  # noqa: BLE001 - so does the server
@@ -83,7 +100,7 @@ def _line(error: BaseException) -> str:
     return " ".join(text.split())[:_REASON_CHARACTERS]
 
 
-class _Connection:
+class ScorerConnection:
     """The connection to the host, as long as it is the one that the process was started with.
 
     A script may close descriptors that are not its own, and then open files under their numbers;
@@ -91,6 +108,7 @@ class _Connection:
     """
 
     def __init__(self, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)  # programs that the script starts have no use for it
         self._socket = socket.socket(fileno=descriptor)
         self._is = _identity(descriptor)
         self._pid = os.getpid()

@@ -98,7 +98,8 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 success, 2 usage, 3 the model, 4 the test or its gate, "
-    "5 the bundle, 6 the environment, 7 the target, 8 a request, 9 the workspace, 1 a bug, "
+    "5 the bundle, 6 the environment, 7 the target, 8 a request, 9 the workspace, "
+    "10 the disk, 11 a batch job, 1 a bug, "
     "130 interrupted. A plan exits with 2 if there are changes, and with 64 for a usage error.",
 )
 @click.version_option(package_name="modelship-ml", prog_name="modelship")

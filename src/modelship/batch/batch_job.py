@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelship.batch.batch_extra import require_batch_extra
 from modelship.batch.batch_plan import BatchOptions
+from modelship.batch.engines.known_engines import opened_engine
 from modelship.bundle import ScoringBundle
 from modelship.runtime.variables import as_variables
 
@@ -41,8 +42,10 @@ class BatchJob:
         What the output is.
     workers : int, optional
         How many pieces are scored at the same time; by default as many as there are cores.
-    engine : Engine, optional
-        What runs the pieces; by default processes on this machine.
+    engine : Engine or str
+        What runs the pieces, or its name: ``"local"``, processes on this machine; or ``"dask"``.
+    scheduler : str
+        The address of the engine's scheduler; ``""`` for a cluster on this machine.
     timeout_s : float
         How long one call of run() may take, in seconds.
     start_timeout_s : float
@@ -71,6 +74,10 @@ class BatchJob:
     ------
     MissingExtraError
         If pyarrow is not installed.
+    UnknownPluginError
+        If there is no engine of this name.
+    InvalidOptionError
+        If the engine does not take `workers` or `scheduler`.
     """
 
     def __init__(
@@ -81,7 +88,8 @@ class BatchJob:
         *,
         options: BatchOptions | None = None,
         workers: int | None = None,
-        engine: Engine | None = None,
+        engine: Engine | str = "local",
+        scheduler: str = "",
         timeout_s: float = 60.0,
         start_timeout_s: float = 600.0,
         error_threshold: int = -1,
@@ -97,8 +105,6 @@ class BatchJob:
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         self.output = Path(output)
         self.options = options or BatchOptions()
-        self.workers = workers
-        self.engine = engine
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s
         self.error_threshold = error_threshold
@@ -111,6 +117,11 @@ class BatchJob:
         self.verify = verify
         self.stopped = threading.Event()
         require_batch_extra()
+        self.engine: Engine = (
+            opened_engine(engine, workers=workers, scheduler=scheduler)
+            if isinstance(engine, str)
+            else engine
+        )
 
     def plan(self) -> BatchPlan:
         """Return what the job does, from the files that are there now.

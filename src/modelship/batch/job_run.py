@@ -13,12 +13,10 @@ from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import TooManyFailedError
-from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job
-from modelship.batch.process_limits import cores
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import BatchResumeError
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from modelship.batch.batch_job import BatchJob
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.batch_summary import BatchSummary
-    from modelship.batch.engines import Engine
     from modelship.batch.piece_work import PieceResult
 
 __all__ = ["run_job"]
@@ -64,10 +61,9 @@ def _run(
     show_output: bool,
     on_progress: Callable[[BatchStatus], None] | None,
 ) -> BatchSummary:
-    engine = job.engine or LocalPool(job.workers or cores())
     job.stopped.clear()
     plan = _planned(job, folder)
-    note_facts(job.output, job.bundle, engine)
+    note_facts(job.output, job.bundle, job.engine)
     manifest = folder.manifest(plan)
     account = BatchAccount(plan, folder.resume(plan, manifest, verify=job.verify))
     left = [each for each in plan.pieces if each.number not in account.entries]
@@ -75,7 +71,7 @@ def _run(
     try:
         with (
             progress_of(before, shown=show_output, on_progress=on_progress) as report,
-            closing(_results(job, engine, plan, left)) as results,
+            closing(_results(job, plan, left)) as results,
         ):
             for result in results:
                 if result.piece in account.entries:
@@ -102,7 +98,7 @@ def _run(
 
 
 def _results(
-    job: BatchJob, engine: Engine, plan: BatchPlan, left: Sequence[Piece]
+    job: BatchJob, plan: BatchPlan, left: Sequence[Piece]
 ) -> Generator[PieceResult, None, None]:
     """Yield the results of the pieces that are left, as the engine has them."""
     if not left:
@@ -121,7 +117,7 @@ def _results(
             memory_gb=job.memory_gb,
             error_threshold=job.error_threshold,
         )
-        yield from engine.run(work, left, stopped=job.stopped)
+        yield from job.engine.run(work, left, stopped=job.stopped)
 
 
 def _planned(job: BatchJob, folder: OutputFolder) -> BatchPlan:

@@ -108,6 +108,14 @@ _what_is_written = gathered(
 _how_it_runs = gathered(
     (
         click.option(
+            "--engine", default="local", metavar="NAME",
+            help="What runs the pieces: local, or dask for many machines [default: local].",
+        ),
+        click.option(
+            "--scheduler", default="", metavar="ADDRESS",
+            help="The engine's scheduler [default: a cluster on this machine].",
+        ),
+        click.option(
             "--workers", type=click.IntRange(min=1), metavar="N",
             help="Processes that score [default: one per core].",
         ),

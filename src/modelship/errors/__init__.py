@@ -62,6 +62,7 @@
     │   └── WorkspaceRequestError
     ├── StorageError                    10  the disk, or the stored state
     └── BatchError                      11  a batch job
+        ├── BatchEngineError
         ├── BatchInputError
         ├── BatchOutputError
         ├── BatchResumeError

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from modelship.errors.base_error import ModelshipError
 
 __all__ = [
+    "BatchEngineError",
     "BatchError",
     "BatchInputError",
     "BatchInterruptedError",
@@ -20,6 +21,17 @@ class BatchError(ModelshipError):
     """A batch job failed."""
 
     exit_code = 11
+
+
+@dataclass(eq=False)
+class BatchEngineError(BatchError):
+    """The engine of a batch job cannot be used, or was lost; what is done is kept."""
+
+    _message = "The engine of the batch job failed: {problem}."
+    _hint = "Fix the cause, and run the same command again: it scores what is missing."
+
+    problem: str
+    advice: str = ""
 
 
 @dataclass(eq=False)

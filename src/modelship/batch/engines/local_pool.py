@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.batch.piece_work import score_piece
-from modelship.batch.process_limits import thread_limits
+from modelship.batch.process_limits import cores, thread_limits
 from modelship.batch.scoring_process import (
     ScoringPlace,
     ScoringProcess,
@@ -33,19 +33,19 @@ class LocalPool:
 
     Parameters
     ----------
-    workers : int
-        How many pieces are scored at the same time.
+    workers : int, optional
+        How many pieces are scored at the same time; by default as many as there are cores.
     place : Callable
         Prepares where scoring processes start; see :func:`scoring_place`.
     """
 
-    workers: int
+    workers: int | None = None
     place: Callable[..., AbstractContextManager[ScoringPlace]] = scoring_place
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
     ) -> Iterator[PieceResult]:
-        workers = min(self.workers, len(pieces))
+        workers = min(self.workers or cores(), len(pieces))
         variables = {**thread_limits(workers), **work.variables}
         bundle = ScoringBundle.load(work.bundle)
         with self.place(bundle, timeout_s=work.start_timeout_s, variables=variables) as place:

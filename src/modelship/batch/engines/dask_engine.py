@@ -1,0 +1,164 @@
+"""Define DaskEngine: the workers of a Dask cluster, here or on other machines."""
+
+from __future__ import annotations
+
+import importlib
+import queue
+import time
+import uuid
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
+from modelship.batch.engines.sent_work import narrowed, sent_bundle
+from modelship.batch.engines.worker_places import close_here, score_here
+from modelship.batch.process_limits import cores
+from modelship.errors import BatchEngineError
+from modelship.evaluation.extras import needs_extra
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+
+    from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_work import PieceResult, Work
+
+__all__ = ["DaskEngine"]
+
+_CONNECTING_S: Final = 30.0
+_ENDING_S: Final = 10.0
+_FEWEST: Final = 16  # a cluster that grows with its load has to see one
+_COUNT_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class DaskEngine:
+    """Runs pieces on the workers of a Dask cluster, one at a time on each of their threads.
+
+    Parameters
+    ----------
+    scheduler : str
+        The address of the scheduler, such as ``"tcp://10.0.0.1:8786"``; ``""`` to start a cluster
+        on this machine for the job. Its certificates, if it has any, come from Dask's settings.
+    workers : int, optional
+        How many workers the cluster on this machine has; by default as many as there are cores.
+    """
+
+    scheduler: str = ""
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        with needs_extra("dask", purpose="The engine dask"):
+            importlib.import_module("distributed")
+
+    def run(
+        self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
+    ) -> Iterator[PieceResult]:
+        with sent_bundle(work) as sent, self._connected() as client:
+            cluster = _DaskCluster(client, sent)
+            try:
+                yield from results_of(cluster, pieces, stopped=stopped)
+            finally:
+                cluster.end()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        import distributed
+
+        if not self.scheduler:
+            with (
+                distributed.LocalCluster(
+                    n_workers=self.workers or cores(),
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    security=True,  # others on this machine could run code in it
+                ) as local,
+                distributed.Client(local, set_as_default=False) as client,
+            ):
+                yield client
+            return
+        try:
+            client = distributed.Client(self.scheduler, timeout=_CONNECTING_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise BatchEngineError(
+                f"there is no scheduler at {self.scheduler}: {error}",
+                advice="Start one with `dask scheduler`, and name the address that it prints.",
+            ) from error
+        with client:
+            yield client
+
+
+class _DaskCluster:
+    """The workers that a client reaches."""
+
+    def __init__(self, client: Any, work: Work) -> None:
+        self._client = client
+        self._work = work
+        self._sent: dict[str, tuple[Piece, Any]] = {}
+        self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._most = _FEWEST
+        self._count_at_s = 0.0
+
+    def most(self) -> int:
+        if time.monotonic() >= self._count_at_s:
+            self._count_at_s = time.monotonic() + _COUNT_EVERY_S
+            self._most = max(_FEWEST, 2 * sum(self._called(self._client.nthreads).values()))
+        return self._most
+
+    def send(self, piece: Piece) -> None:
+        future = self._called(
+            self._client.submit,
+            score_here,
+            *narrowed(self._work, piece),
+            key=f"modelship-{uuid.uuid4().hex}",
+            pure=False,
+        )
+        self._sent[future.key] = piece, future
+        future.add_done_callback(self._ended.put)
+
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceResult | BaseException]]:
+        try:
+            future = self._ended.get(timeout=timeout_s)
+        except queue.Empty:
+            return []
+        piece, _ = self._sent.pop(future.key)
+        return [(piece, _found(future))]
+
+    def end(self) -> None:
+        """Abandon the pieces under way, and end the scoring processes."""
+        with suppress(Exception):  # the cluster may be gone; what is left of it ends when idle
+            self._client.cancel([future for _, future in self._sent.values()], force=True)
+            self._client.run(
+                close_here, self._work.bundle, on_error="ignore", callback_timeout=_ENDING_S
+            )
+
+    def _called(self, call: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return call(*arguments, **options)
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise BatchEngineError("the scheduler of dask was lost") from error
+
+
+def _found(future: Any) -> PieceResult | BaseException:
+    """Return the result of a future that is done, or its error."""
+    import distributed
+
+    try:
+        result: PieceResult = future.result(timeout=_CONNECTING_S)
+    except (distributed.KilledWorker, CancelledError) as error:
+        return WorkerLostError(str(error) or type(error).__name__)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("modelship"):
+            return error
+        return BatchEngineError(
+            "the workers of dask do not have this modelship",
+            advice="Install the same release of modelship-ml[batch,dask] for the workers.",
+        )
+    except BaseException as error:  # noqa: BLE001 - that of the piece
+        return error
+    else:
+        return result

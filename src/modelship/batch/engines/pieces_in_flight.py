@@ -1,0 +1,86 @@
+"""Have a cluster score pieces: a bounded number at a time, and those of lost workers again."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+from modelship.errors import BatchEngineError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+
+    from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_work import PieceResult
+
+__all__ = ["Cluster", "WorkerLostError", "results_of"]
+
+_TRIES: Final = 3
+_LOOK_EVERY_S: Final = 0.2
+
+
+class WorkerLostError(Exception):
+    """What had a piece has ended without a result."""
+
+
+class Cluster(Protocol):
+    """Workers, on machines that see the input and the output."""
+
+    def most(self) -> int:
+        """Return how many pieces it takes at a time, from 1."""
+        ...
+
+    def send(self, piece: Piece) -> None:
+        """Begin to score a piece; do not wait for it."""
+        ...
+
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceResult | BaseException]]:
+        """Wait up to `timeout_s` seconds for pieces, and return what became of them.
+
+        A piece of a worker that was lost has a :class:`WorkerLostError`.
+        """
+        ...
+
+
+def results_of(
+    cluster: Cluster, pieces: Sequence[Piece], *, stopped: threading.Event
+) -> Iterator[PieceResult]:
+    """Yield the results of pieces; end early once `stopped` is set.
+
+    A piece whose worker was lost, or failed with an :class:`OSError`, is sent again up to twice:
+    that may be the fault of one machine.
+
+    Raises
+    ------
+    BatchEngineError
+        If a piece has lost each of its workers.
+    Exception
+        Any other error of a piece.
+    """
+    left = deque(pieces)
+    failures: Counter[int] = Counter()
+    under_way = 0
+    while (left or under_way) and not stopped.is_set():
+        while left and under_way < cluster.most():
+            cluster.send(left.popleft())
+            under_way += 1
+        for piece, found in cluster.ended(timeout_s=_LOOK_EVERY_S):
+            under_way -= 1
+            if not isinstance(found, BaseException):
+                yield found
+                continue
+            failures[piece.number] += 1
+            _require_another_try(found, tries=failures[piece.number])
+            left.appendleft(piece)
+
+
+def _require_another_try(error: BaseException, *, tries: int) -> None:
+    """Raise the error of a piece, unless it is worth another try."""
+    is_lost = isinstance(error, WorkerLostError)
+    if tries < _TRIES and (is_lost or isinstance(error, OSError)):
+        return
+    if is_lost:
+        problem = f"a piece lost its worker {tries} times, the last time with: {error}"
+        raise BatchEngineError(problem) from error
+    raise error

@@ -1,61 +1,71 @@
-"""Read columns of the files that a job has written."""
+"""Read the files that a job has written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyarrow import csv, json, parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
 
-__all__ = ["answer_columns_in", "answer_tables"]
+__all__ = ["answer_columns_in", "output_tables"]
 
-_ANSWERS: Final = ("prediction", "probability_")
-
-
-def answer_columns_in(names: Sequence[str]) -> list[str]:
-    """Return which columns of an output are answers: by their names, or else the last one."""
-    return [each for each in names if each.startswith(_ANSWERS)] or list(names[-1:])
+_FILE = "file"
 
 
-def answer_tables(
-    output: Path,
-    entries: Sequence[Entry],
-    *,
-    columns: Callable[[Sequence[str]], Sequence[str]] = answer_columns_in,
-) -> Iterator[pa.Table]:
-    """Yield the answers of each piece that has some, in the order of the pieces.
+def answer_columns_in(names: Sequence[str], plan: BatchPlan) -> list[str]:
+    """Return which columns of an output are answers, and not those of the input."""
+    kept = {_FILE} if plan.options.are_files else {*plan.columns.kept}
+    return [each for each in names if each not in kept]
+
+
+def output_tables(
+    output: Path, plan: BatchPlan, entries: Sequence[Entry], *, answers_only: bool = False
+) -> Iterator[tuple[Entry, pa.Table]]:
+    """Yield the rows of each piece that has some, in the order of the pieces.
 
     Parameters
     ----------
     output : Path
         The folder of the output.
+    plan : BatchPlan
+        The plan.
     entries : Sequence[Entry]
         The pieces.
-    columns : Callable
-        Returns the columns to read of those that a file has.
+    answers_only : bool
+        Whether to read the answers alone.
     """
-    for each in entries:
-        if each.output:
-            yield _read(output / each.output, columns)
+    types = _types(plan)
+    for entry in entries:
+        if entry.output:
+            table = _read(output / entry.output, types)
+            names = table.column_names
+            yield entry, table.select(answer_columns_in(names, plan)) if answers_only else table
 
 
-def _read(path: Path, columns: Callable[[Sequence[str]], Sequence[str]]) -> pa.Table:
+def _types(plan: BatchPlan) -> dict[str, pa.DataType]:
+    """Return the types of the columns of the input, so that texts of digits stay texts."""
+    if not plan.columns.types:
+        return {}
+    return {each.name: each.type for each in plan.columns.schema if each.name in plan.columns.kept}
+
+
+def _read(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
     if path.suffix == ".parquet":
-        file = parquet.ParquetFile(path)
-        return file.read(list(columns(file.schema_arrow.names)))
+        return parquet.read_table(path, partitioning=None)
     if path.suffix in (".csv", ".tsv"):
-        form = csv.ParseOptions(
-            delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True
+        delimiter = "\t" if path.suffix == ".tsv" else ","
+        return csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(column_types=types),
         )
-        table = csv.read_csv(path, parse_options=form)
-    elif path.suffix in (".jsonl", ".ndjson", ".json"):
-        table = json.read_json(path)
-    else:
-        return pa.table({})
-    return table.select(list(columns(table.column_names)))
+    if path.suffix in (".jsonl", ".ndjson", ".json"):
+        return json.read_json(path)
+    return pa.table({})

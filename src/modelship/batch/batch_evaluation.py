@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from modelship.batch.answer_files import answer_columns_in, answer_tables
+from modelship.batch.answer_files import answer_columns_in, output_tables
 from modelship.batch.batch_status import read_job
 from modelship.errors import BatchOutputError, nearest
 from modelship.evaluation import Evaluator, Predictions
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
+    from modelship.batch.batch_plan import BatchPlan
+    from modelship.batch.manifest import Entry
     from modelship.evaluation import Report
 
 __all__ = ["evaluate_output"]
@@ -53,10 +55,11 @@ def evaluate_output(
         Without scikit-learn.
     """
     labels = (label,) if isinstance(label, str) else tuple(label)
-    table = _rows(Path(output))
+    plan, entries = read_job(Path(output))
+    table = _rows(Path(output), plan, entries)
     for each in labels:
         _require_column(each, table.column_names, output)
-    names = [each for each in answer_columns_in(table.column_names) if each not in labels]
+    names = answer_columns_in(table.column_names, plan)
     y = _array(table, labels)
     values = _array(table, [each for each in names if not each.startswith(_PROBABILITY)])
     answers = _with_probabilities(table, names, values, y)
@@ -65,9 +68,8 @@ def evaluate_output(
     return evaluator.evaluate(lambda _rows: answers)
 
 
-def _rows(output: Path) -> pa.Table:
-    _, entries = read_job(output)
-    tables = list(answer_tables(output, entries, columns=list))
+def _rows(output: Path, plan: BatchPlan, entries: Sequence[Entry]) -> pa.Table:
+    tables = [table for _, table in output_tables(output, plan, entries)]
     if not tables:
         raise BatchOutputError(str(output), "it has no rows yet", "Run the job first.")
     return pa.concat_tables(tables, promote_options="permissive")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.batch.answer_files import answer_tables
+from modelship.batch.answer_files import output_tables
 from modelship.batch.answer_histograms import histograms
 from modelship.batch.batch_status import BatchStatus, duration_text, read_job
 from modelship.batch.failed_rows import failures_in
@@ -65,7 +65,9 @@ def write_page(output: str | Path, page: Path) -> BatchStatus:
 def render_job(status: BatchStatus, plan: BatchPlan, entries: Sequence[Entry]) -> str:
     """Return the page of a job."""
     folder = Path(status.output)
-    shown = histograms(answer_tables(folder, entries))
+    shown = histograms(
+        table for _, table in output_tables(folder, plan, entries, answers_only=True)
+    )
     failures = failures_in(folder) if status.failed else ()
     return filled(
         "modelship.batch",

@@ -65,13 +65,6 @@ def report(*, output: str, page: Path) -> None:
     help="How many rows to send, spread over the job [default: 1000].",
 )
 @click.option(
-    "--without",
-    "leave_out",
-    multiple=True,
-    metavar="COLUMN",
-    help="A column that the service does not take, such as the label; may be repeated.",
-)
-@click.option(
     "--tolerance",
     default=0.0,
     type=click.FloatRange(min=0),
@@ -83,7 +76,6 @@ def parity_of_output(
     name: str | None,
     at: Place,
     rows: int,
-    leave_out: tuple[str, ...],
     tolerance: float,
 ) -> None:
     """Send rows of the job in the folder OUTPUT to the service NAME, and compare the answers.
@@ -97,9 +89,7 @@ def parity_of_output(
     if name is None:
         raise click.UsageError("Name the service with -n NAME.")
     target, name = at.of_service(name)
-    say_report(
-        compare_batch(output, target.get(name), rows=rows, leave_out=leave_out, tolerance=tolerance)
-    )
+    say_report(compare_batch(output, target.get(name), rows=rows, tolerance=tolerance))
 
 
 def _document(status: BatchStatus) -> dict[str, object]:

@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.batch.answer_files import answer_columns_in, answer_tables
+import pyarrow as pa
+
+from modelship.batch.answer_files import answer_columns_in, output_tables
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.batch_status import read_job
 from modelship.batch.scorer.answer_columns import columns_of_answer
@@ -19,8 +21,6 @@ from modelship.parity.parity import ParityReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pyarrow as pa
 
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
@@ -38,7 +38,6 @@ def compare_batch(
     rows: int = 1000,
     request_rows: int = 100,
     tolerance: float = 0.0,
-    leave_out: Sequence[str] = (),
 ) -> ParityReport:
     """Send rows of a batch job to a service, and compare its answers with what the job has written.
 
@@ -54,13 +53,12 @@ def compare_batch(
         How many rows one request has.
     tolerance : float
         The allowed difference of two floats, absolute or relative to the larger; 0 allows none.
-    leave_out : Sequence[str]
-        Columns of the input that the service does not take, such as the label.
 
     Raises
     ------
     BatchOutputError
-        If the folder is not the output of a batch job, or has no rows.
+        If the folder is not the output of a batch job, or has no rows, or not the columns that the
+        script takes.
     ScoringError
         If the service does not answer.
     """
@@ -69,8 +67,8 @@ def compare_batch(
     requests: list[ScoringRequest] = []
     found: list[Difference] = []
     for where, table in _samples(Path(output), plan, entries, rows=rows, size=request_rows):
-        answers = table.select(answer_columns_in(table.column_names))
-        given = table.drop_columns([*answers.column_names, *leave_out])
+        answers = table.select(answer_columns_in(table.column_names, plan))
+        given = table.select(_columns_to_send(table, plan, output))
         payload = payload_of(given.to_pandas(), key=service.input_key, form=service.input_form)
         request = ScoringRequest(where, body=json.dumps(payload).encode())
         said = answer_table(*columns_of_answer(service.run(payload), rows=table.num_rows))
@@ -87,13 +85,30 @@ def _samples(
     """Yield the first rows of each piece, and what they are; together about `rows`."""
     written = [each for each in entries if each.output]
     share = max(1, math.ceil(rows / max(1, len(written))))
-    for entry in written[:rows]:
-        [table] = answer_tables(output, [entry], columns=list)
+    for entry, table in output_tables(output, plan, written[:rows]):
         piece = plan.pieces[entry.piece]
+        table = _with_keys(table, plan.files[piece.file].partition)  # noqa: PLW2901 - the same rows
         for at in range(0, min(share, table.num_rows), size):
             part = table.slice(at, min(size, share - at))
             where = f"{plan.files[piece.file].name}, scored rows {piece.first_row + at} and on"
             yield where, part
+
+
+def _with_keys(table: pa.Table, keys: Sequence[tuple[str, str | None]]) -> pa.Table:
+    """Add the columns that are in the names of folders."""
+    for name, value in keys:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.array([value] * table.num_rows))
+    return table
+
+
+def _columns_to_send(table: pa.Table, plan: BatchPlan, output: str | Path) -> list[str]:
+    """Return the columns that the script takes."""
+    for name in plan.columns.script:
+        if name not in table.column_names:
+            advice = "Compare a job that keeps all columns: one without --column."
+            raise BatchOutputError(str(output), f"it was told not to keep {name!r}", advice)
+    return list(plan.columns.script)
 
 
 def _differences(

@@ -12,6 +12,7 @@ import pytest
 from fake_scoring import FakeEngine
 
 import modelship as ms
+from modelship.batch.piece_rows import _typed
 
 ROWS = 'id,a,note\n007,1,\n008,2.0,"x, y"\n009,-3,z\n010,4e0,""\n'
 
@@ -130,3 +131,39 @@ def test_a_file_that_changes_is_refused(run, tmp_path):
 
     with pytest.raises(ms.ModelshipError, match="has changed since the job was planned"):
         run("rows.csv", engine=Changing())
+
+
+def test_known_types_of_answers_do_not_depend_on_the_piece():
+    """Whole and missing values are floats, too, where the model has floats."""
+    answers = pa.table({"prediction": [1, None], "probability_a": [0, 1], "note": [1, 2]})
+    assert [str(each) for each in _typed(answers, "float64").schema.types] == [
+        "double",
+        "double",
+        "int64",
+    ]
+    texts = pa.table({"prediction": ["a", "b"]})
+    assert _typed(texts, "int64") == texts
+
+
+def test_remote_folders(idle_bundle, tmp_path):
+    """A folder of this machine may be a URL; one of an object store is refused."""
+    job = ms.BatchJob(idle_bundle, tmp_path, f"file://{tmp_path}/out")
+    assert job.output == tmp_path / "out"
+    with pytest.raises(ms.ModelshipError, match="'s3://bucket/out'"):
+        ms.BatchJob(idle_bundle, tmp_path, "s3://bucket/out")
+
+
+def test_rows_of_another_file_system(idle_bundle, tmp_path):
+    """They are read through fsspec."""
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe("/scored/rows.csv", ROWS.encode())
+    options = ms.BatchOptions(piece_bytes=12, feature_columns=("a",))
+    job = ms.BatchJob(
+        idle_bundle,
+        "memory://scored",
+        tmp_path / "out",
+        options=options,
+        engine=FakeEngine(),
+        check="off",
+    )
+    assert job.run(show_output=False).rows_out == 3

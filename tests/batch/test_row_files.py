@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelship.batch.row_files import formats
 
 TEXT = st.one_of(st.none(), st.text('a0,;|\t"\n\r é{}\\', max_size=6))
-NUMBER = st.one_of(st.none(), st.floats(allow_nan=False), st.just(0.0))
+NUMBER = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.just(0.0))
 COLUMNS = {
     "text": (pa.string(), TEXT),
     "number, of\n floats": (pa.float64(), NUMBER),
@@ -54,7 +54,7 @@ def joined(pieces, schema):
 
 
 @pytest.mark.parametrize("name", FLAT)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(tables(COLUMNS), st.integers(1, 60))
 def test_pieces_are_the_rows(name, table, piece_bytes):
     """A table that is written, cut into pieces and read is the same."""
@@ -77,7 +77,7 @@ def test_nested_pieces_are_the_rows(name, table, piece_bytes):
 
 
 @pytest.mark.parametrize("name", ["csv", "tsv", "jsonl"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(tables(COLUMNS), st.integers(1, 60))
 def test_kept_texts_are_the_rows_with_their_answers(name, table, piece_bytes):
     """Rows that are written as they were read have the same values, and their answers."""
@@ -132,6 +132,17 @@ def test_rows_that_cannot_be_read_are_refused_with_their_position():
         assert "it has 1 values" in refused[1]
         assert "'four' of the column 'x'" in refused[3]
         assert joined(pieces, schema).column("x").to_pylist() == [1.0, 3.0, None]
+
+
+def test_positions_do_not_depend_on_the_size_of_the_piece():
+    """A row that is refused has its position also where a piece is read in several blocks."""
+    rows = [f"{at},{'x' * 100}" for at in range(30_000)]
+    rows[25_000] = "1"
+    rows[29_999] = f"{'y' * 2_000_000},z"
+    schema = pa.schema([("x", pa.int64())])
+    file = io.BytesIO("\n".join(["x,y", *rows]).encode())
+    [(_, found)] = pieces_of("csv", file, schema=schema, piece_bytes=1 << 40)
+    assert [each.row for each in found.refused] == [25_000, 29_999]
 
 
 def test_lines_that_are_no_objects_are_refused():

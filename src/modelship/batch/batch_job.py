@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modelship.batch.batch_extra import require_batch_extra
 from modelship.batch.batch_plan import BatchOptions
 from modelship.batch.engines.known_engines import opened_engine
+from modelship.batch.file_places import local_folder
 from modelship.bundle import ScoringBundle
 from modelship.runtime.variables import as_variables
 
@@ -77,7 +78,7 @@ class BatchJob:
     UnknownPluginError
         If there is no engine of this name.
     InvalidOptionError
-        If the engine does not take `workers` or `scheduler`.
+        If the engine does not take `workers` or `scheduler`, or the output is not on this machine.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class BatchJob:
     ) -> None:
         self.bundle = bundle if isinstance(bundle, ScoringBundle) else ScoringBundle.load(bundle)
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-        self.output = Path(output)
+        self.output = local_folder(output)
         self.options = options or BatchOptions()
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.tables import Column
+    from modelship.tables import Column, Outputs
 
-__all__ = ["InputColumns", "type_of"]
+__all__ = ["InputColumns", "prediction_type", "type_of"]
 
+_OF_LABELS: Final = {int: "int64", bool: "bool", float: "float64", str: "string"}
 _TYPES: Final = {
     "integer": "int64",
     "number": "float64",
@@ -38,6 +39,8 @@ class InputColumns:
         Those that are in the names of folders, not in files.
     values : tuple[str, ...]
         The names of the values of a row, where the one column of `script` has lists of them.
+    prediction : str
+        The type of the column ``prediction`` of the answers; ``""`` if not known.
     types : str
         The types of those that are read: a serialized pyarrow.Schema, in base64.
     """
@@ -47,13 +50,14 @@ class InputColumns:
     names: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    prediction: str = ""
     types: str = ""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> InputColumns:
         """Return the columns of a JSON object."""
         lists = {key: tuple(each) for key, each in document.items() if isinstance(each, list)}
-        return cls(**lists, types=document["types"])
+        return cls(**lists, prediction=document["prediction"], types=document["types"])
 
     @property
     def schema(self) -> Any:
@@ -68,10 +72,18 @@ class InputColumns:
         return base64.b64encode(schema.serialize().to_pybytes()).decode()
 
 
+def prediction_type(outputs: Outputs) -> str:
+    """Return the name of the type of a model's predictions; "" if unknown."""
+    if outputs.task == "regression":
+        return "float64"
+    kinds = {type(each) for labels in outputs.labels for each in labels}
+    is_one = outputs.task == "classification" and len(kinds) == 1 and len(outputs.labels) == 1
+    return _OF_LABELS.get(kinds.pop(), "") if is_one else ""
+
+
 def type_of(column: Column) -> str:
     """Return the name of the type of a column of text that a schema describes; "" if unknown."""
     if column.kind == "category" and column.categories:
         kinds = {type(each) for each in column.categories}
-        of_one = {int: "int64", bool: "bool", float: "float64"}
-        return of_one.get(kinds.pop(), "string") if len(kinds) == 1 else "string"
+        return _OF_LABELS[kinds.pop()] if len(kinds) == 1 else "string"
     return _TYPES.get(column.kind, "")

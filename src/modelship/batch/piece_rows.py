@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -67,7 +68,8 @@ class PieceRows:
             If the format of the output has no form for a column.
         """
         spans = [(start, stop) for start, stop, _ in answers]
-        scored = _renamed(joined_answers(each for *_, each in answers), self._taken)
+        joined = joined_answers(each for *_, each in answers)
+        scored = _renamed(_typed(joined, self.plan.columns.prediction), self._taken)
         kept = self._kept
         rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop in spans)
         texts = None if self.rows.texts is None else self.rows.texts.parts(spans)
@@ -166,6 +168,21 @@ def _flat(lists: pa.FixedSizeListArray) -> pa.Array:
     """Return the values of lists; as many for one that is missing."""
     filled = lists.fill_null([None] * lists.type.list_size) if lists.null_count else lists
     return filled.flatten()
+
+
+def _typed(answers: pa.Table, prediction: str) -> pa.Table:
+    """Return answers with the types that they have in all pieces, where these are known.
+
+    The values alone do not say: those of a piece may all be whole, or missing.
+    """
+    for at, name in enumerate(answers.column_names):
+        kind = "float64" if name.startswith("probability_") else prediction
+        if not kind or not name.startswith(("probability_", "prediction")):
+            continue
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            column = answers.column(at).cast(pa.type_for_alias(kind))
+            answers = answers.set_column(at, name, column)
+    return answers
 
 
 def _renamed(answers: pa.Table, taken: Sequence[str]) -> pa.Table:

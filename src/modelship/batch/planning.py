@@ -12,7 +12,7 @@ import pyarrow as pa
 from modelship.batch.batch_plan import FILES, BatchPlan, Piece
 from modelship.batch.column_types import column_types, keeps_text
 from modelship.batch.file_places import reading
-from modelship.batch.input_columns import InputColumns, type_of
+from modelship.batch.input_columns import InputColumns, prediction_type, type_of
 from modelship.batch.input_files import input_files, require_format
 from modelship.batch.row_files import formats
 from modelship.batch.row_files.row_format import COMPRESSIONS
@@ -122,4 +122,12 @@ def _columns(
     types = column_types(read, known, files, schemas, pieces)
     rows.require_numbers(types, script, path=files[0].path)
     values = rows.names if len(script) == 1 and script[0] not in rows.names else ()
-    return InputColumns(script, kept, names, keys, values, InputColumns.serialized(types))
+    return InputColumns(
+        script=script,
+        kept=kept,
+        names=names,
+        keys=keys,
+        values=values,
+        prediction=prediction_type(bundle.schema.outputs),
+        types=InputColumns.serialized(types),
+    )

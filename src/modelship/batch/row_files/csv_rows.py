@@ -27,7 +27,8 @@ __all__ = ["BARS", "CSV", "SEMICOLONS", "TSV"]
 _MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, which some programs write first
 _OTHER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _SHOWN: Final = 60
-_BLOCK_BYTES: Final = 1 << 30
+_BLOCK_BYTES: Final = 1 << 20  # stays in the cache
+_WHOLE_BYTES: Final = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class CsvRows:
         names, end = self._header(file)
         content = bytes_of(file, cut)
         try:
-            rows = self._parsed(content, names, schema)
+            rows = self._parsed(content, names, schema, block_bytes=_BLOCK_BYTES)
         except pa.ArrowInvalid:
             rows = self._converted(content, names, schema)
         if not keep_text:
@@ -95,13 +96,15 @@ class CsvRows:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter)
         return next(reader, []), end
 
-    def _parsed(self, content: Any, names: Sequence[str], schema: pa.Schema) -> ReadRows:
+    def _parsed(
+        self, content: Any, names: Sequence[str], schema: pa.Schema, *, block_bytes: int
+    ) -> ReadRows:
         """Return rows as pyarrow reads them; those with too many or too few values are refused.
 
         Raises
         ------
         pyarrow.ArrowInvalid
-            If a value is not of the type of its column.
+            If a value is not of the type of its column, or a row is longer than a block.
         """
         refused: list[RefusedRow] = []
 
@@ -117,7 +120,7 @@ class CsvRows:
             read_options=pa_csv.ReadOptions(
                 use_threads=False,
                 column_names=names,
-                block_size=min(max(len(content), 1 << 16), _BLOCK_BYTES),
+                block_size=min(max(len(content), 1 << 16), block_bytes),
             ),
             parse_options=pa_csv.ParseOptions(
                 delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
@@ -136,7 +139,7 @@ class CsvRows:
     def _converted(self, content: Any, names: Sequence[str], schema: pa.Schema) -> ReadRows:
         """Return rows where a value is not of the type of its column, and refuse those rows."""
         as_bytes = pa.schema([(each, pa.binary()) for each in schema.names])
-        rows = self._parsed(content, names, as_bytes)
+        rows = self._parsed(content, names, as_bytes, block_bytes=_WHOLE_BYTES)
         reasons: dict[int, str] = {}
         columns = []
         for field, texts in zip(schema, rows.table.columns, strict=True):

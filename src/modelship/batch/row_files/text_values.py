@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 __all__ = ["narrowest_type", "typed", "widest"]
 
-_NUMBER: Final = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-_NOT_FINITE: Final = ("nan", "NaN", "inf", "-inf", "Infinity", "-Infinity")
+_PADDED: Final = r"^(\+|-?0[0-9])"
+_SPACES: Final = (" ", "\t", "\r", "\n")
+_NOT_NUMBERS: Final = ("nan", "NaN")
 _BOOLEANS: Final = ("true", "false", "True", "False")
 _OF_TEXTS: Final = {pa.int64(), pa.float64(), pa.bool_(), pa.string()}
 _EXACT_DIGITS: Final = 17
@@ -36,10 +37,13 @@ def narrowest_type(texts: Any) -> pa.DataType:
 
 
 def _are_floats(texts: Any) -> bool:
-    regular = pc.or_(
-        pc.match_substring_regex(texts, _NUMBER), pc.is_in(texts, pa.array(_NOT_FINITE, texts.type))
-    )
-    if not pc.all(regular).as_py():
+    if _cast(texts, pa.float64()) is None:
+        return False
+    irregular = [
+        pc.match_substring_regex(texts, _PADDED),
+        *(pc.match_substring(texts, each) for each in _SPACES),
+    ]
+    if any(pc.any(each).as_py() for each in irregular):
         return False
     if pc.max(pc.binary_length(texts)).as_py() < _EXACT_DIGITS - 1:
         return True
@@ -85,7 +89,7 @@ def typed(texts: Any, to: pa.DataType) -> tuple[Any, Any]:
     if pa.types.is_string(to):
         return values, are_bad
     values = pc.utf8_trim_whitespace(values)
-    gaps = _GAPS if pa.types.is_floating(to) else (*_GAPS, *_NOT_FINITE[:2])
+    gaps = _GAPS if pa.types.is_floating(to) else (*_GAPS, *_NOT_NUMBERS)
     values = pc.if_else(pc.is_in(values, pa.array(gaps)), pa.scalar(None, pa.string()), values)
     whole = _cast(values, to)
     if whole is None:

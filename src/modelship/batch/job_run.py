@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelship.batch.abandoned_folders import owned, remove_abandoned
 from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_progress import progress_of
@@ -103,7 +104,8 @@ def _results(
     """Yield the results of the pieces that are left, as the engine has them."""
     if not left:
         return
-    with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place:
+    remove_abandoned("modelship-batch-")
+    with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place, owned(Path(place)):
         bundle = job.bundle.save(Path(place) / "bundle")
         work = Work(
             str(bundle),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IDLE_S", "WorkerPlace", "close_here", "score_here"]
 
-IDLE_S: Final = 60.0
+IDLE_S: Final = 30.0
 """How long scoring processes are kept without a piece, in seconds: a killed driver ends nothing."""
 
 _PLACES: dict[str, WorkerPlace] = {}

@@ -1,0 +1,162 @@
+"""What every engine has to do, whatever it runs on: a job has each row once.
+
+A class of tests derives from :class:`EngineClauses`, and gives it the fixtures `engine`, the name
+and the scheduler of an engine, and `victim`, the process id of a worker that may be killed.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import modelship as ms
+from modelship import errors
+from modelship.bundle import Environment
+from modelship.testing import with_lock
+
+ROWS = 300
+SCRIPT = """
+import json, time
+
+def init():
+    INIT
+
+def run(raw_data):
+    rows = [row[0] for row in json.loads(raw_data)["data"]]
+    time.sleep(0.02)
+    if any(row % 50 == 7 for row in rows):
+        raise ValueError("seven")
+    return [row + 1 for row in rows]
+"""
+
+
+def accounted(output):
+    """Return how often each row is in the output, and how often each failed."""
+    files = [pd.read_csv(each) for each in output.glob("*.csv")]
+    for each in files:
+        assert (each.prediction == each.a + 1).all()
+    out = Counter(int(row) for each in files for row in each.a)
+    lines = [line for each in output.glob("_failed/*") for line in each.read_text().splitlines()]
+    return out, Counter(json.loads(each)["row"] for each in lines)
+
+
+def all_once():
+    """Return the same of a job that is complete."""
+    bad = [each for each in range(ROWS) if each % 50 == 7]
+    return Counter(set(range(ROWS)) - set(bad)), Counter(bad)
+
+
+def scorers(output):
+    """Return the processes that score rows for an output."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"AZUREML_BI_OUTPUT_PATH={output}\0".encode() in each.read_bytes():
+                found.append(int(each.parent.name))
+    return found
+
+
+def wait_until(is_true, *, timeout_s=60):
+    """Wait for something to become true."""
+    end_s = time.monotonic() + timeout_s
+    while not is_true():
+        assert time.monotonic() < end_s, "it took too long"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory, bare_lock):
+    """Return a function that makes a bundle whose init() has this line."""
+
+    def made(init="pass"):
+        folder = tmp_path_factory.mktemp("bundle")
+        (folder / "score.py").write_text(SCRIPT.replace("INIT", init))
+        environment = Environment(python=bare_lock.python, requirements=())
+        bundle = ms.ScoringBundle([], entry_script=folder / "score.py", environment=environment)
+        return with_lock(bundle, lock=bare_lock)
+
+    return made
+
+
+class EngineClauses:
+    """The clauses."""
+
+    @pytest.fixture
+    def job(self, bundles, engine, tmp_path):
+        """Return a function that makes a job of many pieces."""
+        pd.DataFrame({"a": range(ROWS)}).to_csv(tmp_path / "rows.csv", index=False)
+
+        def made(init="pass"):
+            options = ms.BatchOptions(piece_bytes=40, call_rows=5)
+            name, scheduler = engine
+            return ms.BatchJob(
+                bundles(init), tmp_path / "rows.csv", tmp_path / "out",
+                options=options, engine=name, scheduler=scheduler, check="off",
+            )  # fmt: skip
+
+        return made
+
+    def test_1_each_row_is_scored_once(self, job):
+        """All rows are accounted for, and no scoring process is left."""
+        made = job()
+        summary = made.run(show_output=False)
+        assert accounted(made.output) == all_once()
+        assert summary.rows_in == ROWS
+        wait_until(lambda: not scorers(made.output), timeout_s=10)
+
+    def test_2_a_stop_ends_it_and_the_job_resumes(self, job):
+        """What is under way is abandoned at once, and scored by the next run."""
+        made = job()
+        with pytest.raises(errors.BatchInterruptedError):
+            made.run(show_output=False, on_progress=lambda _: made.stop())
+        wait_until(lambda: not scorers(made.output), timeout_s=10)
+        assert 0 < made.status().rows_in < ROWS
+        made.run(show_output=False)
+        assert accounted(made.output) == all_once()
+
+    def test_3_a_script_that_does_not_start_ends_the_job(self, job):
+        """The error says why."""
+        made = job("raise RuntimeError('no model')")
+        with pytest.raises(errors.BatchStoppedError, match="no model"):
+            made.run(show_output=False)
+        wait_until(lambda: not scorers(made.output), timeout_s=10)
+
+    def test_4_a_worker_that_is_killed_loses_nothing(self, job, victim):
+        """Its pieces are scored by others."""
+        made = job()
+        killed = threading.Event()
+
+        def kill(_status):
+            if not killed.is_set():
+                os.kill(victim(made.output), signal.SIGKILL)
+                killed.set()
+
+        made.run(show_output=False, on_progress=kill)
+        assert accounted(made.output) == all_once()
+        wait_until(lambda: not scorers(made.output), timeout_s=10)
+
+    def test_5_a_driver_that_is_killed_leaves_nothing_and_is_resumed(self, job, engine, tmp_path):
+        """The scoring processes end by themselves, and the same command scores the rest."""
+        made = job()
+        made.bundle.save(tmp_path / "saved")
+        command = [sys.executable, "-m", "modelship.cli", "batch", tmp_path / "saved"]
+        command += [tmp_path / "rows.csv", "-o", made.output, "--check", "off", "--quiet"]
+        command += ["--piece-mb", str(40 / 2**20), "--call-rows", "5", "--engine", engine[0]]
+        command += ["--scheduler", engine[1]] if engine[1] else []
+        manifest = made.output / "_modelship" / "manifest.jsonl"
+        with subprocess.Popen(command) as driver:
+            wait_until(lambda: manifest.exists() and manifest.stat().st_size > 500)
+            driver.kill()
+        assert 0 < made.status().rows_in < ROWS
+        wait_until(lambda: not scorers(made.output))
+        subprocess.run(command, check=True)
+        assert accounted(made.output) == all_once()

@@ -1,0 +1,65 @@
+"""Every engine keeps the clauses of engines."""
+
+import contextlib
+import json
+import subprocess
+import sys
+
+import psutil
+import pytest
+from engine_clauses import EngineClauses, bundles, scorers, wait_until
+
+__all__ = ["bundles"]  # a fixture
+
+pytestmark = pytest.mark.long
+
+
+class TestLocal(EngineClauses):
+    """Processes on this machine; a worker is a scoring process."""
+
+    @pytest.fixture
+    def engine(self):
+        return "local", ""
+
+    @pytest.fixture
+    def victim(self):
+        return lambda output: max(scorers(output))
+
+
+@pytest.fixture(scope="module")
+def dask_cluster(tmp_path_factory):
+    """Start the cluster; yield its address and the guards of its workers."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    place = tmp_path_factory.mktemp("cluster")
+    file = place / "scheduler.json"
+    usual = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+    with contextlib.ExitStack() as stack:
+
+        def begun(*command):
+            command = [sys.executable, "-m", "dask", *command, *usual]
+            process = stack.enter_context(subprocess.Popen(command, cwd=place))
+            stack.callback(process.terminate)
+            return process
+
+        begun("scheduler", "--port", "0")
+        wait_until(file.exists)
+        yield (
+            json.loads(file.read_text())["address"],
+            [begun("worker", "--nthreads", "1") for _ in range(2)],
+        )
+
+
+class TestDask(EngineClauses):
+    """A scheduler and two workers, of one thread each."""
+
+    @pytest.fixture
+    def engine(self, dask_cluster):
+        return "dask", dask_cluster[0]
+
+    @pytest.fixture
+    def victim(self, dask_cluster):
+        def found(_output):
+            children = psutil.Process(dask_cluster[1][0].pid).children()
+            return next(each.pid for each in children if "spawn_main" in str(each.cmdline()))
+
+        return found

@@ -89,8 +89,9 @@ class PieceRows:
     def _kept(self) -> pa.Table:
         if self.plan.options.are_files:  # their output has the names, not the places
             return pa.table({"file": [each.name for each in self.plan.files_of(self.piece)]})
-        held = self.rows.table
-        return held.select([each for each in self.plan.columns.kept if each in held.column_names])
+        table = self.rows.table
+        held = {*table.column_names}
+        return table.select([each for each in self.plan.columns.kept if each in held])
 
     @property
     def _taken(self) -> Sequence[str]:
@@ -148,9 +149,9 @@ def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
 
 def _with_keys(table: pa.Table, file: InputFile, schema: pa.Schema) -> pa.Table:
     """Return rows with the keys of their folders as columns, in the order of the schema."""
-    given = dict(file.partition)
+    given, held = dict(file.partition), {*table.column_names}
     for field in schema:
-        if field.name not in table.column_names:
+        if field.name not in held:
             text = pa.array([given.get(field.name)], pa.string()).cast(field.type)
             indices = pa.array(np.zeros(table.num_rows, np.int64))
             table = table.append_column(field, text.take(indices))

@@ -119,7 +119,8 @@ def require_columns(wanted: Sequence[str], held: Sequence[str], *, path: str) ->
     BatchInputError
         If one is missing; with the nearest name.
     """
-    missing = [each for each in wanted if each not in set(held)]
+    known = {*held}
+    missing = [each for each in wanted if each not in known]
     if not missing:
         return
     listed = ", ".join(f"{each!r}{nearest(each, held)}" for each in missing[:_SHOWN])

@@ -71,7 +71,8 @@ class ParquetRows:
         keep_text: bool = False,  # noqa: ARG002 - it has no text
     ) -> ReadRows:
         source = pq.ParquetFile(file)
-        columns = [each for each in schema.names if each in source.schema_arrow.names]
+        held = {*source.schema_arrow.names}  # which is converted at each access
+        columns = [each for each in schema.names if each in held]
         if not columns:
             return ReadRows(as_schema(pa.table({"": pa.nulls(cut.rows)}), schema))
         groups: list[int] = []
@@ -103,6 +104,8 @@ class ParquetRows:
 
 def as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table with the columns of a schema; those that it lacks are null."""
+    if table.schema.equals(schema):
+        return table.replace_schema_metadata(schema.metadata)
     held = set(table.column_names)
     columns = [
         table.column(field.name).cast(field.type)

@@ -93,7 +93,10 @@ def tutorial(folder, mnist_dir):
     shutil.copy(ROOT / "examples/mnist/score.py", folder / "score.py")
     model = ms.ModelSource.open(mnist_dir / "sklearn_mnist_model.pkl").fetch(folder / "model")
     return ms.ScoringBundle(
-        model, entry_script=folder / "score.py", sample_input={"data": [[0.0] * 784]}
+        model,
+        entry_script=folder / "score.py",
+        environment=ROOT / "examples/mnist/myenv.yml",
+        sample_input={"data": [[0.0] * 784]},
     )
 
 

@@ -9,6 +9,7 @@ type: the slow path then handles them.
 from __future__ import annotations
 
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -205,22 +206,21 @@ def reader_of(kind: Any, *, is_optional: bool = False) -> Reader | None:
     is_optional : bool
         Whether falsy values go to run() unchanged.
     """
-    from inference_schema.parameter_types.numpy_parameter_type import (
-        NumpyParameterType,
-    )
-    from inference_schema.parameter_types.standard_py_parameter_type import (
-        StandardPythonParameterType,
-    )
-
     reader: Reader | None = None
-    if type(kind) is NumpyParameterType:
+    if _is_a(kind, "numpy_parameter_type", "NumpyParameterType"):
         reader = _array_reader(kind)
-    elif type(kind) is StandardPythonParameterType:
+    elif _is_a(kind, "standard_py_parameter_type", "StandardPythonParameterType"):
         if kind.sample_data_type in {bool, float, int, str}:
             reader = _ScalarReader(kind.sample_data_type)
         elif kind.sample_data_type is dict:
             reader = _object_reader(kind.sample_data_type_map)
     return _OptionalReader(reader) if reader is not None and is_optional else reader
+
+
+def _is_a(kind: Any, module: str, name: str) -> bool:
+    """Return whether `kind` is of this type, without importing it: that may need numpy."""
+    loaded = sys.modules.get(f"inference_schema.parameter_types.{module}")
+    return loaded is not None and type(kind) is getattr(loaded, name)
 
 
 def _array_reader(kind: Any) -> NumbersReader | None:

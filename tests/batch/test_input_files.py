@@ -85,6 +85,8 @@ def test_files_of_one_name_have_different_outputs(folder, tmp_path):
     [
         (lambda folder: [folder / "b.csv"], r"does not exist \(did you mean 'a.csv'"),
         (lambda folder: [folder / "a.csv", folder], "named twice"),
+        (lambda folder: [folder / "a.csv", folder / "sub/../a.csv"], "named twice"),
+        (lambda folder: [folder / "s*/../../in/a.csv"], "outside of the output folder"),
         (lambda folder: [folder / "*.txt"], "it has no file"),
         (lambda folder: ["no-such-scheme://x"], "its file system is not available"),
     ],
@@ -129,3 +131,28 @@ def test_remote_files():
     assert set(found("memory://rows/*.csv")) == {"a.csv"}
     one = found("memory://rows/a.csv")["a.csv"]
     assert (one.path, one.size_bytes, bool(one.stamp)) == ("memory:///rows/a.csv", 4, True)
+
+
+def test_a_key_that_leads_out_of_its_folder_is_refused():
+    """Its output would be written anywhere."""
+    fsspec.filesystem("memory").pipe("/evil/../../up.csv", b"x\n1\n")
+    with pytest.raises(ms.ModelshipError, match="outside of the output folder"):
+        found("memory://evil")
+
+
+def test_outputs_are_visible_and_inside_the_folder(tmp_path, monkeypatch):
+    """Readers skip names with a mark, and two files of one name may be named relatively."""
+    for name in ("_rows.csv", "a/_failed/x.jsonl", "b/_failed/x.jsonl", "r.csv", "a/r.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    monkeypatch.chdir(tmp_path / "a")
+    named = ("../_rows.csv", "_failed/x.jsonl", "../b/_failed/x.jsonl", "r.csv", "../r.csv")
+    stems = {each.stem for each in input_files(named, output="/nowhere/out")}
+    assert stems == {
+        "rows",
+        "a/failed/x.jsonl",
+        "b/failed/x.jsonl",
+        "a/r.csv",
+        f"{tmp_path.name}/r.csv",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from glob import has_magic
 from pathlib import Path, PurePosixPath
@@ -52,9 +53,8 @@ def input_files(
     found = [file for each in inputs for file in files_at(str(each))]
     if not found:
         raise BatchInputError(str(inputs[0]) if inputs else "nothing", "it has no file")
-    twice = next((each for each, n in Counter(f.path for f in found).items() if n > 1), None)
-    if twice is not None:
-        raise BatchInputError(twice, "it is named twice, and its rows would be scored twice")
+    _require_different(found)
+    _require_inside(found)
     named = zip(found, _stems(found), strict=True)
     return tuple(_input_file(file, stem, input_format) for file, stem in named)
 
@@ -70,6 +70,29 @@ def require_format(option: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         expected = f"one of: {', '.join(known)}{nearest(name, known)}"
         raise InvalidOptionError(option, name, expected)
+
+
+def _require_different(files: Sequence[FoundFile]) -> None:
+    """Refuse a file that is there twice, also through a link."""
+    places = Counter(_real(each.path) for each in files)
+    twice = next((each.path for each in files if places[_real(each.path)] > 1), None)
+    if twice is not None:
+        raise BatchInputError(twice, "it is named twice, and its rows would be scored twice")
+
+
+def _require_inside(files: Sequence[FoundFile]) -> None:
+    """Refuse names that lead out of the folder of the output, as keys of object stores may."""
+    for each in files:
+        if ".." in PurePosixPath(each.name).parts:
+            raise BatchInputError(
+                each.path,
+                f"its output would have the name {each.name}, outside of the output folder",
+                "Name files without '..' after the folder or the first wildcard.",
+            )
+
+
+def _real(path: str) -> str:
+    return path if is_remote(path) else os.path.realpath(path)
 
 
 def _require_apart(given: str | Path, output: str | Path) -> None:
@@ -120,29 +143,41 @@ def _partition(name: str) -> tuple[tuple[str, str | None], ...]:
 
 def _stems(files: Sequence[FoundFile]) -> list[str]:
     """Return the names of the files without suffixes; with more of their path until all differ."""
-    stems = [stem_of(each.name) for each in files]
+    stems = [_visible(stem_of(each.name)) for each in files]
     if not _repeated(stems):
         return stems
     stems = [
-        each.name if stem in _repeated(stems) else stem
+        _visible(each.name) if stem in _repeated(stems) else stem
         for each, stem in zip(files, stems, strict=True)
     ]
-    places = [PurePosixPath(each.path.partition("://")[2] or each.path).parts for each in files]
+    places = [_parts(each.path) for each in files]
     depth = 0
     while repeated := _repeated(stems):
         depth += 1
         stems = [
-            _deeper(stem, parts, len(PurePosixPath(file.name).parts) + depth)
+            f"{_above(parts, len(PurePosixPath(file.name).parts) + depth, at)}/{stem}"
             if stem in repeated
             else stem
-            for stem, parts, file in zip(stems, places, files, strict=True)
+            for at, (stem, parts, file) in enumerate(zip(stems, places, files, strict=True))
         ]
     return stems
 
 
-def _deeper(stem: str, parts: Sequence[str], depth: int) -> str:
-    above = parts[-depth].strip("/") if depth <= len(parts) else "again"
-    return f"{above or 'root'}/{stem}"
+def _parts(path: str) -> tuple[str, ...]:
+    place = path.partition("://")[2] if is_remote(path) else os.path.normpath(path)
+    return PurePosixPath(place).parts
+
+
+def _above(parts: Sequence[str], depth: int, number: int) -> str:
+    """Return the folder so far above a file; the number of the file if there is none."""
+    if depth > len(parts):
+        return str(number)
+    return _visible(parts[-depth].strip("/")) or "root"
+
+
+def _visible(name: str) -> str:
+    """Return a name without the marks by which readers of folders skip a file or a folder."""
+    return "/".join(each.lstrip("_.") or ("hidden" if each else "") for each in name.split("/"))
 
 
 def _repeated(stems: Iterable[str]) -> set[str]:

@@ -53,6 +53,30 @@ def test_rows_of_csv_keep_their_text(run, tmp_path):
     assert (failed["row"], failed["text"]) == (2, "009,-3,z")
 
 
+def test_a_row_that_cannot_be_read_fails_alone(run, tmp_path):
+    """Also where all others are scored."""
+    (tmp_path / "rows.csv").write_bytes(b"a,b\n1,x\n2\n3,\xff\n4,y\n")
+    summary = run("rows.csv")
+    assert (summary.rows_out, summary.failed) == (3, 1)
+    [failure] = (tmp_path / "out/_failed").glob("*")
+    assert json.loads(failure.read_text())["row"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('a,b\n1,x\n2,"y\n3,z\n', "in its row 1 and does not close"),
+        ('a,"b\n1,x\n', "in its first row and does not close"),
+    ],
+)
+def test_a_quote_that_does_not_close_is_refused(run, tmp_path, text, problem):
+    """All rows after it would be a part of one value, without a word."""
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(ms.ModelshipError, match=problem):
+        run("rows.csv")
+    assert not (tmp_path / "out/_SUCCESS").exists()
+
+
 def test_csv_as_parquet_has_one_type_in_all_files(run, tmp_path):
     """The types hold all values of the input, whatever a piece has of them."""
     (tmp_path / "rows.csv").write_text("a,id,b,c\n1,1,1,\n2,2,2.5,\n3,007,3,true\n")

@@ -101,7 +101,7 @@ class PieceRows:
         refused = [each.row for each in self.rows.refused]
         places = np.delete(np.arange(self.count), refused)
         table = self._kept if self.plan.options.are_files else self.rows.table
-        values = table.take([each.row for each in bad]).to_pylist()
+        values = table.take(pa.array([each.row for each in bad], pa.int64())).to_pylist()
         for each, held in zip(bad, values, strict=True):
             place = int(places[each.row])
             if self.plan.options.are_files:

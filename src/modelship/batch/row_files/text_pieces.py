@@ -33,6 +33,11 @@ def text_cuts(
         How many bytes a piece has at least, but for the last one.
     delimiter : str
         As for :class:`~modelship.batch.row_files.text_scanning.RowScanner`.
+
+    Raises
+    ------
+    ValueError
+        If the last quote is not closed: all after it would be one row. The text is a clause.
     """
     scanner = RowScanner(delimiter)
     found: list[Cut] = []
@@ -57,6 +62,8 @@ def text_cuts(
                 )
         at += len(block)
     rows += scanner.is_in_row
+    if scanner.is_in_quotes:
+        raise ValueError(f"a quote opens in its row {first + rows - 1} and does not close")
     if rows:
         found.append(Cut(begun, at, first, rows))
     return found
@@ -68,7 +75,7 @@ def first_row(file: BinaryIO, *, delimiter: str = "") -> tuple[bytes, int]:
     Raises
     ------
     ValueError
-        If it is too long to be one; the text is a clause.
+        If it is too long to be one, or a quote in it is not closed; the text is a clause.
     """
     file.seek(0)
     scanner, content = RowScanner(delimiter), b""
@@ -80,6 +87,8 @@ def first_row(file: BinaryIO, *, delimiter: str = "") -> tuple[bytes, int]:
         content += block
         if len(content) > _LONGEST_FIRST_ROW:
             raise ValueError("its first row does not end")
+    if scanner.is_in_quotes:
+        raise ValueError("a quote opens in its first row and does not close")
     return content.lstrip(b"\r\n"), len(content)
 
 

@@ -49,6 +49,11 @@ class RowScanner:
         """Whether the text so far ends within a row."""
         return self._is_inside or self._last not in {_LF, _CR}
 
+    @property
+    def is_in_quotes(self) -> bool:
+        """Whether a quote that the text so far has opened is not closed."""
+        return self._is_inside
+
     def count(self, block: Block) -> int:
         """Return how many rows end in a block."""
         return sum(int(np.count_nonzero(self._row_ends(part))) for _, part in _parts(block))

@@ -52,6 +52,7 @@ _ONE_EACH = {"prediction": [1, 2]}
         ([math.nan, 1.0], {"prediction": [None, 1.0]}),
         (np.array([math.inf, 1.0]), {"prediction": [None, 1.0]}),
         (np.array(["a", "ü"]), {"prediction": ["a", "ü"]}),
+        (np.array([0.5, 2], np.longdouble), {"prediction": [0.5, 2.0]}),
         ([np.int64(1), np.float32(0.5)], {"prediction": [1.0, 0.5]}),
         ([dt.date(2024, 5, 31), None], {"prediction": ["2024-05-31", None]}),
         (pd.Series([pd.NaT, pd.Timestamp(0)]), {"prediction": [None, "1970-01-01T00:00:00"]}),
@@ -102,6 +103,7 @@ def test_another_number_of_values_is_refused(answer, says):
         (HttpAnswer(500, b"x" * 900, b""), "status 500: b'xxx"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "two columns of one name"),
         ({1: [1, 2], "1": [1, 2]}, "two columns of one name"),
+        ({1, 2}, "returned {1, 2}; 2 values"),
     ],
 )
 def test_what_is_no_column_is_refused(answer, says):

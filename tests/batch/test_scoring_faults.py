@@ -66,6 +66,7 @@ def scored(process, *, timeout_s=30.0, retries=0):
         ("ctypes.string_at(0)", "the process was killed by SIGSEGV in run()"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "the process was killed by SIGKILL in run()"),
         ("os.closerange(3, 100)", "the process exited with 70 in run()"),
+        ("os.kill(os.getpid(), 40)", "the process was killed by signal 40 in run()"),
         (
             "os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)",
             "the process was killed by SIGKILL in run()",
@@ -86,6 +87,7 @@ def test_a_row_that_ends_the_process_is_found(process_of, fault, reason):
         "if os.fork() == 0: return rows",
         "subprocess.Popen(['sleep', '60'])",
         "sys.stdout.close(), os.close(0), os.close(1), os.close(2)",
+        "[os.unlink(f'../{each}') for each in os.listdir('..') if each.endswith('.log')]",
     ],
 )
 def test_what_a_script_may_do_is_no_fault(process_of, fault):
@@ -190,3 +192,16 @@ def test_an_answer_with_another_number_of_rows_fails(process_of):
     process = process_of("return rows[1:]")
     with pytest.raises(CallError, match="for 5 rows"):
         process.score(5, 10, timeout_s=30)
+
+
+@pytest.mark.parametrize("answer", [r"['\ud800']", r"{'\ud800': rows}", "{'a': rows, 'b': Odd()}"])
+def test_an_answer_that_is_no_table_costs_its_row_alone(place_of, answer):
+    """Texts that are not Unicode, and columns of different lengths."""
+    odd = "class Odd(list):\n    def __len__(self): return 1\n"
+    text = SCRIPT.replace("FAULT", f"if len(rows) == 1: return {answer}\n        assert 0")
+    process = ScoringProcess(place_of(odd + text), start_timeout_s=30)
+    process.put(ROWS)
+    rows, reasons = scored(process)
+    assert (len(rows), list(reasons)) == (19, [7])
+    assert "no form in a table" in reasons[7]
+    process.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -66,15 +67,19 @@ class CappedLog:
 
     def cap(self) -> None:
         """Keep only the end of the log, if it has become too large."""
-        if self._path.stat().st_size > _MOST_LOG_BYTES:
-            self._before = self._end()
-            os.truncate(self._path, 0)
+        with suppress(FileNotFoundError):
+            if self._path.stat().st_size > _MOST_LOG_BYTES:
+                self._before = self._end()
+                os.truncate(self._path, 0)
 
     def tail(self) -> str:
         """Return the end of the log."""
         return (self._before + self._end())[-_TAIL_BYTES:].decode(errors="replace")
 
     def _end(self) -> bytes:
-        with self._path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            return file.read(_TAIL_BYTES)
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                return file.read(_TAIL_BYTES)
+        except FileNotFoundError:  # the script has removed it
+            return b""

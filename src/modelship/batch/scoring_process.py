@@ -139,7 +139,7 @@ class ScoringProcess:
         self._log.cap()
         if "error" in header:
             raise CallError(header["reason"], header["error"])
-        table = answer_table(header["columns"], content)
+        table = _table_of(header["columns"], content)
         if self._exceeds():
             self.kill()
         if table.num_rows != stop - first:
@@ -200,8 +200,7 @@ class ScoringProcess:
         if code is None:
             return CallError("run() closed the connection of its process", log)
         if code < 0:
-            name = signal.Signals(-code).name
-            return CallError(f"the process was killed by {name} in run()", log)
+            return CallError(f"the process was killed by {_name_of(-code)} in run()", log)
         return CallError(f"the process exited with {code} in run()", log)
 
     def _start(self) -> None:
@@ -243,3 +242,25 @@ class ScoringProcess:
             raise ScriptNotReadyError(
                 f"init() needs more memory than {self._most_bytes / _GB:g} GB: raise memory_gb"
             )
+
+
+def _table_of(header: list[dict[str, Any]], content: bytearray) -> pa.Table:
+    """Return the columns of an answer, which a script may have filled with anything.
+
+    Raises
+    ------
+    CallError
+        If they are no columns, such as texts that are not Unicode.
+    """
+    try:
+        return answer_table(header, content)
+    except Exception as error:
+        raise CallError(f"its answer has no form in a table: {error}") from error
+
+
+def _name_of(number: int) -> str:
+    """Return the name of a signal; those of real time have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -67,9 +67,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        plain = value.tolist()
+        return _plain(plain) if type(plain) is not type(value) else _narrowed(value)
     write = next((write for has, write in _WRITERS if has(value)), None)
     return value if write is None else write(value)
+
+
+def _narrowed(value: Any) -> Any:
+    """Return a float of more than 64 bits as one of 64."""
+    return float(value) if value.dtype.kind == "f" else value
 
 
 def _has_name(*names: str) -> Callable[[Any], bool]:

@@ -18,6 +18,7 @@ __all__ = ["AnswerError", "RowCountError", "columns_of_answer"]
 
 _NAME = "prediction"
 _WITH_PROBABILITIES = {"predictions", "probabilities", "classes"}
+_WITHOUT_ORDER = (str, bytes, Mapping, set, frozenset)
 _SHOWN = 200
 _FIRST_ERROR = 400  # HTTP status
 
@@ -172,7 +173,7 @@ def _transposed(rows: Any, width: int) -> Sequence[Any] | None:
 def _require_rows(values: Any, *, rows: int, name: str) -> None:
     """Raise an error unless there is one value for each row."""
     where = f" under {name!r}" if name else ""
-    if isinstance(values, (str, bytes, Mapping)) or not _is_sized(values):
+    if isinstance(values, _WITHOUT_ORDER) or not _is_sized(values):
         told = f"{rows} values, one for each row, are expected"
         raise AnswerError(f"run() returned {_short(values)}{where}; {told}")
     found = int(values.shape[0]) if hasattr(values, "shape") else len(values)

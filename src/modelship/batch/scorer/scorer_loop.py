@@ -96,7 +96,10 @@ def _answer(connection: ScorerConnection, call: Any, rows: BlockRows, count: int
 
 def _line(error: BaseException) -> str:
     """Return what an exception says, in one line."""
-    text = f"{type(error).__name__}: {error}"
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - its own, of the script
+        text = type(error).__name__
     return " ".join(text.split())[:_REASON_CHARACTERS]
 
 

@@ -63,6 +63,14 @@ def test_a_frame_is_that_of_pandas(table):
         pd.testing.assert_series_equal(found[name], expected[name], check_categorical=False)
 
 
+def test_a_frame_may_be_changed():
+    """Scripts do so in place; the rows stay as they are for the next call."""
+    rows = _rows(pa.table({"a": [1.0, 2.0], "b": [1, 2], "c": [True, False]}))
+    frame = rows.frame()
+    frame.iloc[0] = [7.0, 7, False]
+    assert rows.lists() == [[1.0, 1, True], [2.0, 2, False]]
+
+
 def _is_odd(kind):
     is_of_texts = pa.types.is_dictionary(kind) and kind.value_type == pa.string()
     is_coded = pa.types.is_dictionary(kind) and not is_of_texts  # whose values arrive

@@ -46,7 +46,10 @@ def _series(kind: str, values: Any) -> Any:
         return pd.Series(values, dtype=_dtype_of_texts())
     if isinstance(values, list):
         return pd.Series(values, dtype="float64" if kind == "number" else object)
-    return list(values) if values.ndim > 1 else values
+    if values.ndim > 1:
+        return list(values)
+    # The memory is shared and read-only, and a script may change its frame.
+    return values if values.flags.writeable else values.copy()
 
 
 def _dtype_of_texts() -> Any:

@@ -231,3 +231,33 @@ def test_an_interrupted_job_is_resumed(job):
     made = job()
     assert made.run().scored == caught.value.pieces - caught.value.done
     assert len(scored(made.output)) == 30
+
+
+def test_a_job_with_too_many_failed_rows_stays_ended(job):
+    """The same command again is no way around the threshold; another threshold is one."""
+    rows, options = [1, 2, -1, -2], ms.BatchOptions(piece_bytes=1)
+    for _ in range(2):
+        with pytest.raises(errors.BatchStoppedError, match="2 rows .*failed, more than 1"):
+            job(rows, error_threshold=1, options=options).run()
+    assert job(error_threshold=2, options=options).run().failed == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"workers": -1},
+        {"timeout_s": 0},
+        {"start_timeout_s": float("nan")},
+        {"error_threshold": -2},
+        {"retries": -1},
+        {"memory_gb": -1},
+        {"options": ms.BatchOptions(call_rows=0)},
+        {"options": ms.BatchOptions(piece_bytes=0)},
+        {"options": ms.BatchOptions(items="row")},
+        {"options": ms.BatchOptions(columns=("a", "a"))},
+    ],
+)
+def test_values_that_options_cannot_have_are_refused(job, given):
+    """Before anything is written."""
+    with pytest.raises(errors.InvalidOptionError, match="expected"):
+        job(**given)

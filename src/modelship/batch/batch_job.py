@@ -10,6 +10,7 @@ from modelship.batch.batch_extra import require_batch_extra
 from modelship.batch.batch_plan import BatchOptions
 from modelship.batch.engines.known_engines import opened_engine
 from modelship.batch.file_places import local_folder
+from modelship.batch.option_limits import require_limits
 from modelship.bundle import ScoringBundle
 from modelship.runtime.variables import as_variables
 
@@ -78,7 +79,8 @@ class BatchJob:
     UnknownPluginError
         If there is no engine of this name.
     InvalidOptionError
-        If the engine does not take `workers` or `scheduler`, or the output is not on this machine.
+        If the engine does not take `workers` or `scheduler`, the output is not on this machine, or
+        a number is out of range.
     """
 
     def __init__(
@@ -117,6 +119,15 @@ class BatchJob:
         self.secrets = dict(secrets or {})
         self.verify = verify
         self.stopped = threading.Event()
+        require_limits(
+            self.options,
+            workers=workers,
+            timeout_s=timeout_s,
+            start_timeout_s=start_timeout_s,
+            error_threshold=error_threshold,
+            retries=retries,
+            memory_gb=memory_gb,
+        )
         require_batch_extra()
         self.engine: Engine = (
             opened_engine(engine, workers=workers, scheduler=scheduler)

@@ -69,6 +69,7 @@ def _run(
     account = BatchAccount(plan, folder.resume(plan, manifest, verify=job.verify))
     left = [each for each in plan.pieces if each.number not in account.entries]
     before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
+    account.require_at_most(job.error_threshold)  # an earlier run may have ended by it
     try:
         with (
             progress_of(before, shown=show_output, on_progress=on_progress) as report,

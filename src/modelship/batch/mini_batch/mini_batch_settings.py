@@ -204,8 +204,8 @@ def _check_file_name(name: str) -> None:
 def _check_arguments(arguments: tuple[str, ...]) -> None:
     if arguments and not arguments[0].startswith("-"):
         raise ValueError(
-            f"The first argument is {arguments[0]!r}; it must be the name of an option, such as "
-            "--model: Azure adds arguments of its own."
+            f"The first argument is {arguments[0]!r}; it must be the name of an option, which "
+            "begins with a dash: Azure adds arguments of its own."
         )
     for each in arguments:
         name = each[2:].partition("=")[0] if each.startswith("--") else ""

@@ -13,6 +13,7 @@ import modelship as ms
 from modelship import errors
 from modelship.batch.driver_lock import driving
 from modelship.batch.piece_work import DRAFTS
+from modelship.batch.scoring_process import CallError
 from modelship.testing import with_lock
 
 SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return []\n"
@@ -261,3 +262,19 @@ def test_values_that_options_cannot_have_are_refused(job, given):
     """Before anything is written."""
     with pytest.raises(errors.InvalidOptionError, match="expected"):
         job(**given)
+
+
+class Telling(FakeProcess):
+    """Its errors have a secret, which ends behind what is kept of a reason."""
+
+    def score(self, first, stop, *, timeout_s):
+        """Fail with a long reason."""
+        raise CallError("x" * 995 + "hush-hush-hush")
+
+
+def test_a_reason_has_no_part_of_a_secret(job, tmp_path):
+    """It is shortened once the secret is hidden."""
+    (tmp_path / "secret").write_text("hush-hush-hush")
+    job([1], engine=FakeEngine(Telling()), secrets={"S": f"file:{tmp_path / 'secret'}"}).run()
+    [failure] = (tmp_path / "out/_failed").glob("*")
+    assert json.loads(failure.read_text())["reason"] == "x" * 995 + "***"

@@ -14,6 +14,7 @@ from modelship.diagnosis.redaction import covered, hidden, hiding
         ("two\nlines", "KeyError: 'two\\nlines'"),
         ('say "x"', '{"it": "say \\"x\\""}'),
         ("-----BEGIN KEY-----\nMIIEvQIBADANBg", "in the file: MIIEvQIBADANBg"),
+        ("two  words\nin lines", "ValueError: two words in lines"),
         ("trailing\n", "got trailing, and"),
         ("ünïcode", "b'\\u00fcn\\u00efcode'"),
     ],

@@ -34,6 +34,7 @@ DRAFTS = "_modelship/drafts"
 """The folder of the output that holds what is not complete yet."""
 
 _CHUNK_BYTES = 1 << 20
+_REASON_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,12 @@ def _call_of_parts(table: pa.Table, process: ScoringProcess) -> ScoreCall:
 
 
 def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:
-    """Return the failed rows without secrets that the script put into its messages."""
+    """Return the failed rows without secrets that the script put into its messages.
+
+    These are shortened only then: the beginning of a secret would not be found.
+    """
     with hiding(work.secret_values.values()):
-        return [BadRow(each.row, hidden(each.reason)) for each in bad]
+        return [BadRow(each.row, hidden(each.reason)[:_REASON_CHARACTERS]) for each in bad]
 
 
 def _write(path: Path, write: Any) -> tuple[int, str]:

@@ -67,8 +67,14 @@ def covered(text: str) -> str:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield the forms of a value in a log: as it is, quoted, URL-encoded, or line by line."""
+    """Yield the forms of a value in a log: as it is, in one line, quoted, URL-encoded, by line."""
     value = value.strip()
     if len(value) >= _SHORTEST:
-        yield from (value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe=""))
+        yield from (
+            value,
+            " ".join(value.split()),
+            repr(value)[1:-1],
+            json.dumps(value)[1:-1],
+            quote(value, safe=""),
+        )
     yield from (line for line in value.splitlines() if len(line) >= _SHORTEST_LINE)

@@ -28,7 +28,7 @@ from .script_calls import ScriptCall, call_for
 __all__ = ["ScorerConnection", "load", "serve", "serve_calls"]
 
 _NO_HOST = 70
-_REASON_CHARACTERS = 1000
+_MOST_CHARACTERS = 10_000  # the host shortens it, once no secret is in it
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _line(error: BaseException) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - its own, of the script
         text = type(error).__name__
-    return " ".join(text.split())[:_REASON_CHARACTERS]
+    return " ".join(text.split())[:_MOST_CHARACTERS]
 
 
 class ScorerConnection:

@@ -31,7 +31,7 @@ __all__ = ["DATA_SETS", "DataSet", "Effort"]
 
 FILE_ROWS = 5_000
 GROUP_ROWS = 25_000
-TABLE_FILE_ROWS = 25_000
+TABLE_FILE_ROWS = 100_000
 NUMBERS = [f"number_{at}" for at in range(12)]
 TEXTS = [f"text_{at}" for at in range(6)]
 DATES = [f"date_{at}" for at in range(2)]
@@ -50,7 +50,7 @@ class Effort:
     """
 
     images: int = 60_000
-    table: int = 400_000
+    table: int = 1_600_000
     synthetic: int = 1_000_000
 
 
@@ -279,8 +279,8 @@ def measured_frame(rows: int, first: int) -> pd.DataFrame:
 
 def measured_tables(rows: int) -> Iterator[pa.Table]:
     """Yield synthetic rows, which are numbered."""
-    for start in range(0, rows, 10 * TABLE_FILE_ROWS):
-        frame = measured_frame(min(10 * TABLE_FILE_ROWS, rows - start), start)
+    for start in range(0, rows, 2 * TABLE_FILE_ROWS):
+        frame = measured_frame(min(2 * TABLE_FILE_ROWS, rows - start), start)
         yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
 
 

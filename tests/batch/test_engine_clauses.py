@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
+import uuid
 
 import psutil
 import pytest
@@ -61,5 +63,47 @@ class TestDask(EngineClauses):
         def found(_output):
             children = psutil.Process(dask_cluster[1][0].pid).children()
             return next(each.pid for each in children if "spawn_main" in str(each.cmdline()))
+
+        return found
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory):
+    """Start the head of a cluster with two CPUs; yield its address."""
+    with pytest.MonkeyPatch.context() as patch:  # Ray reads the token when it is imported
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
+        pytest.importorskip("ray", reason="the extra ray is not installed")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+        command += ["--port", str(port), "--num-cpus", "2", "--include-dashboard", "false"]
+        command += ["--temp-dir", str(tmp_path_factory.mktemp("ray"))]
+        with subprocess.Popen(command) as head:
+            try:
+                wait_until(lambda: _is_open(port))
+                yield f"127.0.0.1:{port}"
+            finally:
+                head.terminate()
+
+
+def _is_open(port):
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+class TestRay(EngineClauses):
+    """A head of two CPUs."""
+
+    @pytest.fixture
+    def engine(self, ray_cluster):
+        return "ray", ray_cluster
+
+    @pytest.fixture
+    def victim(self):
+        def found(output):
+            wait_until(lambda: scorers(output))
+            above = psutil.Process(scorers(output)[0]).parents()
+            return next(each.pid for each in above if each.name().startswith("ray::"))
 
         return found

@@ -45,7 +45,8 @@ class BatchJob:
     workers : int, optional
         How many pieces are scored at the same time; by default as many as there are cores.
     engine : Engine or str
-        What runs the pieces, or its name: ``"local"``, processes on this machine; or ``"dask"``.
+        What runs the pieces, or its name: ``"local"``, processes on this machine; or ``"dask"`` or
+        ``"ray"``.
     scheduler : str
         The address of the engine's scheduler; ``""`` for a cluster on this machine.
     timeout_s : float

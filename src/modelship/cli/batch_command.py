@@ -109,7 +109,7 @@ _how_it_runs = gathered(
     (
         click.option(
             "--engine", default="local", metavar="NAME",
-            help="What runs the pieces: local, or dask for many machines [default: local].",
+            help="What runs the pieces: local, or dask or ray for many machines [default: local].",
         ),
         click.option(
             "--scheduler", default="", metavar="ADDRESS",

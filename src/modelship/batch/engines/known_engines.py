@@ -17,6 +17,7 @@ ENGINES: Final = Registry(
     builtins={
         "local": "modelship.batch.engines.local_pool:LocalPool",
         "dask": "modelship.batch.engines.dask_engine:DaskEngine",
+        "ray": "modelship.batch.engines.ray_engine:RayEngine",
     },
 )
 

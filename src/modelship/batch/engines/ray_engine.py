@@ -1,0 +1,131 @@
+"""Define RayEngine: the workers of a Ray cluster, here or on other machines."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
+from modelship.batch.engines.sent_work import narrowed, sent_bundle
+from modelship.batch.engines.worker_places import score_here
+from modelship.batch.process_limits import cores
+from modelship.errors import BatchEngineError
+from modelship.evaluation.extras import needs_extra
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+
+    from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_work import PieceResult, Work
+
+__all__ = ["RayEngine"]
+
+_COUNT_EVERY_S: Final = 1.0
+_RETRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Runs pieces as tasks of a Ray cluster, one at a time on each of its CPUs.
+
+    The workers start the scoring processes as their children, in the environment of the bundle:
+    Ray itself is not in it.
+
+    Parameters
+    ----------
+    scheduler : str
+        The address of the cluster, such as ``"10.0.0.1:6379"`` or ``"auto"``; ``""`` to start one
+        on this machine for the job. Its token, if it has one, comes from Ray's settings.
+    workers : int, optional
+        How many CPUs the cluster on this machine has; by default as many as there are cores.
+    """
+
+    scheduler: str = ""
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        with needs_extra("ray", purpose="The engine ray"):
+            importlib.import_module("ray")
+
+    def run(
+        self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
+    ) -> Iterator[PieceResult]:
+        with sent_bundle(work) as sent, self._connected() as ray:
+            cluster = _RayCluster(ray, sent)
+            try:
+                yield from results_of(cluster, pieces, stopped=stopped)
+            finally:
+                cluster.end()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        import ray
+
+        usual = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if ray.is_initialized():  # the user's own connection
+            yield ray
+            return
+        try:
+            if self.scheduler:
+                ray.init(address=self.scheduler, **usual)
+            else:
+                ray.init(num_cpus=self.workers or cores(), include_dashboard=False, **usual)
+        except Exception as error:
+            raise BatchEngineError(
+                f"Ray cannot be reached or started: {error}",
+                advice="Start it with `ray start --head`, and name the address that it prints.",
+            ) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+class _RayCluster:
+    """The workers of the cluster that this process is connected to."""
+
+    def __init__(self, ray: Any, work: Work) -> None:
+        self._ray = ray
+        self._work = work
+        self._score = ray.remote(num_cpus=1, max_retries=_RETRIES)(score_here)
+        self._sent: dict[Any, Piece] = {}
+        self._most = 1
+        self._count_at_s = 0.0
+
+    def most(self) -> int:
+        if time.monotonic() >= self._count_at_s:
+            self._count_at_s = time.monotonic() + _COUNT_EVERY_S
+            self._most = 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        return self._most
+
+    def send(self, piece: Piece) -> None:
+        self._sent[self._score.remote(*narrowed(self._work, piece))] = piece
+
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceResult | BaseException]]:
+        done, _ = self._ray.wait(list(self._sent), num_returns=1, timeout=timeout_s)
+        return [(self._sent.pop(each), self._found(each)) for each in done]
+
+    def end(self) -> None:
+        """Abandon the pieces under way; their workers, and so the scoring processes, are killed."""
+        for each in self._sent:
+            with suppress(Exception):  # the cluster may be gone
+                self._ray.cancel(each, force=True)
+
+    def _found(self, reference: Any) -> PieceResult | BaseException:
+        errors = self._ray.exceptions
+        try:
+            result: PieceResult = self._ray.get(reference)
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+            return WorkerLostError(str(error))
+        except errors.RayTaskError as error:
+            cause: BaseException = error.cause
+            return cause
+        except Exception as error:  # noqa: BLE001 - that of the piece
+            return error
+        else:
+            return result

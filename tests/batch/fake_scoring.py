@@ -14,6 +14,9 @@ class FakeProcess:
     def __init__(self):
         self.calls = []
 
+    def start(self):
+        """Do nothing: it is in this process."""
+
     def put(self, table):
         """Keep the rows."""
         self.table = table

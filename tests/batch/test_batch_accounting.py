@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from fake_scoring import FakeEngine, FakeProcess
 
 import modelship as ms
 from modelship import errors
+from modelship.batch.batch_status import read_job
 from modelship.batch.driver_lock import driving
 from modelship.batch.piece_work import DRAFTS
 from modelship.batch.scoring_process import CallError
@@ -30,14 +32,9 @@ def job(idle_bundle, tmp_path):
         engine = engine or FakeEngine()
         out = tmp_path / "out"
         return ms.BatchJob(
-            idle_bundle,
-            tmp_path / "rows.csv",
-            out,
-            options=options,
-            engine=engine,
-            check="off",
-            **given,
-        )
+            idle_bundle, tmp_path / "rows.csv", out,
+            options=options, engine=engine, check="off", **given,
+        )  # fmt: skip
 
     return made
 
@@ -163,6 +160,45 @@ def test_another_job_is_refused(job, given, message):
     job().run()
     with pytest.raises(errors.BatchResumeError, match=message):
         job(**given).run()
+
+
+@pytest.mark.parametrize("variables", [{"RATE": "0.2"}, {}, {"RATE": "0.1", "MODE": "fast"}])
+def test_other_variables_are_refused(job, variables):
+    """The message has the name of one; the plan has no value."""
+    made = job(variables={"RATE": "0.1"})
+    made.run()
+    assert job(variables={"RATE": "0.1"}).run().scored == 0
+    assert "0.1" not in (made.output / "_modelship/plan.json").read_text()
+    with pytest.raises(errors.BatchResumeError, match="its variable (RATE|MODE) has changed"):
+        job(variables=variables).run()
+
+
+def test_other_secrets_resume_the_job(job, monkeypatch):
+    """They are renewed from time to time, and nothing of them is written."""
+    for value in ("first-7d1", "second-2e8"):
+        monkeypatch.setenv("KEY", value)
+        made = job(secrets={"KEY": "env:KEY"})
+        made.run()
+        assert value not in (made.output / "_modelship/plan.json").read_text()
+
+
+class Starting(FakeProcess):
+    """Notes when it had started."""
+
+    def start(self):
+        """Take a while."""
+        time.sleep(0.01)
+        self.started = time.time()
+
+
+def test_the_rate_is_without_init(job):
+    """The script takes its time once, however many rows there are."""
+    process = Starting()
+    made = job(engine=FakeEngine(process), options=ms.BatchOptions())
+    summary = made.run()
+    [entry] = read_job(made.output)[1]
+    assert entry.ended - entry.seconds >= process.started
+    assert summary.rows_per_s == pytest.approx(30 / entry.seconds, rel=0.2)
 
 
 def test_a_changed_input_is_refused(job, tmp_path):

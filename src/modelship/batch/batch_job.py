@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.batch.batch_extra import require_batch_extra
-from modelship.batch.batch_plan import BatchOptions
+from modelship.batch.batch_plan import BatchOptions, digests_of
 from modelship.batch.engines.known_engines import opened_engine
 from modelship.batch.file_places import local_folder
 from modelship.batch.option_limits import require_limits
@@ -146,7 +147,8 @@ class BatchJob:
         """
         from modelship.batch.planning import plan_job
 
-        return plan_job(self.bundle, self.inputs, self.output, self.options)
+        made = plan_job(self.bundle, self.inputs, self.output, self.options)
+        return replace(made, variables=digests_of(self.variables))
 
     def run(
         self,

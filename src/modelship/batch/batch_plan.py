@@ -13,7 +13,7 @@ from modelship.batch.input_columns import InputColumns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FILES", "BatchOptions", "BatchPlan", "InputFile", "Piece"]
+__all__ = ["FILES", "BatchOptions", "BatchPlan", "InputFile", "Piece", "digests_of"]
 
 FORMAT = 1
 FILES = "files"
@@ -145,6 +145,8 @@ class BatchPlan:
         Their pieces, in the same order.
     columns : InputColumns
         The columns that are read.
+    variables : tuple[tuple[str, str], ...]
+        The environment variables of the script: the name of each, and a digest of its value.
     """
 
     bundle_digest: str
@@ -152,6 +154,7 @@ class BatchPlan:
     files: tuple[InputFile, ...]
     pieces: tuple[Piece, ...]
     columns: InputColumns = field(default_factory=InputColumns)
+    variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -185,6 +188,9 @@ class BatchPlan:
             was, now = getattr(before.options, each.name), getattr(self.options, each.name)
             if was != now:
                 return f"its option {each.name} was {was!r}, and is {now!r} now"
+        changed = {name for name, _ in {*before.variables} ^ {*self.variables}}
+        if changed:
+            return f"its variable {min(changed)} has changed"
         known = {each.path: each for each in before.files}
         for file in self.files:
             if (old := known.pop(file.path, None)) is None:
@@ -216,10 +222,17 @@ class BatchPlan:
             files=tuple(map(_file, document["files"])),
             pieces=tuple(Piece(**each) for each in document["pieces"]),
             columns=InputColumns.from_document(document["columns"]),
+            variables=tuple((name, digest) for name, digest in document["variables"]),
         )
         if plan.digest != document["digest"]:
             raise ValueError("its digest is another one")
         return plan
+
+
+def digests_of(variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the name of each variable with a digest of its value, which stays out of the plan."""
+    digests = {name: hashlib.sha256(value.encode()) for name, value in variables.items()}
+    return tuple((name, digests[name].hexdigest()) for name in sorted(digests))
 
 
 def _file(document: Mapping[str, Any]) -> InputFile:

@@ -43,7 +43,7 @@ class BatchStatus:
     pieces, done : int
         The pieces of the job, and how many are done.
     seconds : float
-        How long pieces were being scored, with init() and without pauses between runs, in seconds.
+        How long pieces were being scored, without init() and pauses between runs, in seconds.
     """
 
     output: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from modelship.batch.abandoned_folders import owned, remove_abandoned
 from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
+from modelship.batch.batch_plan import digests_of
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import TooManyFailedError
@@ -131,7 +132,12 @@ def _planned(job: BatchJob, folder: OutputFolder) -> BatchPlan:
         folder.begin(plan)
         return plan
     # The pieces follow from the files: there is no need to read these again.
-    now = replace(before, bundle_digest=job.bundle.digest, options=job.options)
+    now = replace(
+        before,
+        bundle_digest=job.bundle.digest,
+        options=job.options,
+        variables=digests_of(job.variables),
+    )
     files = files_of_job(job.inputs, job.output, job.options)
     if difference := replace(now, files=files).difference_from(before):
         raise BatchResumeError(str(job.output), difference)

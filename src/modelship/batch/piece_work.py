@@ -146,6 +146,7 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
     OSError
         If the output cannot be written.
     """
+    process.start()  # before the clock: init() tells nothing of how fast rows are scored
     began = time.monotonic()
     rows = read_piece(work.plan, piece)
     answers, bad = _scored(work, rows.script_table, process)

@@ -94,6 +94,17 @@ class ScoringProcess:
         self._form = ""
         self._pid = 0
 
+    def start(self) -> None:
+        """Start it, unless it runs.
+
+        Raises
+        ------
+        ScriptNotReadyError
+            If the script does not start.
+        """
+        if self._process is None:
+            self._start()
+
     def put(self, table: pa.Table) -> None:
         """Place rows in the shared memory, for the calls that follow.
 
@@ -104,8 +115,7 @@ class ScoringProcess:
         ValueError
             If the rows do not have the form that it takes.
         """
-        if self._process is None:
-            self._start()
+        self.start()
         self._layout = self._memory.write(table, form=self._form)
 
     def score(self, first: int, stop: int, *, timeout_s: float) -> pa.Table:
@@ -121,8 +131,7 @@ class ScoringProcess:
         ScriptNotReadyError
             If the script does not start again.
         """
-        if self._process is None:
-            self._start()
+        self.start()
         connection = self._connection
         assert connection is not None  # noqa: S101 - started above
         question = {"layout": self._layout, "size": self._memory.size, "start": first, "stop": stop}

@@ -14,7 +14,6 @@ from modelship.cli.output import answer
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
     PATH,
-    check_option,
     command,
     config_option,
     gathered,
@@ -157,7 +156,11 @@ _how_it_runs = gathered(
     help="Seconds for one call of run() [default: 60].",
 )
 @environment_options
-@check_option
+@click.option(
+    "--check",
+    type=click.Choice(["static", "trial", "off"]),
+    help="Read the bundle first, also try its script, or neither [default: static].",
+)
 @trust_option
 @timeout_option("Seconds for the environment, and then for init() [default: 600].")
 @quiet_option

@@ -80,7 +80,7 @@ def _made(make: Any, column: Column, values: Any) -> Any:
     try:
         if is_of_time(column):
             require_times(column, values)
-        return make(values)
+        return _flat(make(values))
     except Refused:
         raise
     except (ValueError, TypeError, OverflowError, IndexError) as error:
@@ -91,6 +91,12 @@ def _made(make: Any, column: Column, values: Any) -> Any:
             raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
         told = f"Row {row}, column {column.name!r}: {shown(values[row])} is given"
         raise Refused(f"{told}; {EXPECTED[column.kind]}.") from None
+
+
+def _flat(made: Any) -> Any:
+    if made.ndim != 1:  # numpy reads lists of one length as an array of more dimensions
+        raise ValueError("a value is a list")
+    return made
 
 
 def as_values(column: Column, values: list[Any]) -> Any:

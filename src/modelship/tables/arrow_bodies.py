@@ -123,7 +123,8 @@ def values_of(held: Any, check: Check, *, validate: bool) -> Any:
     Raises
     ------
     Refused
-        If it is of another kind, or has a missing value that the model does not accept.
+        If it is of another kind, or has a missing value that the model does not accept; lists in
+        any case, where single values are expected.
     """
     if validate:
         found, fitting = _kind_of(held.type), _FITTING.get(check.kind)
@@ -135,6 +136,8 @@ def values_of(held: Any, check: Check, *, validate: bool) -> Any:
         if check.column.missing is False and held.null_count:
             raise Refused(f"The Arrow body, {check.name}: a value is missing; none may be.")
     values = values_of_any(held, where=check.name)
+    if not validate and isinstance(values, list):
+        check.require_single(values)
     return to_plain(values) if (check.kind, _kind_of(held.type)) == ("text", "date") else values
 
 

@@ -61,7 +61,10 @@ def typed_values(held: Any, check: Check, *, validate: bool) -> Any:
         _require(held, found, check)
     if found == "date" and check.kind == "text":
         return to_plain(as_list(held))
-    return held if _is_kept(held, found, check.column) else as_list(held)
+    values = held if _is_kept(held, found, check.column) else as_list(held)
+    if not validate and isinstance(values, list):
+        check.require_single(values)
+    return values
 
 
 def _is_kept(held: Any, found: str, column: Column) -> bool:

@@ -33,6 +33,11 @@ def _json(value):
     return to_plain(value)
 
 
+def _alone(row):
+    """Return the list that is the only value of a row, which it then is; or the row."""
+    return row[0] if len(row) == 1 and isinstance(row[0], list) else row
+
+
 def _duration(value):
     text = f"{abs(value) // dt.timedelta(microseconds=1):07d}"
     fraction = f".{text[-6:]}".rstrip("0").rstrip(".")
@@ -48,7 +53,8 @@ def test_the_records_of_any_slice_are_those_of_the_table(table, data):
     found = _rows(table).slice(0, stop).slice(start, stop)
     expected = [{k: _json(v) for k, v in row.items()} for row in table.to_pylist()[start:stop]]
     assert found.records() == expected
-    assert found.lists() == [[*row.values()] for row in expected]
+    rows = [[*row.values()] for row in expected]
+    assert found.lists() == [_alone(each) for each in rows]
     assert len(found) == stop - start
 
 
@@ -114,6 +120,14 @@ def test_a_column_of_lists_is_the_rows_of_a_matrix(kind):
     np.testing.assert_array_equal(found.slice(1, 3).array(), rows[2:4])
     assert found.slice(1, 2).lists() == [rows[2].tolist()]
     assert found.names == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float64(), 2)])
+def test_a_list_in_the_only_column_is_a_row(kind):
+    """An array in a .npy file goes to a script without a sample as rows, not as rows of a row."""
+    table = pa.table({"data": pa.array([[1.0, 2.0], [3.0, 4.0]], kind)})
+    assert _rows(table).lists() == [[1.0, 2.0], [3.0, 4.0]]
+    assert _rows(table).records()[1] == {"data": [3.0, 4.0]}
 
 
 def test_a_column_of_images_is_an_array_of_their_shape():

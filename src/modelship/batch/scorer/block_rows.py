@@ -85,18 +85,21 @@ class BlockRows:
         return frame_of(columns, kinds, rows=len(self))
 
     def lists(self) -> list[list[Any]]:
-        """Return the rows as lists of JSON values; NaN is None."""
+        """Return the rows as lists of JSON values; NaN is None.
+
+        As for :meth:`array`, a list in the only column is a row.
+        """
         if self._is_matrix:
             shape = self._layout["shape"]
             return [_nested(row, shape) for row in self._json_columns()[0]]
-        if not self._layout["columns"]:
-            return [[] for _ in range(len(self))]
-        return [list(row) for row in zip(*self._json_columns(), strict=True)]
+        rows = self._listed()
+        is_one = len(self._layout["columns"]) == 1
+        return [row[0] if is_one and isinstance(row[0], list) else row for row in rows]
 
     def records(self) -> list[dict[str, Any]]:
         """Return the rows as objects of JSON values by column; NaN is None."""
         names = self.names
-        rows = self._json_columns()[0] if self._is_matrix else self.lists()
+        rows = self._json_columns()[0] if self._is_matrix else self._listed()
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def json_columns(self) -> dict[str, list[Any]]:
@@ -124,6 +127,11 @@ class BlockRows:
     def _values(self) -> list[Any]:
         place = self._memory, self._start, self._stop
         return [column_values(each, *place) for each in self._layout["columns"]]
+
+    def _listed(self) -> list[list[Any]]:
+        if not self._layout["columns"]:
+            return [[] for _ in range(len(self))]
+        return [list(row) for row in zip(*self._json_columns(), strict=True)]
 
     def _json_columns(self) -> list[list[Any]]:
         columns = [self._vectors()] if self._is_matrix else self._layout["columns"]

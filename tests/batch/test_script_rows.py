@@ -51,6 +51,12 @@ def test_other_files_are_refused(rows, problem):
         columns(rows)
 
 
+def test_lists_of_another_size_are_refused():
+    """The error names the size, since there is only one column."""
+    with pytest.raises(ms.ModelshipError, match="takes 3 values, and .* with lists of 4 values"):
+        columns(ScriptRows((), 3), LISTS.remove(0))
+
+
 def test_texts_are_refused_where_numbers_are_taken():
     """The column is named."""
     with pytest.raises(ms.ModelshipError, match="the column 'id' has the type string"):

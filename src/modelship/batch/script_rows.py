@@ -69,11 +69,8 @@ class ScriptRows:
         wanted = chosen or tuple(names)
         require_columns(wanted, schema.names, path=path)
         if self.width not in (None, len(wanted)) and not lists:
-            raise BatchInputError(
-                path,
-                f"run() takes {self.width} values, and there are {len(wanted)} columns",
-                _CHOOSE,
-            )
+            problem = f"run() takes {self.width} values, and {_given(schema, wanted)}"
+            raise BatchInputError(path, problem, _CHOOSE)
         return wanted
 
     def require_numbers(self, schema: pa.Schema, script: Sequence[str], *, path: str) -> None:
@@ -127,6 +124,14 @@ def require_columns(wanted: Sequence[str], held: Sequence[str], *, path: str) ->
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     noun = "columns" if len(missing) > 1 else "column"
     raise BatchInputError(path, f"it lacks the {noun} {listed}{more}", _advice(held))
+
+
+def _given(schema: pa.Schema, wanted: Sequence[str]) -> str:
+    if len(wanted) > 1:
+        return f"there are {len(wanted)} columns"
+    size = getattr(schema.field(wanted[0]).type, "list_size", None) if wanted else None
+    lists = "" if size is None else f" with lists of {size} values"
+    return f"there is one column{lists}" if wanted else "there is no column"
 
 
 def _advice(held: Sequence[str]) -> str:

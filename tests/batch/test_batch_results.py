@@ -163,6 +163,7 @@ def test_the_page_shows_all_and_runs_nothing(done, tmp_path):
     assert {"ValueError: a negative number", "rows.csv, row 1", plan["job"]} <= set(page.texts)
     assert {"prediction", "probability_0", "28", "Rows per second"} <= set(page.texts)
     assert any(EVIL in each for each in page.texts)
+    assert not re.search("0x[0-9a-f]{6}", text)  # the address of an object in memory
     assert "prefers-color-scheme: dark" in text
     assert not re.search(r"https?://|@import|url\(|<script|<link", text)
 

@@ -60,6 +60,7 @@ def scored(process, *, timeout_s=30.0, retries=0):
     ("fault", "reason"),
     [
         ("raise ValueError('seven\\nlines')", "ValueError: seven lines"),
+        ("raise ValueError('Row 0, column 1: no')", "ValueError: column 1: no"),
         ("sys.exit(3)", "SystemExit: 3"),
         ("os._exit(3)", "the process exited with 3 in run()"),
         ("os.abort()", "the process was killed by SIGABRT in run()"),

@@ -11,6 +11,7 @@ The rules:
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BadRow", "Bisection", "ScoreCall", "TooManyFailedError"]
 
+_OF_ONE = re.compile(r"\bRow 0, (?=column )")  # in its call, where it was alone: not in its file
 _SHORTEST_S = 1.0
 _TIMES_SLOWEST = 10
 
@@ -115,7 +117,7 @@ class Bisection:
                     continue
                 found = self._again(first, found, limit_s)
             if isinstance(found, CallError):
-                bad.append(BadRow(first, found.reason))
+                bad.append(BadRow(first, _OF_ONE.sub("", found.reason, count=1)))
                 if 0 <= self._most_failed < len(bad):
                     raise TooManyFailedError(len(bad), found.reason)
             else:

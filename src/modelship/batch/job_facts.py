@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from datetime import datetime, timezone
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,7 @@ __all__ = ["facts_in", "note_facts"]
 
 _FILE: Final = "facts.json"
 _MOST_PACKAGES: Final = 500
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory
 
 
 def note_facts(output: Path, bundle: ScoringBundle, engine: Engine) -> None:
@@ -34,7 +36,7 @@ def note_facts(output: Path, bundle: ScoringBundle, engine: Engine) -> None:
         "script": bundle.entry_script,
         "python": lock.python,
         "packages": [f"{name} {version}" for name, version in lock.versions.items()],
-        "engine": repr(engine),
+        "engine": _ADDRESS.sub("", repr(engine)),
         "modelship": metadata.version("modelship-ml"),
         "machine": f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores",
     }

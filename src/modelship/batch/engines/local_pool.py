@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelship.batch.piece_work import score_piece
@@ -40,7 +40,9 @@ class LocalPool:
     """
 
     workers: int | None = None
-    place: Callable[..., AbstractContextManager[ScoringPlace]] = scoring_place
+    place: Callable[..., AbstractContextManager[ScoringPlace]] = field(
+        default=scoring_place, repr=False
+    )
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event

@@ -32,10 +32,11 @@ def numbers():
 
 
 @pytest.fixture(scope="module")
-def model_bundle(numbers):
+def model_bundle(numbers, tmp_path_factory):
     """Return the bundle of a model of the numbers."""
     model = LogisticRegression().fit(numbers, numbers.a > numbers.b)
-    return ms.ScoringBundle(ms.ModelSource.open(model).fetch()), model
+    fetched = ms.ModelSource.open(model).fetch(tmp_path_factory.mktemp("model"))
+    return ms.ScoringBundle(fetched), model
 
 
 @pytest.fixture

@@ -55,11 +55,21 @@ def test_rows_of_csv_keep_their_text(run, tmp_path):
 
 def test_a_row_that_cannot_be_read_fails_alone(run, tmp_path):
     """Also where all others are scored."""
-    (tmp_path / "rows.csv").write_bytes(b"a,b\n1,x\n2\n3,\xff\n4,y\n")
+    (tmp_path / "rows.csv").write_bytes(b"a,b\n1,x\n2\n3,\xff\n4,y\n5,\xff,z\n6,z\n")
     summary = run("rows.csv")
-    assert (summary.rows_out, summary.failed) == (3, 1)
-    [failure] = (tmp_path / "out/_failed").glob("*")
-    assert json.loads(failure.read_text())["row"] == 1
+    assert (summary.rows_out, summary.failed) == (4, 2)
+    lines = [each.read_text() for each in sorted((tmp_path / "out/_failed").glob("*"))]
+    assert [json.loads(each)["row"] for each in "".join(lines).splitlines()] == [1, 4]
+    assert b"3,\xff,4" in b"".join(each.read_bytes() for each in (tmp_path / "out").glob("*.csv"))
+
+
+def test_a_damaged_array_is_refused(run, tmp_path):
+    """Whatever numpy raises about its header."""
+    np.save(tmp_path / "rows.npy", np.zeros((2, 2)))
+    content = (tmp_path / "rows.npy").read_bytes()
+    (tmp_path / "rows.npy").write_bytes(content.replace(b"(2, 2), }", b"(2, 2,   "))
+    with pytest.raises(ms.ModelshipError, match="header is damaged"):
+        run("rows.npy")
 
 
 @pytest.mark.parametrize(

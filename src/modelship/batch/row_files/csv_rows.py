@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from modelship.batch.row_files.ragged_rows import mask_ragged
 from modelship.batch.row_files.row_format import ReadRows, RefusedRow
 from modelship.batch.row_files.row_texts import RowTexts, csv_line, csv_texts, write_lines
 from modelship.batch.row_files.text_pieces import array_of, bytes_of, first_row, text_cuts
@@ -61,6 +62,7 @@ class CsvRows:
     ) -> ReadRows:
         names, end = self._header(file)
         content = bytes_of(file, cut)
+        mask_ragged(content, self.delimiter, width=len(names))
         try:
             rows = self._parsed(content, names, schema, block_bytes=_BLOCK_BYTES)
         except pa.ArrowInvalid:

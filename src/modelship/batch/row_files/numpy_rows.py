@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 from dataclasses import dataclass
 from math import prod
@@ -50,7 +51,10 @@ class _StoredArray:
         read = {1: np.lib.format.read_array_header_1_0}.get(
             version[0], np.lib.format.read_array_header_2_0
         )
-        shape, is_fortran, dtype = read(file)
+        try:
+            shape, is_fortran, dtype = read(file)
+        except (tokenize.TokenError, SyntaxError):
+            raise ValueError("its header is damaged") from None
         if dtype.hasobject:
             raise ValueError("it has pickled objects, which could run code when they are read")
         if not shape:

@@ -1,6 +1,7 @@
 """A job writes the rows of its input with their answers, as folders that readers take whole."""
 
 import gzip
+import io
 import json
 
 import numpy as np
@@ -12,6 +13,9 @@ import pytest
 from fake_scoring import FakeEngine
 
 import modelship as ms
+from modelship.batch.answer_files import output_tables
+from modelship.batch.batch_status import read_job
+from modelship.batch.file_places import _held
 from modelship.batch.piece_rows import _typed
 
 ROWS = 'id,a,note\n007,1,\n008,2.0,"x, y"\n009,-3,z\n010,4e0,""\n'
@@ -201,3 +205,26 @@ def test_rows_of_another_file_system(idle_bundle, tmp_path):
         check="off",
     )
     assert job.run(show_output=False).rows_out == 3
+
+
+def test_what_was_written_with_another_delimiter_is_read_with_it(run, tmp_path):
+    """For the report and the evaluation, although its name ends with .csv."""
+    (tmp_path / "rows.csv").write_text("a;b\n1;x,y\n2;z\n")
+    run("rows.csv", input_format="csv;")
+    out = tmp_path / "out"
+    tables = [each for _, each in output_tables(out, *read_job(out))]
+    assert pa.concat_tables(tables).to_pydict() == {
+        "a": [1, 2],
+        "b": ["x,y", "z"],
+        "prediction": [2, 3],
+    }
+
+
+def test_a_file_that_is_decompressed_to_any_size_is_refused():
+    """Before it takes all memory."""
+    bomb = io.BytesIO(gzip.compress(b"1\n" * 10_000_000))
+    with (
+        gzip.open(bomb) as stream,
+        pytest.raises(ValueError, match="decompress it, so that it is cut"),
+    ):
+        _held(stream, most_bytes=1 << 20)

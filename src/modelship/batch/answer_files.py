@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import csv, json, parquet
 
+from modelship.batch.row_files import formats
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -44,7 +46,9 @@ def output_tables(
     types = _types(plan)
     for entry in entries:
         if entry.output:
-            table = _read(output / entry.output, types)
+            kind = formats()[plan.output_format(plan.pieces[entry.piece])]
+            delimiter = getattr(kind, "delimiter", ",")
+            table = _read(output / entry.output, types, delimiter=delimiter)
             names = table.column_names
             yield entry, table.select(answer_columns_in(names, plan)) if answers_only else table
 
@@ -56,11 +60,10 @@ def _types(plan: BatchPlan) -> dict[str, pa.DataType]:
     return {each.name: each.type for each in plan.columns.schema if each.name in plan.columns.kept}
 
 
-def _read(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
+def _read(path: Path, types: Mapping[str, pa.DataType], *, delimiter: str) -> pa.Table:
     if path.suffix == ".parquet":
         return parquet.read_table(path, partitioning=None)
     if path.suffix in (".csv", ".tsv"):
-        delimiter = "\t" if path.suffix == ".tsv" else ","
         return csv.read_csv(
             path,
             parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "md5", "created")
+_CHUNK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,29 @@ def open_rows(path: str) -> BinaryIO:
     import pyarrow as pa
 
     with file, pa.CompressedInputStream(pa.PythonFile(file, "r"), compression) as stream:
-        return io.BytesIO(stream.read())
+        return _held(stream, most_bytes=_most_held_bytes())
+
+
+def _held(stream: Any, *, most_bytes: int) -> BinaryIO:
+    """Return what a stream has; a file of a few bytes may be decompressed to any size.
+
+    Raises
+    ------
+    ValueError
+        If it is more than may be held in memory; the text is a clause.
+    """
+    held = io.BytesIO()
+    while chunk := stream.read(_CHUNK_BYTES):
+        held.write(chunk)
+        if held.tell() > most_bytes:
+            limit = f"{most_bytes / 2**30:.1f} GB, a quarter of this machine's memory"
+            raise ValueError(f"it has more than {limit}: decompress it, so that it is cut")
+    held.seek(0)
+    return held
+
+
+def _most_held_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
 
 
 @contextmanager

@@ -8,7 +8,10 @@ import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import modelship as ms
 from modelship.batch.scoring_places import ScoringPlace, place_files
@@ -93,3 +96,17 @@ def idle_bundle(tmp_path_factory, bare_lock):
     environment = Environment(python=bare_lock.python, requirements=())
     made = ms.ScoringBundle([], entry_script=folder / "score.py", environment=environment)
     return with_lock(made, lock=bare_lock)
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    """Return 1,000 rows of two numbers."""
+    return pd.DataFrame(np.random.default_rng(0).uniform(1, 2, (1000, 2)), columns=["a", "b"])
+
+
+@pytest.fixture(scope="session")
+def model_bundle(numbers, tmp_path_factory):
+    """Return the bundle of a model of the numbers."""
+    model = LogisticRegression().fit(numbers, numbers.a > numbers.b)
+    fetched = ms.ModelSource.open(model).fetch(tmp_path_factory.mktemp("model"))
+    return ms.ScoringBundle(fetched), model

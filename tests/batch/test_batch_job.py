@@ -2,10 +2,8 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 import modelship as ms
 
@@ -23,20 +21,6 @@ def run(raw_data):
         raise ValueError("a negative number")
     return [sum(row) for row in rows]
 """
-
-
-@pytest.fixture(scope="module")
-def numbers():
-    """Return 1,000 rows of two numbers."""
-    return pd.DataFrame(np.random.default_rng(0).uniform(1, 2, (1000, 2)), columns=["a", "b"])
-
-
-@pytest.fixture(scope="module")
-def model_bundle(numbers, tmp_path_factory):
-    """Return the bundle of a model of the numbers."""
-    model = LogisticRegression().fit(numbers, numbers.a > numbers.b)
-    fetched = ms.ModelSource.open(model).fetch(tmp_path_factory.mktemp("model"))
-    return ms.ScoringBundle(fetched), model
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from arrow_tables import tables
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modelship.batch.block_matrix import NotNumbersError
@@ -44,7 +44,6 @@ def _duration(value):
     return f"PT{'-' if value < dt.timedelta() else ''}{text[:-6]}{fraction}S"
 
 
-@settings(max_examples=120, deadline=None)
 @given(tables(), st.data())
 def test_the_records_of_any_slice_are_those_of_the_table(table, data):
     """Values of every type, nulls and NaN arrive as the JSON values of a request."""
@@ -58,7 +57,6 @@ def test_the_records_of_any_slice_are_those_of_the_table(table, data):
     assert len(found) == stop - start
 
 
-@settings(max_examples=60, deadline=None)
 @given(tables())
 def test_a_frame_is_that_of_pandas(table):
     """Columns of numbers, truths, texts, times and categories have the dtypes of to_pandas()."""
@@ -84,7 +82,6 @@ def _is_odd(kind):
     return is_coded or is_other or pa.types.is_nested(kind)
 
 
-@settings(max_examples=60, deadline=None)
 @given(tables(), st.sampled_from([None, "f4", "f8", "i8", "u1"]))
 def test_a_matrix_holds_the_numbers_of_the_columns(table, dtype):
     """A null is NaN, and a dtype that would change a number is not taken."""

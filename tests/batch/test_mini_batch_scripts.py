@@ -8,6 +8,8 @@ import pytest
 
 import modelship as ms
 from modelship.batch.scorer.mini_batch_calls import answer_of_mini_batch, mini_batch_function
+from modelship.bundle import Environment
+from modelship.testing import with_lock
 
 OF_FILES = """
 import argparse, os, pathlib
@@ -45,22 +47,22 @@ def run_batch(mini_batch):
 def bundled(tmp_path):
     """Return a function that makes the bundle of a script."""
 
-    def make(text, *packages):
+    def make(text, environment):
         (tmp_path / "score.py").write_text(text)
-        return ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=[*packages])
+        return ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=environment)
 
     return make
 
 
-def test_a_script_of_parallel_run_step_scores_files(bundled, tmp_path):
+def test_a_script_of_parallel_run_step_scores_files(bundled, bare_lock, tmp_path):
     """It runs unchanged: missing elements are found, and each file is accounted for."""
     (tmp_path / "in/more").mkdir(parents=True)
     for number in range(23):
         (tmp_path / f"in/more/{number:02d}.txt").write_text("bad" if number == 7 else str(number))
     options = ms.BatchOptions(items="files", arguments=("--factor", "3"))
-    job = ms.BatchJob(
-        bundled(OF_FILES, "numpy"), tmp_path / "in", tmp_path / "out", options=options
-    )
+    bare = bundled(OF_FILES, Environment(python=bare_lock.python, requirements=()))
+    bundle = with_lock(bare, lock=bare_lock)
+    job = ms.BatchJob(bundle, tmp_path / "in", tmp_path / "out", options=options)
     summary = job.run()
     assert (summary.rows_in, summary.rows_out, summary.failed) == (23, 22, 1)
     with (tmp_path / "out/predictions-00000.csv").open() as file:
@@ -71,11 +73,11 @@ def test_a_script_of_parallel_run_step_scores_files(bundled, tmp_path):
     assert job.run().scored == 0
 
 
-def test_run_batch_gets_the_rows_of_a_table(bundled, tmp_path):
+def test_run_batch_gets_the_rows_of_a_table(bundled, model_bundle, tmp_path):
     """A DataFrame; the columns of the one that is returned are those of the output."""
     table = pd.DataFrame({"a": [1, 2, -1, 4], "b": ["x", "y", "z", "w"]})
     table.to_csv(tmp_path / "rows.csv", index=False)
-    bundle = bundled(OF_TABLES, "pandas")
+    bundle = bundled(OF_TABLES, model_bundle[0].environment)
     summary = ms.BatchJob(bundle, tmp_path / "rows.csv", tmp_path / "out").run()
     assert (summary.rows_out, summary.failed) == (3, 1)
     scored = pd.read_csv(tmp_path / "out/rows-00000.csv")

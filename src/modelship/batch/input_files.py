@@ -122,7 +122,8 @@ def _input_file(file: FoundFile, stem: str, input_format: str) -> InputFile:
         raise BatchInputError(
             file.path,
             f"its format is unknown, and its name ends with none of: {known}",
-            "Name the format of all files as input_format, or select files with a pattern.",
+            "Name the format of all files with input_format= (--input-format), or select files "
+            "with a pattern.",
         )
     try:
         size, stamp = size_and_stamp(file.path)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["ScriptRows", "require_columns", "script_rows"]
 
 _SHOWN: Final = 5
-_CHOOSE: Final = "Name the columns that run() takes as feature_columns."
+_RESHAPE: Final = "Give an input whose rows have as many values."
+_CHOOSE: Final = "Name the columns that run() takes with feature_columns= (--feature-column)."
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class ScriptRows:
         require_columns(wanted, schema.names, path=path)
         if self.width not in (None, len(wanted)) and not lists:
             problem = f"run() takes {self.width} values, and {_given(schema, wanted)}"
-            raise BatchInputError(path, problem, _CHOOSE)
+            raise BatchInputError(path, problem, _CHOOSE if len(schema.names) > 1 else _RESHAPE)
         return wanted
 
     def require_numbers(self, schema: pa.Schema, script: Sequence[str], *, path: str) -> None:
@@ -136,7 +137,7 @@ def _given(schema: pa.Schema, wanted: Sequence[str]) -> str:
 
 def _advice(held: Sequence[str]) -> str:
     if len(held) == 1 and ";" in held[0]:
-        return 'Read values that are separated by semicolons with the input_format "csv;".'
+        return 'Read values between semicolons with input_format="csv;" (--input-format "csv;").'
     return "Rename the columns of the input as in the bundle's schema."
 
 

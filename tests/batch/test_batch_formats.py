@@ -228,3 +228,16 @@ def test_a_file_that_is_decompressed_to_any_size_is_refused():
         pytest.raises(ValueError, match="decompress it, so that it is cut"),
     ):
         _held(stream, most_bytes=1 << 20)
+
+
+def test_a_file_that_changes_before_it_is_scored_is_refused(run, tmp_path):
+    """Also where the files themselves are scored."""
+
+    class Changing(FakeEngine):
+        def run(self, work, pieces, *, stopped):
+            (tmp_path / "a.png").write_bytes(b"another")
+            yield from super().run(work, pieces, stopped=stopped)
+
+    (tmp_path / "a.png").write_bytes(b"one")
+    with pytest.raises(ms.ModelshipError, match=r"a\.png.* has changed since"):
+        run("a.png", engine=Changing(), items="files")

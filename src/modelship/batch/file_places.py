@@ -14,7 +14,7 @@ from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.errors import BatchInputError, InvalidOptionError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from modelship.batch.batch_plan import InputFile
 
@@ -25,6 +25,7 @@ __all__ = [
     "local_folder",
     "open_rows",
     "reading",
+    "require_same",
     "size_and_stamp",
 ]
 
@@ -147,6 +148,21 @@ def reading(file: InputFile) -> Iterator[BinaryIO]:
         raise BatchInputError(file.path, str(error).rstrip(".")) from error
     except OSError as error:
         raise BatchInputError(file.path, (error.strerror or str(error)).lower()) from error
+
+
+def require_same(files: Iterable[InputFile]) -> None:
+    """Check files that a script opens itself.
+
+    Raises
+    ------
+    BatchInputError
+        If one cannot be found, or has changed since the plan was made.
+    """
+    for each in files:
+        try:
+            _require_unchanged(each)
+        except OSError as error:  # noqa: PERF203 - a file is looked up, which takes longer
+            raise BatchInputError(each.path, (error.strerror or str(error)).lower()) from error
 
 
 def _require_unchanged(file: InputFile) -> None:

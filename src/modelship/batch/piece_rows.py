@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from modelship.batch.answer_tables import joined_answers
 from modelship.batch.column_types import keeps_text
-from modelship.batch.file_places import reading
+from modelship.batch.file_places import reading, require_same
 from modelship.batch.row_files import Cut, ReadRows, formats
 from modelship.errors import BatchInputError
 
@@ -128,6 +128,7 @@ def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
         If its file cannot be read, or has changed since the plan was made.
     """
     if plan.options.are_files:
+        require_same(plan.files_of(piece))
         table = pa.table({"path": [each.path for each in plan.files_of(piece)]})
         return PieceRows(plan, piece, ReadRows(table))
     file = plan.files[piece.file]

@@ -19,7 +19,7 @@ FORMAT = 1
 FILES = "files"
 """The items, and the format, of files that are scored as they are."""
 
-_USUAL_ROWS = 10_000
+_USUAL_ROWS = 50_000
 _USUAL_FILES = 10
 
 
@@ -95,7 +95,7 @@ class BatchOptions:
     piece_bytes : int
         About how many bytes of input a piece has.
     call_rows : int, optional
-        How many rows or files run() gets at once; by default 10,000 rows, or 10 files.
+        How many rows or files run() gets at once; by default 50,000 rows, or 10 files.
     columns : tuple[str, ...], optional
         The columns of the input that the output has too; None for all.
     input_format : str

@@ -119,7 +119,7 @@ class Bisection:
             if isinstance(found, CallError):
                 bad.append(BadRow(first, _OF_ONE.sub("", found.reason, count=1)))
                 if 0 <= self._most_failed < len(bad):
-                    raise TooManyFailedError(len(bad), found.reason)
+                    raise TooManyFailedError(len(bad), bad[-1].reason)
             else:
                 answers.append((first, stop, found))
         return answers, bad

@@ -51,6 +51,12 @@ def test_other_files_are_refused(rows, problem):
         columns(rows)
 
 
+def test_a_column_that_was_chosen_is_named_again():
+    """There is nothing to rename in the input then."""
+    with pytest.raises(ms.ModelshipError, match="Name columns that all files"):
+        columns(ScriptRows(), given=["ib"])
+
+
 def test_lists_of_another_size_are_refused():
     """The error names the size, since there is only one column."""
     with pytest.raises(ms.ModelshipError, match="takes 3 values, and .* with lists of 4 values"):

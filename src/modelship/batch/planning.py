@@ -16,7 +16,7 @@ from modelship.batch.input_columns import InputColumns, prediction_type, type_of
 from modelship.batch.input_files import input_files, require_format
 from modelship.batch.row_files import formats
 from modelship.batch.row_files.row_format import COMPRESSIONS
-from modelship.batch.script_rows import require_columns, script_rows
+from modelship.batch.script_rows import CHOSEN, require_columns, script_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def _columns(
         script = rows.columns(held, names, given=given, path=file.path)
     kept = tuple(each for each in names if each not in keys)
     if options.columns is not None:
-        require_columns(options.columns, names, path=files[0].path)
+        require_columns(options.columns, names, path=files[0].path, advice=CHOSEN)
         kept = tuple(each for each in options.columns if each not in keys)
     are_texts = all(keeps_text(file, options) for file in files)
     read = tuple(dict.fromkeys((*script, *(() if are_texts else kept))))

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["ScriptRows", "require_columns", "script_rows"]
+__all__ = ["CHOSEN", "ScriptRows", "require_columns", "script_rows"]
 
 _SHOWN: Final = 5
 _RESHAPE: Final = "Give an input whose rows have as many values."
+CHOSEN: Final = "Name columns that all files of the input have."
 _CHOOSE: Final = "Name the columns that run() takes with feature_columns= (--feature-column)."
 
 
@@ -68,7 +69,8 @@ class ScriptRows:
         if given is None and len(lists) == 1 and not {*chosen} & {*schema.names}:
             return tuple(lists)
         wanted = chosen or tuple(names)
-        require_columns(wanted, schema.names, path=path)
+        advice = "" if given is None else CHOSEN
+        require_columns(wanted, schema.names, path=path, advice=advice)
         if self.width not in (None, len(wanted)) and not lists:
             problem = f"run() takes {self.width} values, and {_given(schema, wanted)}"
             raise BatchInputError(path, problem, _CHOOSE if len(schema.names) > 1 else _RESHAPE)
@@ -109,8 +111,10 @@ def script_rows(bundle: ScoringBundle) -> ScriptRows:
     return ScriptRows((), width, all(_is_number(each) for each in row))
 
 
-def require_columns(wanted: Sequence[str], held: Sequence[str], *, path: str) -> None:
-    """Refuse a file that lacks columns.
+def require_columns(
+    wanted: Sequence[str], held: Sequence[str], *, path: str, advice: str = ""
+) -> None:
+    """Refuse a file that lacks columns; by default, with the advice to rename those it has.
 
     Raises
     ------
@@ -124,7 +128,7 @@ def require_columns(wanted: Sequence[str], held: Sequence[str], *, path: str) ->
     listed = ", ".join(f"{each!r}{nearest(each, held)}" for each in missing[:_SHOWN])
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     noun = "columns" if len(missing) > 1 else "column"
-    raise BatchInputError(path, f"it lacks the {noun} {listed}{more}", _advice(held))
+    raise BatchInputError(path, f"it lacks the {noun} {listed}{more}", advice or _advice(held))
 
 
 def _given(schema: pa.Schema, wanted: Sequence[str]) -> str:

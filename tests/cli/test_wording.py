@@ -39,6 +39,7 @@ PYTHON = re.compile(
 
 
 OF_OTHERS = {"--prefix", "--timestamps", "--platform", "--upgrade", "--traffic", "--all-traffic"}
+OF_OTHERS |= {"--head"}  # of ray start
 
 
 def sentences(path):

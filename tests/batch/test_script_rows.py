@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import modelship as ms
 from modelship.batch.piece_rows import _spread
@@ -67,3 +68,17 @@ def test_texts_are_refused_where_numbers_are_taken():
     """The column is named."""
     with pytest.raises(ms.ModelshipError, match="the column 'id' has the type string"):
         ScriptRows((), None, are_numbers=True).require_numbers(TABLE, TABLE.names, path="rows.csv")
+
+
+def test_columns_of_an_array_of_floats_are_floats(numbers, tmp_path):
+    """All rows need not be read for that; texts in the first rows are refused nevertheless."""
+    model = LogisticRegression().fit(numbers.to_numpy(), numbers.a > 1.5)
+    fetched = ms.ModelSource.open(model).fetch(tmp_path / "model")
+    bundle = ms.ScoringBundle(fetched, sample_input=numbers.to_numpy()[:2])
+    rows = tmp_path / "rows.csv"
+    job = ms.BatchJob(bundle, rows, tmp_path / "out")
+    rows.write_text("x,y\n1,2\n3,4\n")
+    assert [*job.plan().columns.schema.types] == [pa.float64()] * 2
+    rows.write_text("x,y\n1,z\n3,4\n")
+    with pytest.raises(ms.ModelshipError, match="takes numbers, and the column 'y'"):
+        job.plan()

@@ -119,6 +119,11 @@ def _columns(
     are_texts = all(keeps_text(file, options) for file in files)
     read = tuple(dict.fromkeys((*script, *(() if are_texts else kept))))
     known = {each.name: type_of(each) for each in bundle.schema.columns}
+    if rows.are_floats and len(script) > 1:
+        # To read all rows for the types takes as long as to score them: one piece shows a mistake.
+        found = column_types(script, known, files[:1], schemas[:1], pieces[:1])
+        rows.require_numbers(found, script, path=files[0].path)
+        known = {**dict.fromkeys(script, "float64"), **known}
     types = column_types(read, known, files, schemas, pieces)
     rows.require_numbers(types, script, path=files[0].path)
     values = rows.names if len(script) == 1 and script[0] not in rows.names else ()

@@ -37,11 +37,14 @@ class ScriptRows:
         How many values a row has; None if not known.
     are_numbers : bool
         Whether all values are numbers.
+    are_floats : bool
+        Whether they are numbers, and some are floats: then all are, in an array.
     """
 
     names: tuple[str, ...] = ()
     width: int | None = None
     are_numbers: bool = False
+    are_floats: bool = False
 
     def columns(
         self, schema: pa.Schema, names: Sequence[str], *, given: Sequence[str] | None, path: str
@@ -108,7 +111,8 @@ def script_rows(bundle: ScoringBundle) -> ScriptRows:
         return ScriptRows(width=schema.width, are_numbers=schema.form == "array")
     is_flat = not any(isinstance(each, (list, dict)) for each in row)
     width = schema.width or (len(row) if is_flat else None)
-    return ScriptRows((), width, all(_is_number(each) for each in row))
+    are_numbers = all(map(_is_number, row))
+    return ScriptRows((), width, are_numbers, are_numbers and any(map(_has_float, row)))
 
 
 def require_columns(
@@ -158,6 +162,10 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_number, value))
     return value is None or isinstance(value, (int, float))
+
+
+def _has_float(value: Any) -> bool:
+    return any(map(_has_float, value)) if isinstance(value, list) else isinstance(value, float)
 
 
 def _inner(kind: Any) -> Any:

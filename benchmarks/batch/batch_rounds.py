@@ -86,7 +86,7 @@ class Figures:
         return {
             each: (rows[each] - first[each]) / (cpu_s[each] - first_s[each])
             for each in cpu_s
-            if each in first_s and cpu_s[each] > first_s[each]
+            if each in first_s and cpu_s[each] > first_s[each] and rows[each] > first[each]
         }
 
     def ratio(self, name: str, ours: dict, bare: dict) -> float | None:

@@ -195,10 +195,11 @@ def test_the_rate_is_without_init(job):
     """The script takes its time once, however many rows there are."""
     process = Starting()
     made = job(engine=FakeEngine(process), options=ms.BatchOptions())
+    before = time.time()
     summary = made.run()
     [entry] = read_job(made.output)[1]
-    assert entry.ended - entry.seconds >= process.started
-    assert summary.rows_per_s == pytest.approx(30 / entry.seconds, rel=0.2)
+    assert entry.ended - entry.seconds >= process.started - 0.001  # seconds are rounded
+    assert summary.rows_per_s > 30 / (entry.ended - before)
 
 
 def test_a_changed_input_is_refused(job, tmp_path):

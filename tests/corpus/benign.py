@@ -6,6 +6,7 @@ are installed, as the benchmark's environment has them.
 
 import bz2
 import collections
+import copyreg
 import dataclasses
 import datetime as dt
 import decimal
@@ -98,6 +99,10 @@ def write_all(folder, *, every=1):
 
 def _pickled(folder, name, thing, protocol=pickle.HIGHEST_PROTOCOL):
     path = folder / f"{name}.pkl"
+    # LightGBM imports Dask where it is installed, whose tblib pickles exceptions in its own way.
+    for kind, reduce in list(copyreg.dispatch_table.items()):
+        if reduce.__module__.startswith("tblib"):
+            del copyreg.dispatch_table[kind]
     path.write_bytes(pickle.dumps(thing, protocol))
     return name, path
 

@@ -16,7 +16,7 @@ from modelship.sources._told import tell_pickle
 from modelship.sources.passport import read_passport
 
 _RUN = ("os.system", "subprocess.Popen", "pickle.find_class", "ctypes.dlopen", "socket.connect")
-_MAX_CPU_S = 5  # of which about one is what a hostile file may take; the machine may be busy
+_MAX_CPU_S = 10  # of which about one is what a hostile file may take; the machine may be busy
 
 
 @pytest.fixture(scope="session")

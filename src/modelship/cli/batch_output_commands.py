@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelship.batch.batch_extra import require_batch_extra
 from modelship.cli.opening import Place, place_options
 from modelship.cli.output import answer, say_facts
 from modelship.cli.shared_options import PATH, command, name_option
@@ -24,6 +23,8 @@ __all__ = ["parity_of_output", "report", "status"]
 @click.argument("output", metavar="OUTPUT")
 def status(*, output: str) -> None:
     """Show how far the job that writes to the folder OUTPUT is, while it runs or later."""
+    from modelship.batch.batch_extra import require_batch_extra
+
     require_batch_extra()
     from modelship.batch.batch_status import BatchStatus
 
@@ -42,6 +43,8 @@ def report(*, output: str, page: Path) -> None:
     It shows the counts of rows, failures by reason, histograms of the predictions, the rows per
     second over time, and what scored them.
     """
+    from modelship.batch.batch_extra import require_batch_extra
+
     require_batch_extra()
     from modelship.batch.batch_page import write_page
 
@@ -82,6 +85,8 @@ def parity_of_output(
 
     If they differ, the exit code is 8.
     """
+    from modelship.batch.batch_extra import require_batch_extra
+
     require_batch_extra()
     from modelship.cli.parity_command import say_report
     from modelship.parity.batch_parity import compare_batch

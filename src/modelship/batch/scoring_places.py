@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.batch.abandoned_folders import owned, remove_abandoned
 from modelship.batch.script_host import ScriptHost
 from modelship.bundle.payload import form_of
-from modelship.bundle.schemas import key_of
+from modelship.bundle.schemas import sample_rows
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
@@ -95,7 +95,5 @@ def place_files(folder: Path) -> None:
 
 def _body_of(bundle: ScoringBundle) -> dict[str, str]:
     """Return the form of a request's body: the key of the rows, and the form of a row."""
-    sample = None if bundle.sample_json is None else json.loads(bundle.sample_json)
-    key = key_of(sample)
-    rows = sample.get(key) if isinstance(sample, dict) else sample
+    key, rows = sample_rows(bundle.sample_input)
     return {"key": key, "rows": form_of(rows) or "rows"}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.mini_batch_scripts import mini_batch_function
-from modelship.bundle.schemas import key_of
+from modelship.bundle.schemas import sample_rows
 from modelship.errors import BatchInputError, nearest
 
 if TYPE_CHECKING:
@@ -151,10 +150,7 @@ def _advice(held: Sequence[str]) -> str:
 
 def _sample_row(bundle: ScoringBundle) -> Any:
     """Return the first row of a bundle's sample; None if there is none."""
-    if bundle.sample_json is None:
-        return None
-    sample = json.loads(bundle.sample_json)
-    rows = sample.get(key_of(sample)) if isinstance(sample, dict) else sample
+    _, rows = sample_rows(bundle.sample_input)
     return rows[0] if isinstance(rows, list) and rows else None
 
 

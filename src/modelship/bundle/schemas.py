@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from modelship.sources import Model
 
-__all__ = ["key_of", "schema_of"]
+__all__ = ["key_of", "sample_rows", "schema_of"]
 
 _OTHER_COLUMNS: Final = (
     "Give rows with the columns that the model was fitted on; if a script of yours makes them of "
@@ -72,6 +72,12 @@ def key_of(sample: object) -> str:
     if not isinstance(sample, dict):
         return ""
     return str(next(iter(sample))) if len(sample) == 1 else "data"
+
+
+def sample_rows(sample: object) -> tuple[str, Any]:
+    """Return the key of the rows in a parsed sample request, as :func:`key_of`, and the rows."""
+    key = key_of(sample)
+    return key, sample.get(key) if isinstance(sample, dict) else sample
 
 
 def _given(given: Schema | str | Path | None) -> Schema:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import queue
-import time
 import uuid
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
@@ -30,7 +29,6 @@ __all__ = ["DaskEngine"]
 _CONNECTING_S: Final = 30.0
 _ENDING_S: Final = 10.0
 _FEWEST: Final = 16  # a cluster that grows with its load has to see one
-_COUNT_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,14 +96,9 @@ class _DaskCluster:
         self._work = work
         self._sent: dict[str, tuple[Piece, Any]] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._most = _FEWEST
-        self._count_at_s = 0.0
 
     def most(self) -> int:
-        if time.monotonic() >= self._count_at_s:
-            self._count_at_s = time.monotonic() + _COUNT_EVERY_S
-            self._most = max(_FEWEST, 2 * sum(self._called(self._client.nthreads).values()))
-        return self._most
+        return max(_FEWEST, 2 * sum(self._called(self._client.nthreads).values()))
 
     def send(self, piece: Piece) -> None:
         future = self._called(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -18,6 +19,7 @@ __all__ = ["Cluster", "WorkerLostError", "results_of"]
 
 _TRIES: Final = 3
 _LOOK_EVERY_S: Final = 0.2
+_COUNT_EVERY_S: Final = 1.0
 
 
 class WorkerLostError(Exception):
@@ -28,7 +30,7 @@ class Cluster(Protocol):
     """Workers, on machines that see the input and the output."""
 
     def most(self) -> int:
-        """Return how many pieces it takes at a time, from 1."""
+        """Return how many pieces it takes at a time now, from 1; asked once a second."""
         ...
 
     def send(self, piece: Piece) -> None:
@@ -60,9 +62,11 @@ def results_of(
     """
     left = deque(pieces)
     failures: Counter[int] = Counter()
-    under_way = 0
+    under_way, most, count_at_s = 0, 0, 0.0
     while (left or under_way) and not stopped.is_set():
-        while left and under_way < cluster.most():
+        if left and time.monotonic() >= count_at_s:
+            most, count_at_s = cluster.most(), time.monotonic() + _COUNT_EVERY_S
+        while left and under_way < most:
             cluster.send(left.popleft())
             under_way += 1
         for piece, found in cluster.ended(timeout_s=_LOOK_EVERY_S):

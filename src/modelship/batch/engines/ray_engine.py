@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RayEngine"]
 
-_COUNT_EVERY_S: Final = 1.0
 _RETRIES: Final = 3
 
 
@@ -94,14 +92,9 @@ class _RayCluster:
         self._work = work
         self._score = ray.remote(num_cpus=1, max_retries=_RETRIES)(score_here)
         self._sent: dict[Any, Piece] = {}
-        self._most = 1
-        self._count_at_s = 0.0
 
     def most(self) -> int:
-        if time.monotonic() >= self._count_at_s:
-            self._count_at_s = time.monotonic() + _COUNT_EVERY_S
-            self._most = 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        return self._most
+        return 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def send(self, piece: Piece) -> None:
         self._sent[self._score.remote(*narrowed(self._work, piece))] = piece

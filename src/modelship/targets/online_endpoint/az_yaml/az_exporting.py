@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.store import stage_source
 from modelship.errors import InvalidOptionError
-from modelship.sources.model_files import copy_checked
-from modelship.sources.registered import DIGEST
 from modelship.staging import put_in_place, stage_in, storing
 from modelship.targets.online_endpoint.az_yaml.asset_values import (
     CodeConfiguration,
-    InlineEnvironment,
-    InlineModel,
 )
 from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
     OnlineDeploymentFile,
     OnlineEndpointFile,
 )
-from modelship.targets.online_endpoint.az_yaml.yaml_writing import asset_yaml, write_yaml
+from modelship.targets.online_endpoint.az_yaml.exported_assets import (
+    write_environment,
+    write_model,
+    write_script,
+)
+from modelship.targets.online_endpoint.az_yaml.yaml_writing import write_yaml
 from modelship.targets.online_endpoint.endpoint_assets import conda_text
 from modelship.targets.online_endpoint.endpoint_backend import OnlineEndpointBackend
 from modelship.targets.online_endpoint.endpoint_names import deployment_of
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["ExportedEndpoint", "export_endpoint", "write_folder"]
 
 _ENVIRONMENT: Final = "modelship"
-_VERSION_DIGITS: Final = 16
-_EXECUTABLE: Final = 0o755
 
 
 @dataclass(frozen=True)
@@ -144,58 +140,28 @@ class _Export:
     def write(self, folder: Path) -> None:
         """Write everything into `folder`."""
         stage_source(self.bundle, folder / "code")
-        (folder / "conda.yml").write_text(self._conda, encoding="utf-8")
         if self.bundle.sample_json is not None:
             sample = self.bundle.sample_json + "\n"
             (folder / "sample-request.json").write_text(sample, encoding="utf-8")
-        model = self._model(folder)
-        environment = self._environment(folder)
+        model = write_model(self.bundle, folder)
+        environment = write_environment(
+            folder, name=_ENVIRONMENT, image=self._image, conda=self._conda
+        )
         code = CodeConfiguration(folder / "code", self.bundle.entry_script)
         file = OnlineDeploymentFile(
-            self.deployment, self.name, self._settings, model, environment, code
+            self.deployment,
+            self.name,
+            self._settings,
+            model and replace(model, properties={}),
+            environment,
+            code,
         )
         write_yaml(self.endpoint_file, folder / "endpoint.yml")
         write_yaml(file, folder / "deployment.yml")
-        script = folder / "deploy.sh"
-        script.write_text(self._script(environment), encoding="utf-8")
-        script.chmod(_EXECUTABLE)
-
-    def _model(self, folder: Path) -> InlineModel | None:
-        """Copy the model, if there is one; its path is the one that the script finds on Azure."""
-        if not self.bundle.models:
-            return None
-        model = self.bundle.models[0]
-        copy_checked(model, folder / "model")
-        described = InlineModel(
-            folder / "model" / model.path.name,
-            name=model.name,
-            type="custom_model",
-            properties={DIGEST: model.digest},
+        write_script(
+            folder,
+            "deploy.sh",
+            bundle=self.bundle,
+            environment=environment,
+            values={"endpoint": self.name, "deployment": self.deployment},
         )
-        (folder / "model.yml").write_text(asset_yaml(described, folder=folder), encoding="utf-8")
-        return replace(described, properties={})
-
-    def _environment(self, folder: Path) -> InlineEnvironment:
-        content = f"{self._image}\n{self._conda}"
-        version = hashlib.sha256(content.encode()).hexdigest()[:_VERSION_DIGITS]
-        environment = InlineEnvironment(
-            self._image, conda_file=folder / "conda.yml", name=_ENVIRONMENT, version=version
-        )
-        text = asset_yaml(environment, folder=folder)
-        (folder / "environment.yml").write_text(text, encoding="utf-8")
-        return environment
-
-    def _script(self, environment: InlineEnvironment) -> str:
-        model = self.bundle.models[0] if self.bundle.models else None
-        values = {
-            "endpoint": self.name,
-            "deployment": self.deployment,
-            "model": model.name if model else "",
-            "model_digest": model.digest if model else "",
-            "environment": _ENVIRONMENT,
-            "environment_version": str(environment.version),
-        }
-        head = "\n".join(f"{key}={shlex.quote(value)}" for key, value in values.items())
-        body = files(__package__).joinpath("deploy.sh").read_text(encoding="utf-8")
-        start = 'set -Eeuo pipefail\ncd "$(dirname "${BASH_SOURCE[0]}")"\n'
-        return f"#!/usr/bin/env bash\n{start}\n{head}\n\n{body}"

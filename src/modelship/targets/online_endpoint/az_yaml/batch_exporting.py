@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -14,18 +13,20 @@ import yaml
 
 from modelship.bundle.mini_batch_scripts import mini_batch_function
 from modelship.bundle.payload import form_of
-from modelship.bundle.schemas import key_of
+from modelship.bundle.schemas import sample_rows
 from modelship.bundle.store import stage_source
 from modelship.errors import InvalidOptionError
-from modelship.sources.model_files import copy_checked
-from modelship.sources.registered import DIGEST
-from modelship.targets.online_endpoint.az_yaml.asset_values import InlineEnvironment, InlineModel
 from modelship.targets.online_endpoint.az_yaml.az_exporting import (
     ExportedEndpoint,
     write_folder,
 )
 from modelship.targets.online_endpoint.az_yaml.batch_options import BatchEndpointOptions
-from modelship.targets.online_endpoint.az_yaml.yaml_writing import asset_yaml, yaml_text
+from modelship.targets.online_endpoint.az_yaml.exported_assets import (
+    write_environment,
+    write_model,
+    write_script,
+)
+from modelship.targets.online_endpoint.az_yaml.yaml_writing import yaml_text
 from modelship.targets.online_endpoint.endpoint_assets import check_one_model, conda_text
 from modelship.targets.online_endpoint.endpoint_names import check_endpoint_name, deployment_of
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
     from modelship.tables import Column
+    from modelship.targets.online_endpoint.az_yaml.asset_values import (
+        InlineEnvironment,
+        InlineModel,
+    )
 
 __all__ = ["export_batch_endpoint"]
 
@@ -41,8 +46,6 @@ _SCHEMAS: Final = "https://azuremlschemas.azureedge.net/latest/"
 _ENVIRONMENT: Final = "modelship-batch"
 _DRIVER: Final = "batch_driver.py"
 _ROWS: Final = "modelship_row_driver.py"
-_VERSION_DIGITS: Final = 16
-_EXECUTABLE: Final = 0o755
 _AZURE_PACKAGES: Final = ("azureml-core", "azureml-dataset-runtime[fuse]")
 _HEAD: Final = '''\
 """What a batch deployment calls: init(), and run(mini_batch) with a list of paths."""
@@ -141,15 +144,25 @@ class _BatchExport:
         (folder / "code" / _DRIVER).write_text(self._driver(), encoding="utf-8")
         if not self.function:
             (folder / "code" / _ROWS).write_bytes(_resource("row_driver.py").read_bytes())
-        (folder / "conda.yml").write_text(self._conda, encoding="utf-8")
-        model, environment = self._model(folder), self._environment(folder)
+        model = write_model(self.bundle, folder)
+        environment = write_environment(
+            folder, name=_ENVIRONMENT, image=self.options.base_image, conda=self._conda
+        )
         endpoint = {"$schema": f"{_SCHEMAS}batchEndpoint.schema.json", "name": self.name}
         (folder / "endpoint.yml").write_text(yaml_text(endpoint), encoding="utf-8")
         text = yaml_text(self._deployment(model, environment))
         (folder / "deployment.yml").write_text(text, encoding="utf-8")
-        script = folder / "deploy.sh"
-        script.write_text(self._script(environment), encoding="utf-8")
-        script.chmod(_EXECUTABLE)
+        write_script(
+            folder,
+            "batch_deploy.sh",
+            bundle=self.bundle,
+            environment=environment,
+            values={
+                "endpoint": self.name,
+                "deployment": self.deployment,
+                "compute": self.options.compute,
+            },
+        )
 
     def _driver(self) -> str:
         head = _HEAD.format(script=self.bundle.entry_script)
@@ -183,49 +196,6 @@ class _BatchExport:
         }
         return {key: each for key, each in content.items() if each}
 
-    def _model(self, folder: Path) -> InlineModel | None:
-        if not self.bundle.models:
-            return None
-        model = self.bundle.models[0]
-        copy_checked(model, folder / "model")
-        described = InlineModel(
-            folder / "model" / model.path.name,
-            name=model.name,
-            type="custom_model",
-            properties={DIGEST: model.digest},
-        )
-        (folder / "model.yml").write_text(asset_yaml(described, folder=folder), encoding="utf-8")
-        return described
-
-    def _environment(self, folder: Path) -> InlineEnvironment:
-        content = f"{self.options.base_image}\n{self._conda}"
-        version = hashlib.sha256(content.encode()).hexdigest()[:_VERSION_DIGITS]
-        environment = InlineEnvironment(
-            self.options.base_image,
-            conda_file=folder / "conda.yml",
-            name=_ENVIRONMENT,
-            version=version,
-        )
-        text = asset_yaml(environment, folder=folder)
-        (folder / "environment.yml").write_text(text, encoding="utf-8")
-        return environment
-
-    def _script(self, environment: InlineEnvironment) -> str:
-        model = self.bundle.models[0] if self.bundle.models else None
-        values = {
-            "endpoint": self.name,
-            "deployment": self.deployment,
-            "compute": self.options.compute,
-            "model": model.name if model else "",
-            "model_digest": model.digest if model else "",
-            "environment": _ENVIRONMENT,
-            "environment_version": str(environment.version),
-        }
-        head = "\n".join(f"{key}={shlex.quote(value)}" for key, value in values.items())
-        body = _resource("batch_deploy.sh").read_text(encoding="utf-8")
-        start = 'set -Eeuo pipefail\ncd "$(dirname "${BASH_SOURCE[0]}")"\n'
-        return f"#!/usr/bin/env bash\n{start}\n{head}\n\n{body}"
-
 
 def _resource(name: str) -> Any:
     return files(__package__).joinpath(name)
@@ -243,9 +213,7 @@ def _conda_text(bundle: ScoringBundle, *, azure: bool) -> str:
 
 def _form(bundle: ScoringBundle) -> dict[str, Any]:
     """Return where the rows are in a request, and in which form."""
-    sample = bundle.sample_input
-    key = key_of(sample)
-    rows = sample.get(key) if isinstance(sample, dict) else sample
+    key, rows = sample_rows(bundle.sample_input)
     text = tuple(each.name for each in bundle.schema.columns if _holds_text(each))
     return {"key": key, "rows": form_of(rows) or "rows", "text_columns": text}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from modelship.batch.manifest import Entry, Manifest
 from modelship.batch.piece_work import DRAFTS
 from modelship.batch.row_files import suffix_of
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
+from modelship.sources.model_files import sha256_of
 from modelship.staging import write_atomic
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ OURS = "_modelship"
 """The folder of the plan and the manifest."""
 SUCCESS = "_SUCCESS"
 """The file that says that the job is complete."""
-
-_CHUNK_BYTES = 1 << 20
 
 
 class OutputFolder:
@@ -209,7 +207,7 @@ class OutputFolder:
         sizes = {entry.output: entry.size_bytes, entry.failures: entry.failures_bytes}
         if any(name and _size(self.path / name) != size for name, size in sizes.items()):
             return False
-        return not (verify and entry.output) or _digest(self.path / entry.output) == entry.digest
+        return not (verify and entry.output) or sha256_of(self.path / entry.output) == entry.digest
 
     def _unfit(self, problem: str, advice: str) -> BatchOutputError:
         return BatchOutputError(str(self.path), problem, advice)
@@ -237,14 +235,6 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-def _digest(path: Path) -> str:
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            found.update(chunk)
-    return found.hexdigest()
 
 
 def _sync(folder: str | Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -17,6 +16,7 @@ from modelship.batch.piece_rows import read_piece
 from modelship.batch.scoring_process import CallError
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
+from modelship.sources.model_files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,6 @@ __all__ = ["DRAFTS", "PieceResult", "Work", "score_piece"]
 DRAFTS = "_modelship/drafts"
 """The folder of the output that holds what is not complete yet."""
 
-_CHUNK_BYTES = 1 << 20
 _REASON_CHARACTERS = 1000
 
 
@@ -154,12 +153,13 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
     draft, size, digest = "", 0, ""
     if answers:
         draft = attempt
-        size, digest = _write(Path(work.output) / draft, partial(rows.write, answers))
+        size = _write(Path(work.output) / draft, partial(rows.write, answers))
+        digest = sha256_of(Path(work.output) / draft)
     failures, failures_bytes, failed = "", 0, len(bad) + len(rows.rows.refused)
     if failed:
         failures = f"{attempt}.failed"
         lines = rows.failures(_without_secrets(bad, work))
-        failures_bytes, _ = _write(Path(work.output) / failures, lambda sink: sink.write(lines))
+        failures_bytes = _write(Path(work.output) / failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
         rows_in=rows.count,
@@ -222,15 +222,11 @@ def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:
         return [BadRow(each.row, hidden(each.reason)[:_REASON_CHARACTERS]) for each in bad]
 
 
-def _write(path: Path, write: Any) -> tuple[int, str]:
-    """Write a file and sync it to the disk; return its size and its digest."""
+def _write(path: Path, write: Any) -> int:
+    """Write a file and sync it to the disk; return its size."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w+b") as sink:
+    with path.open("wb") as sink:
         write(sink)
         sink.flush()
         os.fsync(sink.fileno())
-        sink.seek(0)
-        digest = hashlib.sha256()
-        while chunk := sink.read(_CHUNK_BYTES):
-            digest.update(chunk)
-        return sink.tell(), digest.hexdigest()
+        return os.fstat(sink.fileno()).st_size

@@ -98,7 +98,8 @@ class _DaskCluster:
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def most(self) -> int:
-        return max(_FEWEST, 2 * sum(self._called(self._client.nthreads).values()))
+        threads: dict[str, int] = self._called(self._client.nthreads)
+        return max(_FEWEST, 2 * sum(threads.values()))
 
     def send(self, piece: Piece) -> None:
         future = self._called(

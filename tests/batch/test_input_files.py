@@ -6,6 +6,7 @@ import pytest
 
 import modelship as ms
 from modelship.batch.input_files import input_files
+from modelship.batch.url_secrets import require_no_secret
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -131,6 +132,35 @@ def test_remote_files():
     assert set(found("memory://rows/*.csv")) == {"a.csv"}
     one = found("memory://rows/a.csv")["a.csv"]
     assert (one.path, one.size_bytes, bool(one.stamp)) == ("memory:///rows/a.csv", 4, True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://me:hush-hush@host/rows.csv",
+        "https://me:hush@hush-hush@host/rows.csv",
+        "https://host/rows.csv?sv=1&sig=hush-hush",
+        "https://host/rows.csv?X-Amz-Signature=hush-hush&X-Amz-Security-Token=hush-hush",
+        "simplecache::sftp://me:hush-hush@host/rows.csv",
+    ],
+)
+def test_a_url_with_credentials_is_refused(idle_bundle, tmp_path, url):
+    """As an input and as the output; no message has them, and nothing is written."""
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    for given, output in ((url, tmp_path / "out"), (tmp_path / "rows.csv", url)):
+        with pytest.raises(ms.ModelshipError, match="without credentials") as caught:
+            ms.BatchJob(idle_bundle, given, output, check="off").run()
+        assert "host/rows.csv" in str(caught.value)
+        assert "hush" not in f"{caught.value} {caught.value!r}"
+    assert not list(tmp_path.rglob("plan.json"))
+
+
+@pytest.mark.parametrize(
+    "url", ["abfs://box@account/x", "memory://rows/part-?.csv", "memory://a/key=1/*.csv"]
+)
+def test_urls_that_look_alike_are_no_credentials(url):
+    """A container before the @, a wildcard, and the key of a partition."""
+    require_no_secret("inputs", url)
 
 
 def test_a_key_that_leads_out_of_its_folder_is_refused():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
+from modelship.batch.url_secrets import require_no_secret
 from modelship.errors import BatchInputError, InvalidOptionError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def local_folder(output: str | Path) -> Path:
     ------
     InvalidOptionError
         If its path has a scheme other than ``file://``: the files of a job are renamed, synced and
-        appended to, which object stores cannot do.
+        appended to, which object stores cannot do. Or if it has credentials.
     """
     path = str(output).removeprefix("file://")
+    require_no_secret("output", path)
     if is_remote(path):
         expected = "a folder of this machine, or a mounted one; copy it when the job is complete"
         raise InvalidOptionError("output", path, expected)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from modelship.batch.batch_plan import FILES, InputFile
 from modelship.batch.file_places import files_at, is_remote, size_and_stamp
 from modelship.batch.row_files import format_of, formats, stem_of
+from modelship.batch.url_secrets import require_no_secret
 from modelship.errors import BatchInputError, InvalidOptionError, nearest
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ def input_files(
     BatchInputError
         If a file is missing, is named twice, has an unknown format, or is in the output.
     InvalidOptionError
-        If the format is unknown.
+        If the format is unknown, or a URL has credentials.
     """
     if input_format:
         require_format("input_format", input_format, (*formats(), FILES))
     for each in inputs:
+        require_no_secret("inputs", str(each))
         _require_apart(each, output)
     found = [file for each in inputs for file in files_at(str(each))]
     if not found:

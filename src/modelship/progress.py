@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "Deadline",
@@ -90,6 +91,10 @@ class Steps:
             outcome = "done"
         finally:
             self.say(f"{name}: {outcome} in {time.monotonic() - started:.1f} s")
+
+    def activity(self, name: str) -> AbstractContextManager[None]:
+        """Show what the body does, with a line only if it takes long; no deadline is checked."""
+        return showing(f"[{self.title}] {name}", shown=self._show)
 
     def say(self, line: str) -> None:
         """Show one line."""

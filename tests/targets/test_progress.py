@@ -90,6 +90,19 @@ def test_what_is_soon_done_or_hidden_writes_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_an_activity_is_shown_only_if_it_takes_long(monkeypatch, capsys):
+    """A place that is fast gets no line for it."""
+    steps = Steps("svc", timeout_s=60, show_output=True)
+    with steps.activity("Route the requests to it"):
+        pass
+    assert capsys.readouterr().err == ""
+    lines = queue.Queue()
+    monkeypatch.setattr(progress, "_FIRST_LINE_S", 0.01)
+    monkeypatch.setattr(progress, "_write", lines.put)
+    with steps.activity("Route the requests to it"):
+        assert lines.get(timeout=30).startswith("[svc] Route the requests to it")
+
+
 def test_no_step_begins_after_the_deadline():
     """The deadline spans all steps, and the current one is known."""
     steps = Steps("x", timeout_s=0)

@@ -16,6 +16,7 @@ from modelship.cli.output import answer, as_json_is_asked, say_facts
 from modelship.cli.shared_options import command, name_argument, timeout_option
 from modelship.documents import DocumentError
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, InvalidPayloadError
+from modelship.progress import showing
 from modelship.texts import as_text
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def delete(
 
 def _was_deleted(place: DeployTarget, name: str, *, missing_ok: bool) -> bool:
     try:
-        place.delete(name)
+        with showing(f"Delete {name}"):
+            place.delete(name)
     except DeploymentNotFoundError:
         if not missing_ok:
             raise

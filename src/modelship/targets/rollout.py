@@ -270,7 +270,8 @@ class Rollout:
             return
         try:
             others = [each for each in older if each.instance_id != instance.instance_id]
-            switch(self._backend, instance, off=others)
+            with self._steps.activity("Route the requests to it"):
+                switch(self._backend, instance, off=others)
         except BaseException:
             if current is not None:
                 switch_back(self._backend, current, off=[instance])
@@ -279,7 +280,8 @@ class Rollout:
     def _stop_older(self, instance: Instance, older: Sequence[Instance]) -> None:
         """Stop the replaced instances; the next change stops one that cannot be stopped now."""
         try:
-            retire_older(self._backend, instance, older)
+            with self._steps.activity("Stop the release that it replaces"):
+                retire_older(self._backend, instance, older)
         except ModelshipError as error:
             self._steps.say(f"warning: an older instance could not be stopped: {error.message}")
 

@@ -9,8 +9,9 @@ import pytest
 from modelship import DeployTarget, Serving
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, WorkspaceRequestError
 from modelship.targets.online_endpoint import OnlineEndpointBackend
+from modelship.targets.online_endpoint.deployment_records import deployment_name
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY
-from modelship.targets.settling import settle
+from modelship.targets.settling import settle, switch_back
 from modelship.testing import cases
 
 QUIETLY = {"check": "static", "show_output": False}
@@ -92,6 +93,36 @@ def test_a_trial_ends_when_somebody_else_changes_the_traffic(workspace, bundle, 
     assert workspace.endpoint("scale")["properties"]["traffic"] == traffic
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_failed_trial_gives_the_traffic_back(workspace, bundle, other, gone):
+    """Another client had split it, with a deployment of its own."""
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, keep_previous=True))
+    new = target.deploy(other, name="scale", **QUIETLY).instance
+    old = target.deploy(bundle, name="scale", overwrite=True, **QUIETLY).instance
+    place, split = target._backend, {deployment_name(old): 60, "theirs": 40}
+    workspace.put_deployment("scale", "theirs", workspace.deployments("scale")[0])
+    workspace.endpoint("scale")["properties"]["traffic"] = split
+    place.mirror(new, old, percent=10)
+    place.share(new, old, percent=10)
+    if gone:
+        workspace.delete_deployment("scale", "theirs")
+    switch_back(place, old, off=[new])
+    expected = {deployment_name(old): 100} if gone else split
+    assert workspace.endpoint("scale")["properties"]["traffic"] == expected
+
+
+def test_a_trial_that_another_client_has_ended_leaves_its_traffic(workspace, bundle, other):
+    """It has a reason for it; only the new deployment gets no more requests."""
+    target = DeployTarget(OnlineEndpointBackend.at(workspace, keep_previous=True))
+    new = target.deploy(other, name="scale", **QUIETLY).instance
+    old = target.deploy(bundle, name="scale", overwrite=True, **QUIETLY).instance
+    target._backend.share(new, old, percent=10)
+    theirs = {"theirs": 70, deployment_name(new): 30}
+    workspace.endpoint("scale")["properties"]["traffic"] = theirs
+    switch_back(target._backend, old, off=[new])
+    assert workspace.endpoint("scale")["properties"]["traffic"] == {"theirs": 100}
+
+
 def test_a_change_that_somebody_else_undoes_at_once_is_reported(workspace, target, bundle):
     """Waiting for the shares that were set would have no end."""
     made = target.deploy(bundle, name="scale", **QUIETLY).instance
@@ -142,8 +173,9 @@ def test_the_history_keeps_no_value_of_a_variable(target, bundle, other, workspa
 
 
 def test_a_record_that_needs_too_many_tags_is_refused(target, bundle, workspace):
-    """Azure allows a resource 50; nothing that was begun is left."""
+    """Azure allows a resource 50; it is refused before anything is registered."""
     variables = {f"VARIABLE_{hashlib.sha256(b'%d' % each).hexdigest()}": "" for each in range(200)}
     with pytest.raises(InvalidOptionError, match="at most 50 tags"):
         target.deploy(bundle, name="scale", serving=Serving(variables=variables), **QUIETLY)
     assert workspace.endpoints() == []
+    assert not {"environment", "code", "endpoint"} & {*workspace.sent}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES
 from modelship.targets.backend import Prepared
+from modelship.targets.instance import Instance
 from modelship.targets.online_endpoint.deployment_records import deployment_name, record_tags
 from modelship.targets.online_endpoint.endpoint_assets import (
     registered_code,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
-    from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
     from modelship.workspace.ml_workspace import MlWorkspace
 
@@ -211,6 +211,7 @@ class OnlineEndpointBackend(EndpointServices):
         return self._opened
 
     def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
+        record_tags(Instance.draft(release, name="service"))  # refuses one with too many
         bundle = release.bundle
         with steps.step("Open the workspace"):
             workspace = self._workspace.within(steps.deadline)

@@ -22,8 +22,9 @@ from modelship.targets.online_endpoint.endpoint_place import (
     is_deleting,
     state_of,
 )
-from modelship.targets.online_endpoint.endpoint_traffic import leader_of, shares_of, traffic_lost
+from modelship.targets.online_endpoint.endpoint_traffic import leader_of
 from modelship.targets.online_endpoint.setting_checks import check_switch
+from modelship.targets.online_endpoint.traffic_trials import TrafficTrial
 from modelship.targets.state import State
 from modelship.targets.workspace_history import RegistryJournal
 from modelship.targets.workspace_releases import WorkspaceReleases
@@ -70,7 +71,7 @@ class EndpointServices(TargetBackend):
         check_switch("keep_previous", keep_previous)
         self._keeps = keep_previous
         self._operations: dict[str, str] = {}  # by instance: that which made it
-        self._tried: dict[str, Mapping[str, int]] = {}  # by new instance: the traffic of its trial
+        self._trials: dict[str, TrafficTrial] = {}  # by service
 
     @property
     @abstractmethod
@@ -139,11 +140,17 @@ class EndpointServices(TargetBackend):
             self.stop(instance, grace_s=grace_s)
 
     def accept(self, instance: Instance, *, on: bool) -> None:
-        """Route all requests to the instance, or none."""
-        if found := self._deployment(instance):
-            if on:
-                self._require_own_traffic(instance)
-            self._place.accept(instance.name, found["name"], on=on)
+        """Route all requests to the instance, or none; after a failed trial, all as before it."""
+        found = self._deployment(instance)
+        if found is None:
+            return
+        trial = self._trials.pop(instance.name, None) if on else None
+        if trial is not None and trial.new != instance.instance_id:
+            trial.undo(self._place, found["name"])
+            return
+        if trial is not None:
+            trial.require_own(self._place)
+        self._place.accept(instance.name, found["name"], on=on)
 
     def share(self, new: Instance, old: Instance, *, percent: int) -> None:
         """Route a part of the requests to the new instance, and the others to the old one."""
@@ -158,25 +165,10 @@ class EndpointServices(TargetBackend):
     def _try_traffic(
         self, new: Instance, shares: Mapping[str, int], *, mirror: Mapping[str, int] | None = None
     ) -> None:
-        self._require_own_traffic(new)
-        self._place.route(new.name, shares, mirror=mirror)
-        self._tried[new.instance_id] = shares
-
-    def _require_own_traffic(self, new: Instance) -> None:
-        """Refuse to go on with a trial whose traffic another client has changed.
-
-        Raises
-        ------
-        WorkspaceRequestError
-            If it has: perhaps someone wants to stop the new release.
-        """
-        wanted = self._tried.pop(new.instance_id, None)
-        if wanted is None:
-            return
-        found = shares_of(self._workspace.endpoint(new.name) or {})
-        if found != wanted:
-            where = self._workspace.name
-            raise traffic_lost(new.name, workspace=where, wanted=wanted, found=found)
+        trial = self._trials.get(new.name)
+        if trial is None or trial.new != new.instance_id:
+            trial = self._trials[new.name] = TrafficTrial(new.name, new.instance_id)
+        trial.set(self._place, shares, mirror or {})
 
     def direct_headers(self, instance: Instance) -> Mapping[str, str]:
         """Return the header that selects the deployment of an instance."""

@@ -214,19 +214,22 @@ class _Nothing:
 class _Clock(_Nothing):
     """One line on a terminal: the activity, and the elapsed time."""
 
+    total: int | None = None
+
     def __enter__(self) -> None:
         from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress
+
+        self._progress = Progress(*self._columns(), console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(self.words, total=self.total, words="")
+        self._progress.start()
+
+    def _columns(self) -> list[Any]:
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
         # The text holds names and paths: square brackets are not markup.
-        columns: tuple[Any, ...] = (
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(self.words, total=None)
-        self._progress.start()
+        text = TextColumn("{task.description}", markup=False)
+        return [SpinnerColumn(), text, TimeElapsedColumn()]
 
     def say(self, detail: str) -> None:
         super().say(detail)
@@ -241,21 +244,13 @@ class _Bar(_Clock):
 
     def __init__(self, title: str, total: int) -> None:
         super().__init__(title)
-        self._total = total
+        self.total = total
 
-    def __enter__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    def _columns(self) -> list[Any]:
+        from rich.progress import BarColumn, TextColumn
 
-        columns: tuple[Any, ...] = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[words]}", markup=False),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(self.words, total=self._total, words="")
-        self._progress.start()
+        _, text, clock = super()._columns()
+        return [text, BarColumn(), TextColumn("{task.fields[words]}", markup=False), clock]
 
     def advance_to(self, done: int, words: str) -> None:
         """Show how much is done."""

@@ -14,6 +14,7 @@ from modelship.batch.scorer.block_rows import BlockRows
 from modelship.tables import Column, Refused, Schema, Table, schema_of_data
 
 ZONES = ["n", "s", "w", "süd", "", None]
+TIMES = ["2024-05-31", "2024-05-31T10:00:00", "2024-05-31T10:00:00+02:00", "1 days", "01/02/2020"]
 MOMENTS = st.datetimes(
     dt.datetime.fromisoformat("1900-01-01"), dt.datetime.fromisoformat("2200-01-01")
 )
@@ -38,6 +39,10 @@ ARROW = [
     (pa.bool_(), st.booleans()),
     (pa.string(), st.sampled_from(ZONES[:-1])),
     (pa.dictionary(pa.int8(), pa.string()), st.sampled_from(ZONES[:-1])),
+    *(
+        (pa.dictionary(pa.int8(), pa.string()), st.sampled_from(each))
+        for each in (TIMES[:2], TIMES)
+    ),
     (pa.date32(), st.dates(dt.date(1700, 1, 1), dt.date(2200, 1, 1))),
     (pa.timestamp("s"), MOMENTS.map(lambda each: each.replace(microsecond=0))),
     (pa.timestamp("us"), MOMENTS),

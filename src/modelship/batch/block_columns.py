@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["BlockColumn", "block_column", "storage_of"]
 
 _NAT = np.iinfo(np.int64).min
-_TRIED = 1000  # texts
+_FEWEST = 1000  # texts, for codes to be worthwhile
+_TRIED = 10_000  # texts: more would take longer than codes save
 _REPEATED = 4  # times that a text occurs on average, for codes to be worthwhile
 
 
@@ -135,7 +136,7 @@ def _texts(name: str, held: Any) -> BlockColumn:
 
 def _repeats(held: Any) -> bool:
     first = held.slice(0, _TRIED)
-    return len(first) == _TRIED and len(first.unique()) * _REPEATED <= _TRIED
+    return len(first) >= _FEWEST and len(first.unique()) * _REPEATED <= len(first)
 
 
 def _codes(name: str, coded: Any, *, is_category: bool = False) -> BlockColumn:

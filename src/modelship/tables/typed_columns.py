@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .coded_texts import used_texts
 from .plain import to_plain
 from .refused import Refused
-from .times import is_of_time
+from .times import is_of_time, require_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,8 +161,10 @@ def made_of_typed(make: Callable[[Any], Any], column: Column, values: Any) -> An
     if is_truths and column.dtype == "bool":
         return values.copy()
     try:
-        if hasattr(values, "codes") and not is_of_time(column):
+        if hasattr(values, "codes"):
             texts, codes = used_texts(values)
+            if is_of_time(column):
+                require_times(column, texts)
             return make(texts).take(codes)
         if hasattr(values, "zone") and column.dtype.startswith("datetime64"):
             return _moments(values, column.dtype)

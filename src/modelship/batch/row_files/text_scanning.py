@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -39,7 +39,7 @@ class RowScanner:
 
     def __init__(self, delimiter: str = "") -> None:
         self._has_quotes = bool(delimiter)
-        self._delimiter = ord(delimiter or "\n")
+        self._opens_after = np.isin(np.arange(256), [_LF, _CR, ord(delimiter or "\n")])
         self._is_inside = False
         self._last = _LF
         self._has_closed = False  # whether the last byte is a quote that closes
@@ -56,84 +56,71 @@ class RowScanner:
 
     def count(self, block: Block) -> int:
         """Return how many rows end in a block."""
-        return sum(int(np.count_nonzero(self._row_ends(part))) for _, part in _parts(block))
+        return sum(len(self._row_ends(part)) for _, part in _parts(block))
 
     def ends(self, block: Block) -> Positions:
         """Return where the rows that end in a block do: the positions of their line breaks."""
-        found = [np.flatnonzero(self._row_ends(part)) + at for at, part in _parts(block)]
-        return np.concatenate(found) if found else _NONE
+        return _joined((self._row_ends(part), at) for at, part in _parts(block))
 
     def breaks(self, block: Block) -> Positions:
         """Return the positions of all line breaks that are not between quotes."""
-        found = [np.flatnonzero(self._are_breaks(part)) + at for at, part in _parts(block)]
-        return np.concatenate(found) if found else _NONE
+        return _joined((self._breaks(part), at) for at, part in _parts(block))
 
-    def _row_ends(self, part: Block) -> Mask:
-        is_first = self.is_in_row
-        found = self._are_breaks(part)
-        ends = np.empty_like(found)
-        ends[0] = found[0] and is_first
-        np.greater(found[1:], found[:-1], out=ends[1:])
+    def _row_ends(self, part: Block) -> Positions:
+        before = -2 if self.is_in_row else -1
+        found = self._breaks(part)
+        ends: Positions = found[np.diff(found, prepend=before) != 1]
         return ends
 
-    def _are_breaks(self, part: Block) -> Mask:
-        found = _are_breaks(part)
-        are_quotes = part == _QUOTE if self._has_quotes else None
-        is_at_end = False
-        if are_quotes is not None and (self._is_inside or are_quotes.any()):
-            are_inside = self._inside(part, are_quotes)
-            found &= ~are_inside
-            is_at_end = bool(are_quotes[-1]) and not are_inside[-1]
-            self._is_inside = bool(are_inside[-1])
-        self._last, self._has_closed = int(part[-1]), is_at_end
+    def _breaks(self, part: Block) -> Positions:
+        found = np.flatnonzero(_are_breaks(part))
+        has_closed = False
+        if self._has_quotes:
+            quotes = self._quotes(part)
+            if self._is_inside or len(quotes):
+                found = found[(np.searchsorted(quotes, found) + self._is_inside) % 2 == 0]
+                self._is_inside ^= bool(len(quotes) % 2)
+                has_closed = len(quotes) > 0 and quotes[-1] == len(part) - 1 and not self._is_inside
+        self._last, self._has_closed = int(part[-1]), has_closed
         return found
 
-    def _inside(self, part: Block, are_quotes: Mask) -> Mask:
-        """Return which bytes are between quotes; quotes that are text leave `are_quotes`."""
-        found = self._parity(are_quotes)
-        regular = _are_breaks(part) | (part == self._delimiter) | are_quotes
-        opens = are_quotes & found
-        np.greater(opens[1:], regular[:-1], out=opens[1:])
-        opens[0] &= not (self._opens_after(self._last) or self._has_closed)
-        if opens.any():
-            self._drop_texts(part, are_quotes)
-            return self._parity(are_quotes)
-        return found
+    def _quotes(self, part: Block) -> Positions:
+        """Return the positions of the quotes that open or close, and not of those that are text."""
+        found = np.flatnonzero(part == _QUOTE)
+        opening = found[int(self._is_inside) :: 2]
+        if len(opening) and opening[0] == 0:
+            if not (self._opens_after[self._last] or self._has_closed):
+                return self._without_texts(part, found)
+            opening = opening[1:]
+        # A quote before one that opens has closed: two quotes in quotes are one.
+        before = part[opening - 1]
+        if (self._opens_after[before] | (before == _QUOTE)).all():
+            return found
+        return self._without_texts(part, found)
 
-    def _parity(self, are_quotes: Mask) -> Mask:
-        inner = _PARITY[np.packbits(are_quotes)]  # of 8 bytes at once
-        carried = np.bitwise_xor.accumulate(inner & 1) * np.uint8(255)
-        inner[1:] ^= carried[:-1]
-        if self._is_inside:
-            np.invert(inner, out=inner)
-        return np.unpackbits(inner, count=len(are_quotes)).view(bool)
-
-    def _opens_after(self, byte: int) -> bool:
-        return byte in {_LF, _CR, self._delimiter}
-
-    def _drop_texts(self, part: Block, are_quotes: Mask) -> None:
-        is_inside, closed = self._is_inside, -1 if self._has_closed else -2
-        for at in np.flatnonzero(are_quotes).tolist():
+    def _without_texts(self, part: Block, quotes: Positions) -> Positions:
+        is_inside, closed, kept = self._is_inside, -1 if self._has_closed else -2, []
+        for at in quotes.tolist():
             before = part[at - 1] if at else self._last
             if is_inside:
                 is_inside, closed = False, at
-            elif self._opens_after(before) or closed == at - 1:
+            elif self._opens_after[before] or closed == at - 1:
                 is_inside = True
             else:
-                are_quotes[at] = False
+                continue
+            kept.append(at)
+        return np.array(kept, np.intp)
 
 
 _NONE: Final = np.empty(0, np.intp)
-_PARITY: Final = np.packbits(
-    np.bitwise_xor.accumulate(
-        np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1), axis=1
-    ),
-    axis=1,
-)[:, 0]
 
 
 def _parts(block: Block) -> Iterator[tuple[int, Block]]:
     return ((at, block[at : at + _CACHED]) for at in range(0, len(block), _CACHED))
+
+
+def _joined(parts: Iterable[tuple[Positions, int]]) -> Positions:
+    return np.concatenate([_NONE, *(found + at for found, at in parts)])
 
 
 def spans(content: Block, delimiter: str = "") -> tuple[Positions, Positions]:

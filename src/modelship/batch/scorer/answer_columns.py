@@ -155,7 +155,9 @@ def _width(values: Any) -> int | None:
     shape = getattr(values, "shape", None)
     if shape is not None:
         return int(shape[1]) if len(shape) > 1 else None
-    widths = {len(each) if isinstance(each, (list, tuple)) else None for each in values}
+    if not all(issubclass(kind, (list, tuple)) for kind in {*map(type, values)}):
+        return None
+    widths = {*map(len, values)}
     return widths.pop() if len(widths) == 1 else None
 
 

@@ -77,10 +77,10 @@ def test_a_complete_job_does_nothing_again(job):
     assert process.calls == []
 
 
-@pytest.mark.parametrize("rows", [range(-30, 0), [*range(10), -1, *range(10)]])
+@pytest.mark.parametrize("rows", [range(-29, 1), [*range(10), -1, *range(10)]])
 def test_rows_that_fail_are_noted(job, rows):
-    """Also if all rows of a piece, or of the job, do."""
-    made = job(rows)
+    """Also if all rows of many pieces do."""
+    made = job(rows, error_threshold=-1)
     summary = made.run()
     bad = [at for at, each in enumerate(rows) if each < 0]
     assert failed(made.output) == bad
@@ -312,6 +312,10 @@ class Telling(FakeProcess):
 def test_a_reason_has_no_part_of_a_secret(job, tmp_path):
     """It is shortened once the secret is hidden."""
     (tmp_path / "secret").write_text("hush-hush-hush")
-    job([1], engine=FakeEngine(Telling()), secrets={"S": f"file:{tmp_path / 'secret'}"}).run()
+    secrets = {"S": f"file:{tmp_path / 'secret'}"}
+    for threshold in (None, -1):
+        with pytest.raises(errors.BatchStoppedError, match=r"x{40}") as caught:
+            job([1], engine=FakeEngine(Telling()), secrets=secrets, error_threshold=threshold).run()
+        assert "hush" not in str(caught.value)
     [failure] = (tmp_path / "out/_failed").glob("*")
     assert json.loads(failure.read_text())["reason"] == "x" * 995 + "***"

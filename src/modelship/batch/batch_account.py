@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modelship.batch.batch_status import busy_seconds
 from modelship.batch.batch_summary import BatchSummary
+from modelship.batch.failed_rows import FAILED, failures_in
 from modelship.diagnosis.redaction import covered
 from modelship.errors import BatchInputError, BatchInterruptedError, BatchStoppedError
 
 if TYPE_CHECKING:
     from modelship.batch.batch_plan import BatchPlan
+    from modelship.batch.first_rows import NothingScoredError
     from modelship.batch.manifest import Entry
     from modelship.batch.piece_work import PieceResult
 
 __all__ = ["BatchAccount"]
+
+_ALLOW: Final = (
+    "Fix the cause, and run the same command again; if so many rows may fail, with "
+    "error_threshold=-1 (--error-threshold -1)."
+)
 
 
 class BatchAccount:
@@ -38,6 +46,11 @@ class BatchAccount:
         """Add the entry of a piece that is done."""
         self.entries[entry.piece] = entry
         self._failed += entry.failed
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a row was scored."""
+        return any(each.rows_out for each in self.entries.values())
 
     def require_rows(self, result: PieceResult) -> None:
         """Check that a piece had the rows that were planned, and that each came out.
@@ -78,7 +91,7 @@ class BatchAccount:
         Raises
         ------
         BatchStoppedError
-            If a row is not accounted for.
+            If a row is not accounted for, or all failed.
         """
         counts: Counter[str] = Counter()
         for each in self.entries.values():
@@ -92,6 +105,8 @@ class BatchAccount:
                 f"of {self.plan.rows} rows, {counts['rows_out']} were written and "
                 f"{counts['failed']} failed"
             )
+        if counts["failed"] and not counts["rows_out"]:
+            raise self._all_failed(counts["failed"], output)
         return BatchSummary(
             rows_in=counts["rows_in"],
             rows_out=counts["rows_out"],
@@ -102,11 +117,24 @@ class BatchAccount:
             seconds=round(busy_seconds(self.entries.values()), 3),
         )
 
-    def stopped(self, problem: str, *, log: str = "") -> BatchStoppedError:
+    def stopped(self, problem: str, *, log: str = "", advice: str = "") -> BatchStoppedError:
         """Return the error of a job that ended early."""
-        return BatchStoppedError(
-            problem, done=len(self.entries), pieces=len(self.plan.pieces), log=covered(log)
+        done, pieces = len(self.entries), len(self.plan.pieces)
+        return BatchStoppedError(problem, done, pieces, covered(log), advice)
+
+    def nothing_scored(self, error: NothingScoredError) -> BatchStoppedError:
+        """Return the error of a job whose first rows all failed."""
+        problem = f"no row is scored yet, and all {error.failed} that were tried alone failed"
+        return self.stopped(
+            f"{problem}, the last one with {error.reason}", log=error.log, advice=_ALLOW
         )
+
+    def _all_failed(self, rows: int, output: str) -> BatchStoppedError:
+        reason = failures_in(Path(output))[0].reason
+        advice = (
+            f"Fix the cause, and name another output folder. The rows are in {output}/{FAILED}."
+        )
+        return self.stopped(f"all {rows} rows failed, most of them with {reason}", advice=advice)
 
     def interrupted(self) -> BatchInterruptedError:
         """Return the error of a job that was interrupted."""

@@ -54,8 +54,9 @@ class BatchJob:
         How long one call of run() may take, in seconds.
     start_timeout_s : float
         How long the environment, and then init(), may take, in seconds.
-    error_threshold : int
-        How many rows may fail in the whole job; -1 for any number.
+    error_threshold : int, optional
+        How many rows may fail in the whole job; -1 for any number. By default any number may,
+        unless the first rows all fail, which ends the job.
     retries : int
         How many times a row that failed alone is tried again before it counts as failed. The rows
         of a call that fails are halved first, until each row that fails is alone.
@@ -97,7 +98,7 @@ class BatchJob:
         scheduler: str = "",
         timeout_s: float = 60.0,
         start_timeout_s: float = 600.0,
-        error_threshold: int = -1,
+        error_threshold: int | None = None,
         retries: int = 1,
         memory_gb: float = 0.0,
         check: Check = "static",
@@ -182,7 +183,7 @@ class BatchJob:
         BatchInterruptedError
             If it was interrupted, or stop() was called.
         BatchStoppedError
-            If the script does not start, or more rows fail than `error_threshold`.
+            If the script does not start, more rows fail than `error_threshold`, or all do.
         StorageError
             If the output cannot be written.
         """

@@ -5,6 +5,8 @@ The rules:
 - Half of the rows of a call that took too long get half of its time, but at least ten times as
   long as the longest call that succeeded, and a second. So a row that hangs costs about twice the
   timeout until it is found, and not one timeout for each halving.
+- If the first call fails, up to ten rows are tried alone, as :mod:`modelship.batch.first_rows`
+  says, with a tenth of the time each. The last of them has the whole time, if it needs it.
 - A row that fails alone is tried again `retries` times, with the whole timeout each. If it had
   less time than that, it is tried once more in any case.
 """
@@ -16,9 +18,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modelship.batch.first_rows import NothingScoredError, sample_places
 from modelship.batch.scoring_process import CallError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 __all__ = ["BadRow", "Bisection", "ScoreCall", "TooManyFailedError"]
@@ -26,6 +31,7 @@ __all__ = ["BadRow", "Bisection", "ScoreCall", "TooManyFailedError"]
 _OF_ONE = re.compile(r"\bRow 0, (?=column )")  # in its call, where it was alone: not in its file
 _SHORTEST_S = 1.0
 _TIMES_SLOWEST = 10
+_SHARE_OF_ONE = 0.1
 
 
 class TooManyFailedError(Exception):
@@ -80,15 +86,24 @@ class Bisection:
         How many times a row that failed alone is tried again.
     most_failed : int
         How many rows may fail; -1 for any number.
+    needs_proof : bool
+        Whether it is an error if all rows that are tried alone fail, once the first call has.
     """
 
     def __init__(
-        self, score: ScoreCall, *, timeout_s: float, retries: int = 1, most_failed: int = -1
+        self,
+        score: ScoreCall,
+        *,
+        timeout_s: float,
+        retries: int = 1,
+        most_failed: int = -1,
+        needs_proof: bool = False,
     ) -> None:
         self._score = score
         self._timeout_s = timeout_s
         self._retries = retries
         self._most_failed = most_failed
+        self._needs_proof = needs_proof
         self._slowest_s = 0.0
 
     def run(self, rows: int, *, call_rows: int) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
@@ -103,6 +118,8 @@ class Bisection:
         ------
         TooManyFailedError
             If more rows fail than may.
+        NothingScoredError
+            If it needs proof that a row can be scored, and there is none.
         """
         answers: list[tuple[int, int, Any]] = []
         bad: list[BadRow] = []
@@ -111,6 +128,10 @@ class Bisection:
         while left:
             first, stop, limit_s = left.pop()
             found = self._outcome(first, stop, limit_s)
+            if self._needs_proof:
+                self._needs_proof = False
+                if isinstance(found, CallError):
+                    self._require_one(sample_places(rows))
             if isinstance(found, CallError):
                 if stop - first > 1:
                     left += self._halves(first, stop, limit_s, found)
@@ -133,6 +154,18 @@ class Bisection:
             return error
         self._slowest_s = max(self._slowest_s, time.monotonic() - began)
         return answer
+
+    def _require_one(self, places: Sequence[int]) -> None:
+        """Check that one of some rows succeeds alone."""
+        limit_s = max(_SHORTEST_S, self._timeout_s * _SHARE_OF_ONE)
+        for at in places:
+            found = self._outcome(at, at + 1, limit_s)
+            if not isinstance(found, CallError):
+                return
+        if found.is_timeout:
+            found = self._outcome(at, at + 1, self._timeout_s)
+        if isinstance(found, CallError):
+            raise NothingScoredError(len(places), found.reason, found.log)
 
     def _halves(
         self, first: int, stop: int, limit_s: float, error: CallError

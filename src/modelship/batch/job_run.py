@@ -15,6 +15,7 @@ from modelship.batch.batch_plan import digests_of
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import TooManyFailedError
+from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_work import Work
@@ -70,11 +71,12 @@ def _run(
     account = BatchAccount(plan, folder.resume(plan, manifest, verify=job.verify))
     left = [each for each in plan.pieces if each.number not in account.entries]
     before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
-    account.require_at_most(job.error_threshold)  # an earlier run may have ended by it
+    threshold = -1 if job.error_threshold is None else job.error_threshold
+    account.require_at_most(threshold)  # an earlier run may have ended by it
     try:
         with (
             progress_of(before, shown=show_output, on_progress=on_progress) as report,
-            closing(_results(job, plan, left)) as results,
+            closing(_results(job, plan, left, is_proven=account.is_proven)) as results,
         ):
             for result in results:
                 if result.piece in account.entries:
@@ -83,14 +85,18 @@ def _run(
                 entry = folder.enter(plan, result, manifest)
                 account.add(entry)
                 report(entry)
-                account.require_at_most(job.error_threshold)
+                account.require_at_most(threshold)
     except KeyboardInterrupt:
         job.stopped.set()
     except ScriptNotReadyError as error:
+        _forget_unbegun(folder, account)
         raise account.stopped("the script does not start", log=str(error)) from error
+    except NothingScoredError as error:
+        _forget_unbegun(folder, account)
+        raise account.nothing_scored(error) from error
     except TooManyFailedError as error:
         raise account.stopped(
-            f"{error.failed} rows of a piece failed, more than {job.error_threshold}",
+            f"{error.failed} rows of a piece failed, more than {threshold}",
             log=error.reason,
         ) from error
     if job.stopped.is_set():
@@ -101,7 +107,7 @@ def _run(
 
 
 def _results(
-    job: BatchJob, plan: BatchPlan, left: Sequence[Piece]
+    job: BatchJob, plan: BatchPlan, left: Sequence[Piece], *, is_proven: bool
 ) -> Generator[PieceResult, None, None]:
     """Yield the results of the pieces that are left, as the engine has them."""
     if not left:
@@ -119,9 +125,16 @@ def _results(
             job.secrets,
             retries=job.retries,
             memory_gb=job.memory_gb,
-            error_threshold=job.error_threshold,
+            error_threshold=-1 if job.error_threshold is None else job.error_threshold,
+            may_postpone=job.error_threshold is None and not is_proven,
         )
-        yield from job.engine.run(work, left, stopped=job.stopped)
+        yield from proven_results(job.engine, work, left, stopped=job.stopped)
+
+
+def _forget_unbegun(folder: OutputFolder, account: BatchAccount) -> None:
+    """Remove the plan of a job that has done nothing: it may be corrected, and run again."""
+    if not account.entries:
+        folder.forget()
 
 
 def _planned(job: BatchJob, folder: OutputFolder) -> BatchPlan:

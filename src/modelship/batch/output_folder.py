@@ -108,6 +108,10 @@ class OutputFolder:
                 )
         write_atomic(self._plan_path, plan.to_json())
 
+    def forget(self) -> None:
+        """Remove the plan of a job that has no entry yet."""
+        self._plan_path.unlink(missing_ok=True)
+
     def manifest(self, plan: BatchPlan) -> Manifest:
         """Return the manifest of the job."""
         return Manifest(self.path / OURS / "manifest.jsonl", plan_digest=plan.digest)

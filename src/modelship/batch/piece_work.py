@@ -9,9 +9,10 @@ import uuid
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelship.batch.bisecting import BadRow, Bisection
+from modelship.batch.first_rows import NothingScoredError, PostponedPiece
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.scoring_process import CallError
 from modelship.diagnosis.redaction import hidden, hiding
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
-__all__ = ["DRAFTS", "PieceResult", "Work", "score_piece"]
+__all__ = ["DRAFTS", "PieceOutcome", "PieceResult", "Work", "score_piece"]
 
 DRAFTS = "_modelship/drafts"
 """The folder of the output that holds what is not complete yet."""
@@ -63,6 +64,8 @@ class Work:
         How much memory a scoring process may have, in GB; 0 for any.
     error_threshold : int
         How many rows may fail; -1 for any number. A piece with more is abandoned.
+    may_postpone : bool
+        Whether a piece is postponed if rows all over it fail.
     """
 
     bundle: str
@@ -75,6 +78,7 @@ class Work:
     retries: int = 1
     memory_gb: float = 0.0
     error_threshold: int = -1
+    may_postpone: bool = False
 
     @property
     def secret_values(self) -> dict[str, str]:
@@ -131,8 +135,12 @@ class PieceResult:
     seconds: float
 
 
-def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResult:
-    """Score a piece, and write what came of it under temporary names.
+PieceOutcome: TypeAlias = "PieceResult | PostponedPiece"
+"""What comes of a piece that an engine was given."""
+
+
+def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceOutcome:
+    """Score a piece, and write what came of it under temporary names; or postpone it.
 
     Raises
     ------
@@ -148,7 +156,10 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceResul
     process.start()  # before the clock: init() tells nothing of how fast rows are scored
     began = time.monotonic()
     rows = read_piece(work.plan, piece)
-    answers, bad = _scored(work, rows.script_table, process)
+    try:
+        answers, bad = _scored(work, rows.script_table, process)
+    except NothingScoredError as error:
+        return _postponed(work, piece, error)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
     if answers:
@@ -185,6 +196,7 @@ def _scored(
         timeout_s=work.timeout_s,
         retries=work.retries,
         most_failed=work.error_threshold,
+        needs_proof=work.may_postpone,
     )
     return bisection.run(table.num_rows, call_rows=work.plan.options.items_per_call)
 
@@ -211,6 +223,12 @@ def _call_of_parts(table: pa.Table, process: ScoringProcess) -> ScoreCall:
         return process.score(0, stop - first, timeout_s=timeout_s)
 
     return score
+
+
+def _postponed(work: Work, piece: Piece, error: NothingScoredError) -> PostponedPiece:
+    with hiding(work.secret_values.values()):
+        reason = hidden(error.reason)[:_REASON_CHARACTERS]
+        return PostponedPiece(piece.number, error.failed, reason, hidden(error.log))
 
 
 def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:

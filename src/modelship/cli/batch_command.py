@@ -131,8 +131,8 @@ _how_it_runs = gathered(
             help="Before resuming, read what is written again and compare the digests.",
         ),
         click.option(
-            "--error-threshold", default=-1, type=click.IntRange(min=-1), metavar="N",
-            help="Rows that may fail in the whole job [default: -1, any number].",
+            "--error-threshold", type=click.IntRange(min=-1), metavar="N",
+            help="Rows that may fail; -1: any number [default: any, unless the first all fail].",
         ),
     ),
     into="running",
@@ -223,7 +223,7 @@ def _run(job: BatchJob, *, show_output: bool) -> BatchSummary:
         return job.run(show_output=show_output)
     except BatchStoppedError as error:
         fixed = "" if isinstance(error, BatchInterruptedError) else "Fix the cause. "
-        error.advice = f"{fixed}This scores what is missing: {resume}"
+        error.advice = error.advice or f"{fixed}This scores what is missing: {resume}"
         raise
     except SystemExit:  # of SIGTERM
         click.echo(f"ended; what is scored is kept. This scores the rest: {resume}", err=True)

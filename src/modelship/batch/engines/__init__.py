@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.batch.batch_plan import Piece
-    from modelship.batch.piece_work import PieceResult, Work
+    from modelship.batch.piece_work import PieceOutcome, Work
 
 __all__ = ["Engine"]
 
@@ -19,8 +19,8 @@ class Engine(Protocol):
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceResult]:
-        """Yield the result of each piece, once or more often; end early once `stopped` is set.
+    ) -> Iterator[PieceOutcome]:
+        """Yield what came of each piece, once or more often; end early once `stopped` is set.
 
         Parameters
         ----------

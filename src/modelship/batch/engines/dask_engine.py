@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.batch.batch_plan import Piece
-    from modelship.batch.piece_work import PieceResult, Work
+    from modelship.batch.piece_work import PieceOutcome, Work
 
 __all__ = ["DaskEngine"]
 
@@ -53,7 +53,7 @@ class DaskEngine:
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceResult]:
+    ) -> Iterator[PieceOutcome]:
         with sent_bundle(work) as sent, self._connected() as client:
             cluster = _DaskCluster(client, sent)
             try:
@@ -112,7 +112,7 @@ class _DaskCluster:
         self._sent[future.key] = piece, future
         future.add_done_callback(self._ended.put)
 
-    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceResult | BaseException]]:
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceOutcome | BaseException]]:
         try:
             future = self._ended.get(timeout=timeout_s)
         except queue.Empty:
@@ -137,12 +137,12 @@ class _DaskCluster:
             raise BatchEngineError("the scheduler of dask was lost") from error
 
 
-def _found(future: Any) -> PieceResult | BaseException:
+def _found(future: Any) -> PieceOutcome | BaseException:
     """Return the result of a future that is done, or its error."""
     import distributed
 
     try:
-        result: PieceResult = future.result(timeout=_CONNECTING_S)
+        result: PieceOutcome = future.result(timeout=_CONNECTING_S)
     except (distributed.KilledWorker, CancelledError) as error:
         return WorkerLostError(str(error) or type(error).__name__)
     except ModuleNotFoundError as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from modelship.batch.batch_plan import Piece
-    from modelship.batch.piece_work import PieceResult, Work
+    from modelship.batch.piece_work import PieceOutcome, Work
 
 __all__ = ["LocalPool"]
 
@@ -46,7 +46,7 @@ class LocalPool:
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceResult]:
+    ) -> Iterator[PieceOutcome]:
         workers = min(self.workers or cores(), len(pieces))
         variables = {**thread_limits(workers), **work.variables}
         bundle = ScoringBundle.load(work.bundle)
@@ -74,11 +74,11 @@ class _Slots:
         self._place = place
         self._stopped = stopped
         self._left: queue.SimpleQueue[Piece] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[PieceResult | BaseException | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[PieceOutcome | BaseException | None] = queue.SimpleQueue()
         for each in pieces:
             self._left.put(each)
 
-    def results(self, slots: int) -> Iterator[PieceResult]:
+    def results(self, slots: int) -> Iterator[PieceOutcome]:
         """Yield the results of the pieces, until all threads have ended."""
         while slots:
             found = self._done.get()

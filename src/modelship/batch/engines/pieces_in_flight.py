@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.batch.batch_plan import Piece
-    from modelship.batch.piece_work import PieceResult
+    from modelship.batch.piece_work import PieceOutcome
 
 __all__ = ["Cluster", "WorkerLostError", "results_of"]
 
@@ -37,7 +37,7 @@ class Cluster(Protocol):
         """Begin to score a piece; do not wait for it."""
         ...
 
-    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceResult | BaseException]]:
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceOutcome | BaseException]]:
         """Wait up to `timeout_s` seconds for pieces, and return what became of them.
 
         A piece of a worker that was lost has a :class:`WorkerLostError`.
@@ -47,7 +47,7 @@ class Cluster(Protocol):
 
 def results_of(
     cluster: Cluster, pieces: Sequence[Piece], *, stopped: threading.Event
-) -> Iterator[PieceResult]:
+) -> Iterator[PieceOutcome]:
     """Yield the results of pieces; end early once `stopped` is set.
 
     A piece whose worker was lost, or failed with an :class:`OSError`, is sent again up to twice:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.batch.batch_plan import Piece
-    from modelship.batch.piece_work import PieceResult, Work
+    from modelship.batch.piece_work import PieceOutcome, Work
 
 __all__ = ["RayEngine"]
 
@@ -52,7 +52,7 @@ class RayEngine:
 
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceResult]:
+    ) -> Iterator[PieceOutcome]:
         with sent_bundle(work) as sent, self._connected() as ray:
             cluster = _RayCluster(ray, sent)
             try:
@@ -99,7 +99,7 @@ class _RayCluster:
     def send(self, piece: Piece) -> None:
         self._sent[self._score.remote(*narrowed(self._work, piece))] = piece
 
-    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceResult | BaseException]]:
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceOutcome | BaseException]]:
         done, _ = self._ray.wait(list(self._sent), num_returns=1, timeout=timeout_s)
         return [(self._sent.pop(each), self._found(each)) for each in done]
 
@@ -109,10 +109,10 @@ class _RayCluster:
             with suppress(Exception):  # the cluster may be gone
                 self._ray.cancel(each, force=True)
 
-    def _found(self, reference: Any) -> PieceResult | BaseException:
+    def _found(self, reference: Any) -> PieceOutcome | BaseException:
         errors = self._ray.exceptions
         try:
-            result: PieceResult = self._ray.get(reference)
+            result: PieceOutcome = self._ray.get(reference)
         except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
             return WorkerLostError(str(error))
         except errors.RayTaskError as error:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from modelship.batch.batch_plan import Piece
-    from modelship.batch.piece_work import PieceResult, Work
+    from modelship.batch.piece_work import PieceOutcome, Work
     from modelship.batch.scoring_process import ScoringPlace
 
 __all__ = ["IDLE_S", "WorkerPlace", "close_here", "score_here"]
@@ -33,7 +33,7 @@ _PLACES: dict[str, WorkerPlace] = {}
 _LOCK = threading.Lock()
 
 
-def score_here(work: Work, piece: Piece) -> PieceResult:
+def score_here(work: Work, piece: Piece) -> PieceOutcome:
     """Score a piece in this worker; the place of its job is prepared for the first one.
 
     Raises
@@ -106,7 +106,7 @@ class WorkerPlace:
         """Whether it scores no more."""
         return self._closed.is_set()
 
-    def score(self, work: Work, piece: Piece) -> PieceResult:
+    def score(self, work: Work, piece: Piece) -> PieceOutcome:
         """Score a piece with a scoring process that scores nothing else meanwhile."""
         self._enter()
         try:

@@ -1,0 +1,137 @@
+"""End a job early whose first rows all fail: the script is the cause then, and not a row.
+
+The rules:
+
+- A call that fails before any row of its piece was scored may be the fault of the script. So rows
+  from all over the piece are tried alone. If one succeeds, the bad rows are searched for as usual;
+  if all fail, the piece is postponed.
+- The job ends once it has no row scored, several pieces postponed, and enough rows failed; or no
+  other piece left. If a row of another piece succeeds, the postponed ones are scored at the end.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Collection, Generator, Iterator, Sequence
+
+    from modelship.batch.batch_plan import Piece
+    from modelship.batch.engines import Engine
+    from modelship.batch.piece_work import PieceOutcome, PieceResult, Work
+
+__all__ = ["NothingScoredError", "PostponedPiece", "proven_results", "sample_places"]
+
+_ROWS: Final = 10
+_PIECES: Final = 3
+
+
+@dataclass(frozen=True)
+class PostponedPiece:
+    """A piece that was abandoned, since each row of it that was tried alone has failed.
+
+    Parameters
+    ----------
+    piece : int
+        Its number.
+    failed : int
+        How many rows were tried.
+    reason : str
+        Why the last one failed, in one line.
+    log : str
+        Its traceback, or the end of what the process printed.
+    """
+
+    piece: int
+    failed: int
+    reason: str
+    log: str
+
+
+class NothingScoredError(Exception):
+    """No row of a job could be scored.
+
+    Parameters
+    ----------
+    failed : int
+        How many rows were tried alone.
+    reason : str
+        Why the last one failed, in one line.
+    log : str
+        Its traceback, or the end of what the process printed.
+    """
+
+    def __init__(self, failed: int, reason: str, log: str) -> None:
+        super().__init__(failed, reason)
+        self.failed = failed
+        self.reason = reason
+        self.log = log
+
+
+def sample_places(rows: int) -> Sequence[int]:
+    """Return the positions of up to ten rows from all over a piece, with the first and the last."""
+    if rows <= _ROWS:
+        return range(rows)
+    return [at * (rows - 1) // (_ROWS - 1) for at in range(_ROWS)]
+
+
+def proven_results(
+    engine: Engine, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
+) -> Iterator[PieceResult]:
+    """Yield the results of pieces; those of postponed ones last.
+
+    Parameters
+    ----------
+    engine : Engine
+        What runs them.
+    work : Work
+        What they have in common; it says whether they may be postponed.
+    pieces : Sequence[Piece]
+        The pieces.
+    stopped : threading.Event
+        Set to end it.
+
+    Raises
+    ------
+    NothingScoredError
+        If the first rows of the job all failed.
+    """
+    is_proven = not work.may_postpone
+    postponed: dict[int, PostponedPiece] = {}
+    with closing(_outcomes(engine, work, pieces, stopped=stopped)) as outcomes:
+        for found in outcomes:
+            if isinstance(found, PostponedPiece):
+                postponed[found.piece] = found
+                if not is_proven and _are_enough(postponed.values()):
+                    break
+            else:
+                is_proven = is_proven or found.rows_out > 0
+                yield found
+    if not postponed or stopped.is_set():
+        return
+    if not is_proven:
+        raise _nothing_scored(postponed.values())
+    left = [each for each in pieces if each.number in postponed]
+    with closing(
+        _outcomes(engine, replace(work, may_postpone=False), left, stopped=stopped)
+    ) as outcomes:
+        yield from (each for each in outcomes if not isinstance(each, PostponedPiece))
+
+
+def _outcomes(
+    engine: Engine, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
+) -> Generator[PieceOutcome, None, None]:
+    """Yield what an engine does, which may be no generator."""
+    yield from engine.run(work, pieces, stopped=stopped)
+
+
+def _nothing_scored(postponed: Collection[PostponedPiece]) -> NothingScoredError:
+    *_, last = postponed
+    return NothingScoredError(sum(each.failed for each in postponed), last.reason, last.log)
+
+
+def _are_enough(postponed: Collection[PostponedPiece]) -> bool:
+    return len(postponed) >= _PIECES and sum(each.failed for each in postponed) >= _ROWS

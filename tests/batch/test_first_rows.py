@@ -1,0 +1,104 @@
+"""A job whose first rows all fail ends early; one with bad rows at its beginning does not."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from fake_scoring import FakeEngine, FakeProcess
+
+import modelship as ms
+from modelship import errors
+from modelship.batch.bisecting import Bisection
+from modelship.batch.first_rows import NothingScoredError, sample_places
+from modelship.batch.scoring_process import CallError
+
+
+@pytest.fixture
+def job(idle_bundle, tmp_path):
+    """Return a function that makes a job over numbers, in pieces of about so many bytes."""
+
+    def made(values, piece_bytes=2**20, **given):
+        if not (tmp_path / "rows.csv").exists():
+            pd.DataFrame({"a": values}).to_csv(tmp_path / "rows.csv", index=False)
+        return ms.BatchJob(
+            *(idle_bundle, tmp_path / "rows.csv", tmp_path / "out"),
+            options=ms.BatchOptions(piece_bytes=piece_bytes),
+            **{"engine": FakeEngine(), "check": "off", **given},
+        )
+
+    return made
+
+
+@pytest.mark.parametrize("piece_bytes", [2**20, 300, 60, 1])
+def test_a_job_whose_rows_all_fail_ends_after_few_calls(job, piece_bytes):
+    """Whatever the size of its pieces; the error has the reason and the way to score on."""
+    process = FakeProcess()
+    with pytest.raises(errors.BatchStoppedError, match="a negative number") as caught:
+        job([-1] * 300, piece_bytes, engine=FakeEngine(process)).run()
+    assert len(process.calls) <= 33
+    assert "--error-threshold -1" in caught.value.hint
+    assert caught.value.done == 0
+
+
+def test_the_folder_of_a_job_that_did_nothing_takes_a_corrected_one(job, tmp_path):
+    """The script is corrected, or an option: nothing of the first try is left."""
+    with pytest.raises(errors.BatchStoppedError):
+        job([-1] * 50).run()
+    (tmp_path / "rows.csv").unlink()
+    assert job(range(50)).run().rows_out == 50
+
+
+@pytest.mark.parametrize("bad", [1, 30, 900])
+@pytest.mark.parametrize("piece_bytes", [2**20, 300])
+def test_bad_rows_at_the_beginning_end_nothing(job, bad, piece_bytes):
+    """Rows from all over a piece are tried, and two pieces more if all of these fail."""
+    values = [-1] * bad + [1] * (1000 - bad)
+    made = job(values, piece_bytes if bad < 900 else 2**20)
+    summary = made.run()
+    assert (summary.rows_out, summary.failed) == (1000 - bad, bad)
+
+
+def test_postponed_pieces_are_scored_once_a_row_of_another_was(job):
+    """The first two pieces are bad: they come last."""
+    process = FakeProcess()
+    made = job([-1] * 100 + [1] * 100, 150, engine=FakeEngine(process))
+    summary = made.run()
+    assert (summary.rows_out, summary.failed) == (100, 100)
+    assert summary.pieces == 4
+
+
+def test_a_resumed_job_with_scored_rows_does_not_end_early(job):
+    """An earlier run has proven the script."""
+    made = job([1] * 40 + [-1] * 400, 80)
+    with pytest.raises(errors.BatchInterruptedError):
+        made.run(on_progress=lambda status: made.stop() if status.rows_out else None)
+    assert made.run().failed == 400
+
+
+def test_a_job_whose_rows_all_failed_is_no_success(job):
+    """Not even if any number may fail; it says so again when it is run again."""
+    for _ in range(2):
+        made = job([-1] * 20, error_threshold=-1)
+        with pytest.raises(errors.BatchStoppedError, match="all 20 rows failed, most of them with"):
+            made.run()
+        assert not (made.output / "_SUCCESS").exists()
+
+
+def test_rows_that_are_tried_alone_have_a_tenth_of_the_time():
+    """The last one has all of it, as it may be slow only."""
+    limits = []
+
+    def score(first, stop, *, timeout_s):
+        limits.append(timeout_s)
+        raise CallError("too slow", is_timeout=True)
+
+    with pytest.raises(NothingScoredError):
+        Bisection(score, timeout_s=60, needs_proof=True).run(500, call_rows=500)
+    assert limits == [60, *[6] * 10, 60]
+
+
+def test_the_rows_that_are_tried_are_from_all_over_a_piece():
+    """Up to ten, with the first one and the last one."""
+    assert [*sample_places(3)] == [0, 1, 2]
+    found = sample_places(1000)
+    assert (len({*found}), found[0], found[-1]) == (10, 0, 999)

@@ -60,14 +60,17 @@ def saved(written):
     return offline_bundle(made).save(written / "saved")
 
 
-def test_a_deployment_file_runs_on_a_target(modelship, written):
-    """Its script, model and variables are those of the service."""
+def test_a_deployment_file_runs_on_a_target(modelship, written, here):
+    """Its script, model and variables are those of the service; a sample request is sent to it."""
+    (here / "request.json").write_text('{"data": [1]}')
     text = (DEPLOYMENT + ENVIRONMENT).replace("WORKER_COUNT: 2, ", "")
     (written / "deployment.yml").write_text(text.replace(REQUESTS, ""))
     files = ("-f", written / "deployment.yml", "-f", written / "endpoint.yml")
-    done = modelship("deploy", *files, "-t", "memory", "--quiet")
+    sample = ("--sample-input", here / "request.json")
+    done = modelship("deploy", *files, *sample, "-t", "memory")
     assert done.exit_code == 0, done.output
     service = DeployTarget.open("memory").get("rows-az")
+    assert "Send the sample request: done" in done.stderr
     assert service.run({"data": []}) == ["digits"]
     assert service.release.options["variables.MODE"] == "a"
 
@@ -118,6 +121,8 @@ def test_files_and_a_bundle_are_not_given_both(modelship, written):
     deployment, endpoint = written / "deployment.yml", written / "endpoint.yml"
     both = modelship("deploy", written, "-f", deployment)
     assert "not both" in both.stderr
+    sample = modelship("deploy", written, "--sample-input", deployment)
+    assert "--sample-input is part of a bundle" in sample.stderr
     for given in ((deployment, deployment), (endpoint,)):
         flags = [flag for each in given for flag in ("-f", each)]
         assert "one deployment file" in modelship("deploy", *flags).stderr

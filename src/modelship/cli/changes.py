@@ -16,6 +16,7 @@ from modelship.cli.serving import secret_option, serving_from, serving_options, 
 from modelship.cli.shared_options import (
     bundle_argument,
     command,
+    file_option,
     name_argument,
     name_option,
     quiet_option,
@@ -44,6 +45,7 @@ _SHORT = 100  # characters; a longer sample request is no useful example to copy
 @serving_options
 @deploying_options("Seconds for everything [default: 600].")
 @az_files_option
+@file_option("--sample-input", "A sample request of what -f or modelship.yaml describes.")
 @click.option("--overwrite", is_flag=True, help="Replace a different service of this name.")
 def deploy(
     *,
@@ -53,6 +55,7 @@ def deploy(
     serving: dict[str, Any],
     how: Deploying,
     az_files: tuple[Path, ...],
+    sample_input: Path | None,
     overwrite: bool,
 ) -> None:
     """Run the bundle in BUNDLE_FOLDER, or what modelship.yaml describes, as a service.
@@ -63,6 +66,11 @@ def deploy(
     """
     if bundle_folder is not None and az_files:
         raise click.UsageError("Give BUNDLE_FOLDER or -f FILE, not both.")
+    if bundle_folder is not None and sample_input is not None:
+        raise click.UsageError(
+            "--sample-input is part of a bundle: make the one in BUNDLE_FOLDER again, with "
+            "modelship bundle --sample-input FILE."
+        )
     if bundle_folder is not None:
         from modelship.bundle.mistaken import require_bundle
 
@@ -70,6 +78,8 @@ def deploy(
     files = read_az_files(az_files)
     with ExitStack() as stack:
         config = stack.enter_context(described_by(files, at.settings_of(name), options=at.options))
+        if sample_input is not None:
+            config = config.overridden_by(sample_input=sample_input)
         if config.name is None:
             raise click.UsageError("Give the service a name with -n NAME.")
         place = at.open(config)

@@ -16,7 +16,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tracemalloc  # noqa: F401 - pytest imports it for a ResourceWarning; one more meanwhile fails
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
@@ -37,6 +39,7 @@ for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
+FIRST_READ_S = 180  # all tests are read in about 25 s, unless the machine is busy
 HAS_AZURE = importlib.util.find_spec("azureml") is not None
 LIGHT_SCRIPT = """\
 import json
@@ -216,14 +219,40 @@ def pytest_ignore_collect(collection_path, config):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection():
+def pytest_collection(session):
     """Look for no garbage while thousands of tests are read, nor later among what was read."""
     gc.disable()
     try:
-        return (yield)
+        with compiling_once(getattr(session.config, "workerinput", None)):
+            return (yield)
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def compiling_once(worker):
+    """Let the first worker of a run read all tests before the others do.
+
+    A new environment has no bytecode: each of them would compile the same modules.
+    """
+    if worker is None:
+        yield
+        return
+    has_read = Path(os.environ["MODELSHIP_TESTS_CACHE"], f"{worker['testrunuid']}-has-read")
+    if worker["workerid"] != "gw0":
+        wait_for(has_read)
+    try:
+        yield
+    finally:
+        has_read.touch()
+
+
+def wait_for(file):
+    """Wait until a file is there, or the worker that writes it must have died."""
+    end_s = time.monotonic() + FIRST_READ_S
+    while not file.exists() and time.monotonic() < end_s:
+        time.sleep(0.2)
 
 
 def pytest_collection_modifyitems(items):

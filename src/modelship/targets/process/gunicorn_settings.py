@@ -1,7 +1,7 @@
 """Configure the gunicorn of Azure ML's server. Runs in the serving environment.
 
 A ``gunicorn.conf.py`` next to the script also applies here, as in a container, where no other file
-is named; the settings below override it. This imports nothing of modelship except three files
+is named; the settings below override it. This imports nothing of modelship except four files
 without further dependencies, and nothing outside the standard library. Settings that an older
 gunicorn does not support are skipped.
 """
@@ -40,6 +40,7 @@ def _load(name: str, path: Path) -> Any:
 _rotation = _load("modelship_rotation", _HERE.parents[2] / "server" / "rotation.py")
 _front_check = _load("modelship_front_check", _HERE.with_name("front_check.py"))
 _gate = _load("modelship_gunicorn_gate", _HERE.parents[2] / "runtime" / "gunicorn_gate.py")
+_load("modelship_deferred_exporter", _HERE.with_name("deferred_exporter.py")).install()
 
 
 def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here

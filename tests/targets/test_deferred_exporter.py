@@ -1,0 +1,105 @@
+"""The exporter of Application Insights is imported when it is used, where it can be imported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelship.targets.process import deferred_exporter
+
+CLIENT = """
+from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter, AzureMonitorTraceExporter
+
+class AppInsightsClient:
+    def __init__(self):
+        self.exporters = [AzureMonitorLogExporter(1), AzureMonitorTraceExporter(sent=2)]
+"""
+EXPORTER = """
+import slow_library
+
+class AzureMonitorLogExporter:
+    def __init__(self, *arguments, **options):
+        self.given = [arguments, options]
+
+class AzureMonitorTraceExporter(AzureMonitorLogExporter):
+    pass
+"""
+SERVER = """
+import json, runpy, sys
+sys.prefix, code = sys.argv[1:]
+sys.path.insert(0, sys.prefix)
+runpy.run_path(code)["install"]()
+from azureml_inference_server_http.server import appinsights_client
+exporter = "azure.monitor.opentelemetry.exporter"
+at_start = [exporter in sys.modules, "slow_library" in sys.modules]
+made = appinsights_client.AppInsightsClient().exporters
+from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+assert isinstance(made[1], AzureMonitorTraceExporter)
+print(json.dumps([at_start, [each.given for each in made]]))
+"""
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Return a folder with the server's module, the exporter, and a library that it imports."""
+    files = {
+        "azureml_inference_server_http/server/appinsights_client.py": CLIENT,
+        "azure/monitor/opentelemetry/exporter/__init__.py": EXPORTER,
+        "slow_library.py": "",
+    }
+    for path, text in files.items():
+        (tmp_path / "lib" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lib" / path).write_text(text)
+    (tmp_path / "app").mkdir()
+    return tmp_path
+
+
+def start(environment, **variables):
+    """Start a server; return what it had imported before it used the exporters, and these."""
+    code = Path(deferred_exporter.__file__)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", SERVER, environment / "lib", code],
+        env={"AML_APP_ROOT": str(environment / "app"), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+
+def test_it_is_imported_on_first_use_once_that_has_worked(environment):
+    """The first server imports it at its start, the next one when it creates an exporter."""
+    given = [[[1], {}], [[], {"sent": 2}]]
+    assert start(environment) == [[True, True], given]
+    assert start(environment) == [[False, False], given]
+
+
+def test_an_import_that_fails_always_fails_at_the_start(environment):
+    """A server whose packages do not go together fails each time, as on Azure."""
+    (environment / "lib" / "slow_library.py").write_text("raise ImportError('of another release')")
+    assert "of another release" in start(environment)
+    assert "of another release" in start(environment)
+
+
+@pytest.mark.parametrize("own", ["slow_library.py", "slow_library/__init__.py"])
+def test_a_bundle_that_replaces_a_package_imports_it_at_the_start(environment, own):
+    """Another bundle in the same environment may have a file that the import finds first."""
+    start(environment)
+    (environment / "app" / own).parent.mkdir(exist_ok=True)
+    (environment / "app" / own).touch()
+    assert start(environment)[0] == [True, True]
+
+
+def test_another_python_path_imports_it_at_the_start(environment):
+    """What is on a PYTHONPATH may replace a package too."""
+    start(environment)
+    assert start(environment, PYTHONPATH=str(environment / "other"))[0] == [True, True]
+
+
+def test_an_environment_that_cannot_be_written_works(environment):
+    """Nothing is remembered where nothing can be, and nothing fails."""
+    (environment / "lib" / ".modelship-exporter-imported").mkdir()
+    assert start(environment)[0] == [True, True]
+    assert start(environment)[0] == [True, True]

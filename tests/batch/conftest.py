@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
@@ -110,3 +111,21 @@ def model_bundle(numbers, tmp_path_factory):
     model = LogisticRegression().fit(numbers, numbers.a > numbers.b)
     fetched = ms.ModelSource.open(model).fetch(tmp_path_factory.mktemp("model"))
     return ms.ScoringBundle(fetched), model
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Return a bucket in a server on this machine with the protocol of S3."""
+    moto = pytest.importorskip("moto.server")
+    fsspec = pytest.importorskip("fsspec")
+    pytest.importorskip("s3fs")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    given = {"endpoint_url": f"http://127.0.0.1:{port}", "key": "none", "secret": "none"}
+    fsspec.config.conf["s3"] = given
+    fsspec.filesystem("s3").mkdir("bucket")
+    yield "bucket"
+    del fsspec.config.conf["s3"]
+    server.stop()

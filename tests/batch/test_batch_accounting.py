@@ -14,7 +14,7 @@ import modelship as ms
 from modelship import errors
 from modelship.batch.batch_status import read_job
 from modelship.batch.driver_lock import driving
-from modelship.batch.piece_work import DRAFTS
+from modelship.batch.output_names import DRAFTS
 from modelship.batch.scoring_process import CallError
 from modelship.testing import with_lock
 

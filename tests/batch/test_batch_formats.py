@@ -184,11 +184,12 @@ def test_known_types_of_answers_do_not_depend_on_the_piece():
 
 
 def test_remote_folders(idle_bundle, tmp_path):
-    """A folder of this machine may be a URL; one of an object store is refused."""
+    """A folder of this machine may be a URL; what is no object store is refused."""
     job = ms.BatchJob(idle_bundle, tmp_path, f"file://{tmp_path}/out")
     assert job.output == tmp_path / "out"
-    with pytest.raises(ms.ModelshipError, match="'s3://bucket/out'"):
-        ms.BatchJob(idle_bundle, tmp_path, "s3://bucket/out")
+    for each in ("sftp://host/out", "s3://", "simplecache::s3://bucket/out"):
+        with pytest.raises(ms.ModelshipError, match="or a path in an object store"):
+            ms.BatchJob(idle_bundle, tmp_path, each)
 
 
 def test_rows_of_another_file_system(idle_bundle, tmp_path):

@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import signal
-import sys
 import time
 from collections import Counter
 
@@ -16,6 +15,7 @@ import pytest
 from fake_scoring import FakeEngine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from killed_jobs import begun, ended, expected, run_killed_at
 
 import modelship as ms
 from modelship import errors
@@ -33,41 +33,6 @@ def run(raw_data):
         raise ValueError("a negative number")
     return [row + 1 for row in rows]
 """
-_STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
-
-
-def begun(function):
-    """Run a function in a process of its own, and return the process id."""
-    if pid := os.fork():
-        return pid
-    code = 99
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        function()
-        code = 0
-    except errors.ModelshipError as error:
-        code = error.exit_code
-    finally:
-        os._exit(code)
-
-
-def ended(pid):
-    """Wait for the end of a process, and return its exit status."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def run_killed_at(step, job):
-    """Run a job in this process, which is killed before its nth operation on files."""
-    left = [step]
-
-    def hook(event, _arguments):
-        if event in _STEPS:
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
-    job.run(show_output=False)
 
 
 def accounted(folder):
@@ -78,12 +43,6 @@ def accounted(folder):
         assert (each.prediction == each.a + 1).all()
     lines = [line for each in folder.glob("_failed/*") for line in each.read_text().splitlines()]
     return out, Counter(json.loads(each)["row"] for each in lines)
-
-
-def expected(values):
-    """Return the same of an input with these values."""
-    bad = [at for at, each in enumerate(values) if each < 0]
-    return Counter(each for each in values if each >= 0), Counter(bad)
 
 
 # That all rows fail is an error.

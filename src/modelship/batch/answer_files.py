@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 from pyarrow import csv, json, parquet
 
+from modelship.batch.output_files import output_files
 from modelship.batch.row_files import formats
 
 if TYPE_CHECKING:
@@ -28,13 +30,13 @@ def answer_columns_in(names: Sequence[str], plan: BatchPlan) -> list[str]:
 
 
 def output_tables(
-    output: Path, plan: BatchPlan, entries: Sequence[Entry], *, answers_only: bool = False
+    output: str | Path, plan: BatchPlan, entries: Sequence[Entry], *, answers_only: bool = False
 ) -> Iterator[tuple[Entry, pa.Table]]:
     """Yield the rows of each piece that has some, in the order of the pieces.
 
     Parameters
     ----------
-    output : Path
+    output : str or Path
         The folder of the output.
     plan : BatchPlan
         The plan.
@@ -44,11 +46,14 @@ def output_tables(
         Whether to read the answers alone.
     """
     types = _types(plan)
+    files = output_files(output)
     for entry in entries:
         if entry.output:
             kind = formats()[plan.output_format(plan.pieces[entry.piece])]
             delimiter = getattr(kind, "delimiter", ",")
-            table = _read(output / entry.output, types, delimiter=delimiter)
+            with files.open(entry.output) as source:
+                suffix = PurePosixPath(entry.output).suffix
+                table = _read(source, suffix, types, delimiter=delimiter)
             names = table.column_names
             yield entry, table.select(answer_columns_in(names, plan)) if answers_only else table
 
@@ -60,15 +65,17 @@ def _types(plan: BatchPlan) -> dict[str, pa.DataType]:
     return {each.name: each.type for each in plan.columns.schema if each.name in plan.columns.kept}
 
 
-def _read(path: Path, types: Mapping[str, pa.DataType], *, delimiter: str) -> pa.Table:
-    if path.suffix == ".parquet":
-        return parquet.read_table(path, partitioning=None)
-    if path.suffix in (".csv", ".tsv"):
+def _read(
+    source: BinaryIO, suffix: str, types: Mapping[str, pa.DataType], *, delimiter: str
+) -> pa.Table:
+    if suffix == ".parquet":
+        return parquet.read_table(source, partitioning=None)
+    if suffix in (".csv", ".tsv"):
         return csv.read_csv(
-            path,
+            source,
             parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=csv.ConvertOptions(column_types=types),
         )
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        return json.read_json(path)
+    if suffix in (".jsonl", ".ndjson", ".json"):
+        return json.read_json(source)
     return pa.table({})

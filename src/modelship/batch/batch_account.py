@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.batch.batch_status import busy_seconds
 from modelship.batch.batch_summary import BatchSummary
-from modelship.batch.failed_rows import FAILED, failures_in
+from modelship.batch.failed_rows import failures_in
+from modelship.batch.output_names import FAILED
 from modelship.diagnosis.redaction import covered
 from modelship.errors import BatchInputError, BatchInterruptedError, BatchStoppedError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from modelship.evaluation import Evaluator, Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import Literal
 
     from modelship.batch.batch_plan import BatchPlan
@@ -55,8 +55,8 @@ def evaluate_output(
         Without scikit-learn.
     """
     labels = (label,) if isinstance(label, str) else tuple(label)
-    plan, entries = read_job(Path(output))
-    table = _rows(Path(output), plan, entries)
+    plan, entries = read_job(output)
+    table = _rows(output, plan, entries)
     for each in labels:
         _require_column(each, table.column_names, output)
     names = answer_columns_in(table.column_names, plan)
@@ -68,7 +68,7 @@ def evaluate_output(
     return evaluator.evaluate(lambda _rows: answers)
 
 
-def _rows(output: Path, plan: BatchPlan, entries: Sequence[Entry]) -> pa.Table:
+def _rows(output: str | Path, plan: BatchPlan, entries: Sequence[Entry]) -> pa.Table:
     tables = [table for _, table in output_tables(output, plan, entries)]
     if not tables:
         raise BatchOutputError(str(output), "it has no rows yet", "Run the job first.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from modelship.batch.batch_extra import require_batch_extra
 from modelship.batch.batch_plan import BatchOptions, digests_of
 from modelship.batch.engines.known_engines import opened_engine
-from modelship.batch.file_places import local_folder
 from modelship.batch.option_limits import require_limits
+from modelship.batch.output_files import output_place
 from modelship.bundle import ScoringBundle
 from modelship.runtime.variables import as_variables
 
@@ -40,7 +40,7 @@ class BatchJob:
     inputs : str or Path or Sequence[str or Path]
         Files, and folders with files.
     output : str or Path
-        The folder for the output; created if it does not exist.
+        The folder for the output, or its URL in an object store; created if it does not exist.
     options : BatchOptions, optional
         What the output is.
     workers : int, optional
@@ -82,8 +82,8 @@ class BatchJob:
     UnknownPluginError
         If there is no engine of this name.
     InvalidOptionError
-        If the engine does not take `workers` or `scheduler`, the output is not on this machine, or
-        a number is out of range.
+        If the engine does not take `workers` or `scheduler`, the output is neither a folder of this
+        machine nor in an object store, or a number is out of range.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class BatchJob:
     ) -> None:
         self.bundle = bundle if isinstance(bundle, ScoringBundle) else ScoringBundle.load(bundle)
         self.inputs = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-        self.output = local_folder(output)
+        self.output = output_place(output)
         self.options = options or BatchOptions()
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.answer_files import output_tables
@@ -19,6 +18,7 @@ from modelship.staging import storing, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.failed_rows import FailedRow, Failure
@@ -53,9 +53,8 @@ def write_page(output: str | Path, page: Path) -> BatchStatus:
     StorageError
         If the page cannot be written.
     """
-    folder = Path(output)
-    plan, entries = read_job(folder)
-    status = BatchStatus.of(folder)
+    plan, entries = read_job(output)
+    status = BatchStatus.of(output)
     text = render_job(status, plan, entries)
     with storing(page, ours=False):
         write_atomic(page, text)
@@ -64,7 +63,7 @@ def write_page(output: str | Path, page: Path) -> BatchStatus:
 
 def render_job(status: BatchStatus, plan: BatchPlan, entries: Sequence[Entry]) -> str:
     """Return the page of a job."""
-    folder = Path(status.output)
+    folder = status.output
     shown = histograms(
         table for _, table in output_tables(folder, plan, entries, answers_only=True)
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from modelship.batch.driver_lock import is_driven
-from modelship.batch.output_folder import OURS, SUCCESS, OutputFolder
+from modelship.batch.output_folder import OutputFolder
+from modelship.batch.output_names import PLAN, SUCCESS
 from modelship.errors import BatchOutputError
 from modelship.shown import card, facts, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
@@ -75,8 +75,8 @@ class BatchStatus:
         BatchOutputError
             If the folder is not the output of a batch job.
         """
-        plan, entries = read_job(Path(output))
-        return cls.counted(output, plan, entries, state=_state_of(Path(output)))
+        plan, entries = read_job(output)
+        return cls.counted(output, plan, entries, state=_state_of(output))
 
     @classmethod
     def counted(
@@ -114,7 +114,7 @@ class BatchStatus:
         )
 
 
-def read_job(output: Path) -> tuple[BatchPlan, list[Entry]]:
+def read_job(output: str | Path) -> tuple[BatchPlan, list[Entry]]:
     """Return the plan of a job, and what is entered in its manifest, in the order of the pieces.
 
     Raises
@@ -123,19 +123,23 @@ def read_job(output: Path) -> tuple[BatchPlan, list[Entry]]:
         If the folder is not the output of a batch job.
     BatchResumeError
         If its plan or its manifest is damaged.
+    StorageError
+        If it cannot be read.
     """
     folder = OutputFolder(output)
-    plan = folder.plan()
-    if plan is None:
-        raise BatchOutputError(str(output), f"it has no {OURS}/plan.json")
-    entries = folder.manifest(plan).read()
+    with folder.files.storing():
+        plan = folder.plan()
+        if plan is None:
+            raise BatchOutputError(str(output), f"it has no {PLAN}")
+        entries = folder.manifest(plan).read()
     return plan, [entries[number] for number in sorted(entries)]
 
 
-def _state_of(output: Path) -> State:
-    if (output / SUCCESS).is_file():
+def _state_of(output: str | Path) -> State:
+    files = OutputFolder(output).files
+    if files.exists(SUCCESS):
         return "complete"
-    return "running" if is_driven(output / OURS / "driver.json") else "incomplete"
+    return "running" if files.is_driven() else "incomplete"
 
 
 def busy_seconds(entries: Iterable[Entry]) -> float:

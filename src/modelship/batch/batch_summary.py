@@ -57,7 +57,7 @@ class BatchSummary:
     @cached_property
     def failures(self) -> tuple[Failure, ...]:
         """The failed rows by reason, the most frequent first, each with examples."""
-        return failures_in(Path(self.output)) if self.failed else ()
+        return failures_in(self.output) if self.failed else ()
 
     def evaluate(
         self,

@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.batch.output_files import output_files
+from modelship.batch.output_names import FAILED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["FAILED", "FailedRow", "Failure", "failed_rows", "failures_in"]
-
-FAILED: Final = "_failed"
-"""The folder of the output that holds the failed rows."""
+__all__ = ["FailedRow", "Failure", "failed_rows", "failures_in"]
 
 _EXAMPLES: Final = 3
 _MOST_GROUPS: Final = 100
@@ -64,14 +64,15 @@ class Failure:
     examples: tuple[FailedRow, ...]
 
 
-def failed_rows(output: Path) -> Iterator[FailedRow]:
+def failed_rows(output: str | Path) -> Iterator[FailedRow]:
     """Yield the failed rows in the output folder of a job, in the order of the input."""
-    for path in sorted((output / FAILED).rglob("*.jsonl")):
-        with path.open(encoding="utf-8") as lines:
+    files = output_files(output)
+    for name in sorted(each for each in files.sizes() if each.startswith(f"{FAILED}/")):
+        with files.open(name) as lines:
             yield from (_row(json.loads(line)) for line in lines)
 
 
-def failures_in(output: Path) -> tuple[Failure, ...]:
+def failures_in(output: str | Path) -> tuple[Failure, ...]:
     """Return the failed rows of a job by reason, the most frequent first."""
     groups: dict[str, _Group] = {}
     for each in failed_rows(output):

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
-from modelship.batch.url_secrets import require_no_secret
-from modelship.errors import BatchInputError, InvalidOptionError, MissingExtraError, nearest
+from modelship.errors import BatchInputError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +22,6 @@ __all__ = [
     "FoundFile",
     "files_at",
     "is_remote",
-    "local_folder",
     "open_rows",
     "reading",
     "require_same",
@@ -56,23 +54,6 @@ class FoundFile:
 def is_remote(path: object) -> bool:
     """Return whether a path has a scheme, such as ``s3://``."""
     return "://" in str(path)
-
-
-def local_folder(output: str | Path) -> Path:
-    """Return the folder of an output, which is on this machine.
-
-    Raises
-    ------
-    InvalidOptionError
-        If its path has a scheme other than ``file://``: the files of a job are renamed, synced and
-        appended to, which object stores cannot do. Or if it has credentials.
-    """
-    path = str(output).removeprefix("file://")
-    require_no_secret("output", path)
-    if is_remote(path):
-        expected = "a folder of this machine, or a mounted one; copy it when the job is complete"
-        raise InvalidOptionError("output", path, expected)
-    return Path(path)
 
 
 def files_at(given: str) -> list[FoundFile]:

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from modelship.batch.output_folder import OURS
-from modelship.staging import write_atomic
+from modelship.batch.output_files import output_files
+from modelship.batch.output_names import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["facts_in", "note_facts"]
 
-_FILE: Final = "facts.json"
+_FILE: Final = f"{OURS}/facts.json"
 _MOST_PACKAGES: Final = 500
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory
 
 
-def note_facts(output: Path, bundle: ScoringBundle, engine: Engine) -> None:
+def note_facts(output: str | Path, bundle: ScoringBundle, engine: Engine) -> None:
     """Write what the current run of a job runs with."""
     lock = bundle.lock
     facts = {
@@ -40,13 +40,13 @@ def note_facts(output: Path, bundle: ScoringBundle, engine: Engine) -> None:
         "modelship": metadata.version("modelship-ml"),
         "machine": f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores",
     }
-    write_atomic(output / OURS / _FILE, json.dumps(facts, indent=1), durable=False)
+    output_files(output).write(_FILE, json.dumps(facts, indent=1), durable=False)
 
 
-def facts_in(output: Path) -> Mapping[str, str]:
+def facts_in(output: str | Path) -> Mapping[str, str]:
     """Return what the last run of a job ran with, as texts by name; empty if it is not known."""
     try:
-        found = json.loads((output / OURS / _FILE).read_text(encoding="utf-8"))
+        found = json.loads(output_files(output).read(_FILE))
     except (OSError, ValueError):
         return {}
     if not isinstance(found, dict):

@@ -18,14 +18,12 @@ from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
-from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job
 from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import BatchResumeError
 from modelship.runtime.variables import as_secrets
-from modelship.staging import storing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -43,8 +41,8 @@ def run_job(
 ) -> BatchSummary:
     """Score what is not scored yet; see :meth:`BatchJob.run`."""
     read = as_secrets(job.secrets, beside=job.variables).values()
-    with storing(job.output, ours=False), hiding(each.value for each in read):
-        folder = OutputFolder(job.output)
+    folder = OutputFolder(job.output)
+    with folder.files.storing(), hiding(each.value for each in read):
         folder.require_ours()
         require_batchable(
             job.bundle,
@@ -80,15 +78,12 @@ def _run(
             closing(_results(job, plan, left, is_proven=account.is_proven)) as results,
         ):
             for result in results:
-                if isinstance(result, PieceProgress):
-                    report.during(result)
-                    continue
                 if result.piece in account.entries:
                     continue
                 account.require_rows(result)
                 entry = folder.enter(plan, result, manifest)
                 account.add(entry)
-                report.done(entry)
+                report(entry)
                 account.require_at_most(threshold)
     except KeyboardInterrupt:
         job.stopped.set()
@@ -112,7 +107,7 @@ def _run(
 
 def _results(
     job: BatchJob, plan: BatchPlan, left: Sequence[Piece], *, is_proven: bool
-) -> Generator[PieceResult | PieceProgress, None, None]:
+) -> Generator[PieceResult, None, None]:
     """Yield the results of the pieces that are left, as the engine has them."""
     if not left:
         return

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-from modelship.errors import BatchOutputError, BatchResumeError
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-__all__ = ["Entry", "Manifest"]
+    from modelship.errors import BatchResumeError
+
+__all__ = ["Entry", "Manifest", "ManifestLines"]
 
 _CHECK_DIGITS = 16
 
@@ -63,21 +61,46 @@ class Entry:
     ended: float = 0.0
 
 
+class ManifestLines(Protocol):
+    """The lines of a manifest, to which only the driver of the job appends."""
+
+    def read(self) -> list[bytes]:
+        """Return the complete lines, without their ends; appending begins after them."""
+        ...
+
+    def append(self, line: bytes) -> None:
+        """Write a line, so that it survives a failure of power.
+
+        Raises
+        ------
+        BatchOutputError
+            If another driver has appended one.
+        BatchResumeError
+            If lines have been removed.
+        OSError
+            If it cannot be written.
+        """
+        ...
+
+    def damaged(self, problem: str) -> BatchResumeError:
+        """Return the error of lines that are not those that were written."""
+        ...
+
+
 class Manifest:
-    """The entries of a job, in a file to which only its driver appends.
+    """The entries of a job.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    lines : ManifestLines
+        Where they are.
     plan_digest : str
         The digest of the plan.
     """
 
-    def __init__(self, path: Path, *, plan_digest: str) -> None:
-        self._path = path
+    def __init__(self, lines: ManifestLines, *, plan_digest: str) -> None:
+        self._lines = lines
         self._first = self._check = plan_digest[:_CHECK_DIGITS]
-        self._end = 0
 
     def read(self) -> dict[int, Entry]:
         """Return the entries by the number of their piece.
@@ -87,29 +110,26 @@ class Manifest:
         BatchResumeError
             If a line is missing or has changed.
         """
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
-            content = b""
-        self._check, self._end = self._first, content.rfind(b"\n") + 1
+        self._check = self._first
         entries: dict[int, Entry] = {}
-        lines = content[: self._end].splitlines()
+        lines = self._lines.read()
         left = iter(lines)
         try:
             for line in left:
                 self._take(json.loads(line), entries)
         except (ValueError, KeyError, TypeError, AttributeError):
             number = len(lines) - len(list(left))
-            raise self._damaged(f"line {number} is not the one that was written") from None
+            problem = f"line {number} is not the one that was written"
+            raise self._lines.damaged(problem) from None
         return entries
 
     def append(self, entry: Entry) -> None:
-        """Write an entry, and sync it to the disk.
+        """Write an entry.
 
         Raises
         ------
         BatchOutputError
-            If another driver has written to the file.
+            If another driver has written one.
         OSError
             If it cannot be written.
         """
@@ -134,44 +154,10 @@ class Manifest:
 
     def _write(self, document: Mapping[str, Any]) -> None:
         check = _check_of(self._check, document)
-        line = json.dumps({**document, "check": check}).encode() + b"\n"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            # A line that a killed driver left incomplete has no end, and is overwritten.
-            self._require_end(descriptor)
-            os.ftruncate(descriptor, self._end)
-            _write_all(descriptor, line, self._end)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        self._check, self._end = check, self._end + len(line)
-
-    def _require_end(self, descriptor: int) -> None:
-        """Check that the file has the lines that this driver knows, and no complete one more."""
-        size = os.fstat(descriptor).st_size
-        if size < self._end:
-            raise self._damaged("it has become shorter")
-        if size > self._end and b"\n" in self._path.read_bytes()[self._end :]:
-            raise BatchOutputError(
-                str(self._path.parent.parent),
-                "another process writes its manifest at the same time",
-                "End the other one, and run the same command again: it scores what is missing.",
-            )
-
-    def _damaged(self, problem: str) -> BatchResumeError:
-        return BatchResumeError(
-            str(self._path.parent.parent),
-            f"{self._path.name} is damaged: {problem}",
-            advice=f"Restore {self._path} from a copy, or name another output folder.",
-        )
+        self._lines.append(json.dumps({**document, "check": check}).encode())
+        self._check = check
 
 
 def _check_of(before: str, document: Mapping[str, Any]) -> str:
     text = before + json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_CHECK_DIGITS]
-
-
-def _write_all(descriptor: int, content: bytes, at: int) -> None:
-    while content:
-        written = os.pwrite(descriptor, content, at)
-        content, at = content[written:], at + written

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelship.batch.bisecting import BadRow, Bisection
 from modelship.batch.first_rows import NothingScoredError, PostponedPiece
-from modelship.batch.piece_progress import PieceProgress, progress_teller
+from modelship.batch.output_files import output_files
+from modelship.batch.output_names import DRAFTS
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.scoring_process import CallError
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
-from modelship.sources.model_files import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import pyarrow as pa
 
@@ -30,10 +28,7 @@ if TYPE_CHECKING:
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
-__all__ = ["DRAFTS", "PieceOutcome", "PieceResult", "Work", "score_piece"]
-
-DRAFTS = "_modelship/drafts"
-"""The folder of the output that holds what is not complete yet."""
+__all__ = ["PieceOutcome", "PieceResult", "Work", "score_piece"]
 
 _REASON_CHARACTERS = 1000
 
@@ -47,7 +42,7 @@ class Work:
     bundle : str
         The folder of the bundle.
     output : str
-        The folder of the output.
+        The folder of the output, or its URL.
     plan : BatchPlan
         The plan.
     timeout_s : float
@@ -136,20 +131,12 @@ class PieceResult:
     seconds: float
 
 
-PieceOutcome: TypeAlias = "PieceResult | PostponedPiece | PieceProgress"
-"""What comes of a piece that an engine was given; with :class:`PieceProgress` in between."""
+PieceOutcome: TypeAlias = "PieceResult | PostponedPiece"
+"""What comes of a piece that an engine was given."""
 
 
-def score_piece(
-    work: Work,
-    piece: Piece,
-    process: ScoringProcess,
-    *,
-    tell: Callable[[PieceProgress], None] = lambda _progress: None,
-) -> PieceResult | PostponedPiece:
+def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceOutcome:
     """Score a piece, and write what came of it under temporary names; or postpone it.
-
-    `tell` is called with its progress, about once a second.
 
     Raises
     ------
@@ -166,20 +153,20 @@ def score_piece(
     began = time.monotonic()
     rows = read_piece(work.plan, piece)
     try:
-        answers, bad = _scored(work, rows.script_table, process, tell=progress_teller(piece, tell))
+        answers, bad = _scored(work, rows.script_table, process)
     except NothingScoredError as error:
         return _postponed(work, piece, error)
+    files = output_files(work.output)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
     if answers:
         draft = attempt
-        size = _write(Path(work.output) / draft, partial(rows.write, answers))
-        digest = sha256_of(Path(work.output) / draft)
+        size, digest = files.write_draft(draft, partial(rows.write, answers))
     failures, failures_bytes, failed = "", 0, len(bad) + len(rows.rows.refused)
     if failed:
         failures = f"{attempt}.failed"
         lines = rows.failures(_without_secrets(bad, work))
-        failures_bytes = _write(Path(work.output) / failures, lambda sink: sink.write(lines))
+        failures_bytes, _ = files.write_draft(failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
         rows_in=rows.count,
@@ -195,7 +182,7 @@ def score_piece(
 
 
 def _scored(
-    work: Work, table: pa.Table, process: ScoringProcess, *, tell: Callable[[int, int], None]
+    work: Work, table: pa.Table, process: ScoringProcess
 ) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
     """Return the answers to rows, and the rows that failed."""
     if not table.num_rows:
@@ -206,7 +193,6 @@ def _scored(
         retries=work.retries,
         most_failed=work.error_threshold,
         needs_proof=work.may_postpone,
-        tell=tell,
     )
     return bisection.run(table.num_rows, call_rows=work.plan.options.items_per_call)
 
@@ -248,13 +234,3 @@ def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:
     """
     with hiding(work.secret_values.values()):
         return [BadRow(each.row, hidden(each.reason)[:_REASON_CHARACTERS]) for each in bad]
-
-
-def _write(path: Path, write: Any) -> int:
-    """Write a file and sync it to the disk; return its size."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as sink:
-        write(sink)
-        sink.flush()
-        os.fsync(sink.fileno())
-        return os.fstat(sink.fileno()).st_size

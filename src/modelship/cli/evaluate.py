@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 _PLAN = "_modelship/plan.json"  # of a batch job; its modules need pyarrow
+_STORES = ("s3://", "s3a://", "gs://", "gcs://", "abfs://", "abfss://", "az://", "oss://")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -76,7 +77,7 @@ def evaluate(
     config = at.settings(model=model, name=name, data=data, require=require, **scoring)
     if config.models and not name:
         _refuse_functions(scoring)
-    if model and Path(model, _PLAN).is_file():
+    if model and _is_output(model):
         report = _evaluate_output(model, config, data=data)
     elif config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
@@ -91,6 +92,17 @@ def evaluate(
     if predictions:
         report.plot_predictions(predictions, image_shape=image_shape)
     _say(report, config.require, failure)
+
+
+def _is_output(model: str) -> bool:
+    """Return whether a path has the output of a batch job, also in an object store."""
+    if not model.startswith(_STORES):
+        return Path(model, _PLAN).is_file()
+    from modelship.batch.output_files import output_files
+
+    files = output_files(model)
+    with files.storing():
+        return files.exists(_PLAN)
 
 
 def _refuse_functions(scoring: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from modelship.parity.parity import ParityReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
@@ -62,11 +62,11 @@ def compare_batch(
     ScoringError
         If the service does not answer.
     """
-    plan, entries = read_job(Path(output))
+    plan, entries = read_job(output)
     name = service.target
     requests: list[ScoringRequest] = []
     found: list[Difference] = []
-    for where, table in _samples(Path(output), plan, entries, rows=rows, size=request_rows):
+    for where, table in _samples(output, plan, entries, rows=rows, size=request_rows):
         answers = table.select(answer_columns_in(table.column_names, plan))
         given = table.select(_columns_to_send(table, plan, output))
         payload = payload_of(given.to_pandas(), key=service.input_key, form=service.input_form)
@@ -80,7 +80,7 @@ def compare_batch(
 
 
 def _samples(
-    output: Path, plan: BatchPlan, entries: Sequence[Entry], *, rows: int, size: int
+    output: str | Path, plan: BatchPlan, entries: Sequence[Entry], *, rows: int, size: int
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield the first rows of each piece, and what they are; together about `rows`."""
     written = [each for each in entries if each.output]

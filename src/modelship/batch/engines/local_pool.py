@@ -100,8 +100,7 @@ class _Slots:
             )
             try:
                 while not self._is_ending():
-                    piece = self._left.get_nowait()
-                    self._done.put(score_piece(self._work, piece, process, tell=self._done.put))
+                    self._done.put(score_piece(self._work, self._left.get_nowait(), process))
             finally:
                 process.close()
         except (queue.Empty, ScoringStoppedError):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import tempfile
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.batch.piece_work import DRAFTS
+from modelship.batch.abandoned_folders import owned
+from modelship.batch.file_places import is_remote
+from modelship.batch.output_files import output_files, output_place
+from modelship.batch.output_names import DRAFTS
+from modelship.batch.store_files import StoreFiles
+from modelship.errors import BatchEngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_plan import Piece
     from modelship.batch.piece_work import Work
 
-__all__ = ["narrowed", "sent_bundle"]
+__all__ = ["narrowed", "received_bundle", "sent_bundle"]
 
 
 @contextmanager
@@ -27,13 +33,42 @@ def sent_bundle(work: Work) -> Iterator[Work]:
     Workers on other machines write to the same output, so they can read the bundle there. A
     resumed job removes the copy of a driver that was killed.
     """
-    output = Path(work.output).absolute()
-    place = output / DRAFTS / f"bundle-{uuid.uuid4().hex}"
+    place = output_place(work.output)
+    output = str(place.absolute()) if isinstance(place, Path) else place
+    files, name = output_files(output), f"{DRAFTS}/bundle-{uuid.uuid4().hex}"
     try:
-        shutil.copytree(work.bundle, place)
-        yield replace(work, bundle=str(place), output=str(output))
+        yield replace(work, bundle=files.share(Path(work.bundle), name), output=output)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        files.unshare(name)
+
+
+@contextmanager
+def received_bundle(work: Work) -> Iterator[Path]:
+    """Yield the folder of the bundle of sent work; a copy of it if it is in an object store.
+
+    Raises
+    ------
+    BatchEngineError
+        If this machine does not see it.
+    """
+    if not is_remote(work.bundle):
+        if not Path(work.bundle).is_dir():
+            raise _unseen(work)
+        yield Path(work.bundle)
+        return
+    with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place, owned(Path(place)):
+        folder = Path(place) / "bundle"
+        StoreFiles.at(work.bundle).get_folder("", folder)
+        if not folder.is_dir():
+            raise _unseen(work)
+        yield folder
+
+
+def _unseen(work: Work) -> BatchEngineError:
+    return BatchEngineError(
+        f"its worker on {os.uname().nodename} does not see {work.output}",
+        advice="Name an output, and inputs, that all machines have under the same path.",
+    )
 
 
 def narrowed(work: Work, piece: Piece) -> tuple[Work, Piece]:

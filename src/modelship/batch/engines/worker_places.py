@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import ExitStack, suppress
 from multiprocessing.util import Finalize
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelship.batch.engines.sent_work import received_bundle
 from modelship.batch.piece_work import score_piece
 from modelship.batch.process_limits import cores, thread_limits
 from modelship.batch.scoring_process import ScoringProcess, scoring_place
 from modelship.bundle import ScoringBundle
-from modelship.errors import BatchEngineError, DigestMismatchError
+from modelship.errors import DigestMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,13 +161,7 @@ class WorkerPlace:
 
     def _prepared(self) -> ScoringPlace:
         work = self._work
-        if not Path(work.bundle).is_dir():
-            raise BatchEngineError(
-                f"its worker on {os.uname().nodename} does not see {work.output}",
-                advice="Name an output folder, and inputs, that all machines have under the same "
-                "path.",
-            )
-        bundle = ScoringBundle.load(work.bundle)
+        bundle = ScoringBundle.load(self._stack.enter_context(received_bundle(work)))
         if bundle.digest != work.plan.bundle_digest:
             raise DigestMismatchError(work.bundle, work.plan.bundle_digest, bundle.digest)
         variables = {**thread_limits(cores()), **work.variables}  # usually a worker has one core

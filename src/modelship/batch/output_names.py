@@ -1,0 +1,24 @@
+"""The names in the output of a job; those that begin with ``_`` or ``.`` are not data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["DRAFTS", "FAILED", "LOCK", "MANIFEST", "OURS", "PLAN", "SUCCESS", "is_data"]
+
+OURS: Final = "_modelship"
+"""The folder of the plan and the manifest."""
+PLAN: Final = f"{OURS}/plan.json"
+MANIFEST: Final = f"{OURS}/manifest.jsonl"
+LOCK: Final = f"{OURS}/driver.json"
+DRAFTS: Final = f"{OURS}/drafts"
+"""The folder of what is not complete yet."""
+SUCCESS: Final = "_SUCCESS"
+"""The file that says that the job is complete."""
+FAILED: Final = "_failed"
+"""The folder with the failed rows."""
+
+
+def is_data(name: str) -> bool:
+    """Return whether readers of folders take a file for data."""
+    return not any(each.startswith(("_", ".")) for each in name.split("/"))

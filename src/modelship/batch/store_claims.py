@@ -1,0 +1,206 @@
+"""Let one driver at a time write to a job in an object store, which has no locks.
+
+A driver writes a claim of its own, and then looks for those of others: of two drivers, one at least
+sees the other, and ends. It renews its claim while it drives. One that was not renewed for a lease
+is that of a driver that was killed: the next driver watches it for so long, by its own clock, and
+removes it. On the machine of its driver, there is no need to wait: the process is gone. A driver
+that could not renew its claim for half a lease, or whose claim was removed, writes no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.batch.output_names import OURS
+from modelship.batch.store_files import StoreError
+from modelship.errors import BatchOutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.batch.store_files import StoreFiles
+
+__all__ = ["LEASE_S", "Claim", "claimed", "is_claimed"]
+
+LEASE_S: Final = 60.0
+"""How long a claim is taken for that of a driver that runs, in seconds."""
+_CLAIMS: Final = f"{OURS}/drivers"
+_RENEWALS: Final = 6
+
+
+class Claim:
+    """The claim of this driver.
+
+    Parameters
+    ----------
+    files : StoreFiles
+        The objects of the job.
+    lease_s : float
+        How long it is valid, in seconds.
+    """
+
+    def __init__(self, files: StoreFiles, *, lease_s: float) -> None:
+        self.name = f"{_CLAIMS}/{uuid.uuid4().hex}.json"
+        self._files = files
+        self._lease_s = lease_s
+        self._since = time.time()
+        self._ended = threading.Event()
+        self._is_lost = False
+        self._renewed_s = time.monotonic()
+
+    def require_held(self) -> None:
+        """Check that no other driver may have taken the job.
+
+        Raises
+        ------
+        BatchOutputError
+            If it could not be renewed, or was removed.
+        """
+        if self._is_lost or time.monotonic() - self._renewed_s > self._lease_s / 2:
+            raise BatchOutputError(
+                self._files.url,
+                "its claim could not be renewed in time, so that another job may write to it",
+                "Run the same command again: it scores what is missing.",
+            )
+
+    def write(self) -> None:
+        """Write it, or renew it."""
+        began_s = time.monotonic()
+        document = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "machine": _machine(),
+            "started": _started(os.getpid()),
+            "since": self._since,
+            "renewed": time.time(),
+            "lease_s": self._lease_s,
+        }
+        self._files.put(self.name, json.dumps(document).encode())
+        self._renewed_s = began_s
+
+    def renew_until_ended(self) -> None:
+        """Renew it every tenth of a minute or so, until it has ended or is lost."""
+        while not self._ended.wait(self._lease_s / _RENEWALS):
+            with suppress(StoreError):  # the next time it may work
+                if self._files.size(self.name) is None:
+                    self._is_lost = True
+                    return
+                self.write()
+
+    def end(self) -> None:
+        """Stop renewing it, and remove it."""
+        self._ended.set()
+        with suppress(StoreError):
+            self._files.remove([self.name])
+
+
+@contextmanager
+def claimed(files: StoreFiles, *, lease_s: float = LEASE_S) -> Iterator[Claim]:
+    """Hold the claim of a job while the body runs.
+
+    Raises
+    ------
+    BatchOutputError
+        If another process holds it.
+    """
+    claim = Claim(files, lease_s=lease_s)
+    claim.write()
+    renewing = threading.Thread(target=claim.renew_until_ended, daemon=True)
+    renewing.start()
+    try:
+        _wait_for_others(files, claim)
+        yield claim
+    finally:
+        claim.end()
+        renewing.join()
+        claim.end()  # it may have been renewed meanwhile
+
+
+def is_claimed(files: StoreFiles) -> bool:
+    """Return whether a process holds the claim of a job, as far as clocks agree."""
+    return any(
+        _runs_here(each) or time.time() - each.get("renewed", 0) < each.get("lease_s", LEASE_S)
+        for each in (_document(content) for content in _claims(files).values())
+    )
+
+
+def _wait_for_others(files: StoreFiles, own: Claim) -> None:
+    """Remove the claims of drivers that were killed, and refuse to drive next to one that runs."""
+    seen: dict[str, tuple[bytes, float]] = {}
+    while others := {n: c for n, c in _claims(files).items() if n != own.name}:
+        for name, content in others.items():
+            found = _document(content)
+            known, since_s = seen.setdefault(name, (content, time.monotonic()))
+            if known != content or _runs_here(found):
+                raise _held(files, found)
+            if _ended_here(found) or time.monotonic() - since_s > _lease_of(found):
+                files.remove([name])
+        if any(not _ended_here(_document(each)) for each in others.values()):
+            time.sleep(min(map(_lease_of, map(_document, others.values()))) / _RENEWALS / 2)
+    own.require_held()
+
+
+def _claims(files: StoreFiles) -> dict[str, bytes]:
+    found = {}
+    for name in files.sizes(_CLAIMS):
+        with suppress(FileNotFoundError):  # it was removed meanwhile
+            found[name] = files.get(name)
+    return found
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        found = json.loads(content)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _lease_of(found: dict[str, Any]) -> float:
+    return float(found.get("lease_s", LEASE_S))
+
+
+def _held(files: StoreFiles, found: dict[str, Any]) -> BatchOutputError:
+    return BatchOutputError(
+        files.url,
+        f"another batch job (process {found.get('pid')} on {found.get('host')}) writes to it",
+        "Wait until that one has ended, or end it, and run the same command again.",
+    )
+
+
+def _runs_here(found: dict[str, Any]) -> bool:
+    return _is_here(found) and _started(found.get("pid", 0)) == found.get("started")
+
+
+def _ended_here(found: dict[str, Any]) -> bool:
+    return _is_here(found) and not _runs_here(found)
+
+
+def _is_here(found: dict[str, Any]) -> bool:
+    return bool(_machine()) and found.get("machine") == _machine()
+
+
+def _machine() -> str:
+    """Return what identifies the processes of this machine, or this container, since its start."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Return when a process of this machine started, in its own unit; ``""`` if it has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if state[0] == "Z" else state[19]

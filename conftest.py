@@ -40,6 +40,11 @@ OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
 FIRST_READ_S = 180  # all tests are read in about 25 s, unless the machine is busy
+# A pytest that a document starts would compile all of modelship once more, as its entry point asks.
+OF_NESTED_PYTEST = {
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_PLUGINS": "modelship.testing.plugin",
+}
 HAS_AZURE = importlib.util.find_spec("azureml") is not None
 LIGHT_SCRIPT = """\
 import json
@@ -302,7 +307,7 @@ def run_in_shell(command):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
-        env={**os.environ, "PATH": path},
+        env={**os.environ, **OF_NESTED_PYTEST, "PATH": path},
         capture_output=True,
         text=True,
         timeout=240,

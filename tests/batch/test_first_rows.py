@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import pytest
 from fake_scoring import FakeEngine, FakeProcess
 
 import modelship as ms
 from modelship import errors
+from modelship.batch.batch_plan import Piece
+from modelship.batch.batch_progress import ProgressReport
+from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import Bisection
 from modelship.batch.first_rows import NothingScoredError, sample_places
+from modelship.batch.manifest import Entry
+from modelship.batch.piece_progress import PieceProgress, progress_teller
 from modelship.batch.scoring_process import CallError
 
 
@@ -102,3 +109,25 @@ def test_the_rows_that_are_tried_are_from_all_over_a_piece():
     assert [*sample_places(3)] == [0, 1, 2]
     found = sample_places(1000)
     assert (len({*found}), found[0], found[-1]) == (10, 0, 999)
+
+
+def test_the_rows_of_a_piece_under_way_are_shown(job):
+    """With those that failed, before the piece is done."""
+    shown = []
+    status = BatchStatus("out", "running", 100, 20, 20, 0, 4, 1, 1.0)
+    report = ProgressReport(status, lambda done, words: shown.append((done, words)))
+    report.during(PieceProgress(1, scored=5, failed=3, seconds=2.0))
+    report.done(Entry(1, 10, 7, 3, "", 0, "", seconds=3.0, ended=time.time()))
+    assert [done for done, _ in shown] == [28, 30]
+    assert shown[0][1].endswith("3 failed")
+
+
+def test_a_piece_tells_its_progress_each_second():
+    """Not after each of its calls."""
+    told = []
+    tell = progress_teller(Piece(7, 0, 0, 9, 0, 9), told.append, every_s=0.05)
+    for at in range(20):
+        tell(at, 0)
+        time.sleep(0.01)
+    assert 0 < len(told) < 10
+    assert told[-1].piece == 7

@@ -22,7 +22,7 @@ from modelship.batch.first_rows import NothingScoredError, sample_places
 from modelship.batch.scoring_process import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -88,6 +88,8 @@ class Bisection:
         How many rows may fail; -1 for any number.
     needs_proof : bool
         Whether it is an error if all rows that are tried alone fail, once the first call has.
+    tell : Callable
+        Called after each call, with how many rows were scored and how many failed so far.
     """
 
     def __init__(
@@ -98,12 +100,14 @@ class Bisection:
         retries: int = 1,
         most_failed: int = -1,
         needs_proof: bool = False,
+        tell: Callable[[int, int], None] = lambda _scored, _failed: None,
     ) -> None:
         self._score = score
         self._timeout_s = timeout_s
         self._retries = retries
         self._most_failed = most_failed
         self._needs_proof = needs_proof
+        self._tell = tell
         self._slowest_s = 0.0
 
     def run(self, rows: int, *, call_rows: int) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
@@ -123,6 +127,7 @@ class Bisection:
         """
         answers: list[tuple[int, int, Any]] = []
         bad: list[BadRow] = []
+        scored = 0
         begins = range(0, rows, call_rows)
         left = [(at, min(at + call_rows, rows), self._timeout_s) for at in begins][::-1]
         while left:
@@ -143,6 +148,8 @@ class Bisection:
                     raise TooManyFailedError(len(bad), bad[-1].reason)
             else:
                 answers.append((first, stop, found))
+                scored += stop - first
+            self._tell(scored, len(bad))
         return answers, bad
 
     def _outcome(self, first: int, stop: int, limit_s: float) -> Any:

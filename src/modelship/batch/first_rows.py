@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from modelship.batch.batch_plan import Piece
     from modelship.batch.engines import Engine
+    from modelship.batch.piece_progress import PieceProgress
     from modelship.batch.piece_work import PieceOutcome, PieceResult, Work
 
 __all__ = ["NothingScoredError", "PostponedPiece", "proven_results", "sample_places"]
@@ -80,8 +81,8 @@ def sample_places(rows: int) -> Sequence[int]:
 
 def proven_results(
     engine: Engine, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-) -> Iterator[PieceResult]:
-    """Yield the results of pieces; those of postponed ones last.
+) -> Iterator[PieceResult | PieceProgress]:
+    """Yield the results of pieces, and their progress; those of postponed ones last.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def proven_results(
                 if not is_proven and _are_enough(postponed.values()):
                     break
             else:
-                is_proven = is_proven or found.rows_out > 0
+                is_proven = is_proven or _has_scored(found)
                 yield found
     if not postponed or stopped.is_set():
         return
@@ -126,6 +127,10 @@ def _outcomes(
 ) -> Generator[PieceOutcome, None, None]:
     """Yield what an engine does, which may be no generator."""
     yield from engine.run(work, pieces, stopped=stopped)
+
+
+def _has_scored(found: PieceResult | PieceProgress) -> bool:
+    return getattr(found, "rows_out", 0) > 0 or getattr(found, "scored", 0) > 0
 
 
 def _nothing_scored(postponed: Collection[PostponedPiece]) -> NothingScoredError:

@@ -18,6 +18,7 @@ from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
+from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job
 from modelship.batch.scoring_process import ScriptNotReadyError
@@ -78,12 +79,15 @@ def _run(
             closing(_results(job, plan, left, is_proven=account.is_proven)) as results,
         ):
             for result in results:
+                if isinstance(result, PieceProgress):
+                    report.during(result)
+                    continue
                 if result.piece in account.entries:
                     continue
                 account.require_rows(result)
                 entry = folder.enter(plan, result, manifest)
                 account.add(entry)
-                report(entry)
+                report.done(entry)
                 account.require_at_most(threshold)
     except KeyboardInterrupt:
         job.stopped.set()
@@ -107,7 +111,7 @@ def _run(
 
 def _results(
     job: BatchJob, plan: BatchPlan, left: Sequence[Piece], *, is_proven: bool
-) -> Generator[PieceResult, None, None]:
+) -> Generator[PieceResult | PieceProgress, None, None]:
     """Yield the results of the pieces that are left, as the engine has them."""
     if not left:
         return

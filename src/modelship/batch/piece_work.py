@@ -13,13 +13,14 @@ from modelship.batch.bisecting import BadRow, Bisection
 from modelship.batch.first_rows import NothingScoredError, PostponedPiece
 from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS
+from modelship.batch.piece_progress import PieceProgress, progress_teller
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.scoring_process import CallError
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
@@ -131,12 +132,20 @@ class PieceResult:
     seconds: float
 
 
-PieceOutcome: TypeAlias = "PieceResult | PostponedPiece"
-"""What comes of a piece that an engine was given."""
+PieceOutcome: TypeAlias = "PieceResult | PostponedPiece | PieceProgress"
+"""What comes of a piece that an engine was given; with :class:`PieceProgress` in between."""
 
 
-def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceOutcome:
+def score_piece(
+    work: Work,
+    piece: Piece,
+    process: ScoringProcess,
+    *,
+    tell: Callable[[PieceProgress], None] = lambda _progress: None,
+) -> PieceResult | PostponedPiece:
     """Score a piece, and write what came of it under temporary names; or postpone it.
+
+    `tell` is called with its progress, about once a second.
 
     Raises
     ------
@@ -153,7 +162,7 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceOutco
     began = time.monotonic()
     rows = read_piece(work.plan, piece)
     try:
-        answers, bad = _scored(work, rows.script_table, process)
+        answers, bad = _scored(work, rows.script_table, process, tell=progress_teller(piece, tell))
     except NothingScoredError as error:
         return _postponed(work, piece, error)
     files = output_files(work.output)
@@ -182,7 +191,7 @@ def score_piece(work: Work, piece: Piece, process: ScoringProcess) -> PieceOutco
 
 
 def _scored(
-    work: Work, table: pa.Table, process: ScoringProcess
+    work: Work, table: pa.Table, process: ScoringProcess, *, tell: Callable[[int, int], None]
 ) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
     """Return the answers to rows, and the rows that failed."""
     if not table.num_rows:
@@ -193,6 +202,7 @@ def _scored(
         retries=work.retries,
         most_failed=work.error_threshold,
         needs_proof=work.may_postpone,
+        tell=tell,
     )
     return bisection.run(table.num_rows, call_rows=work.plan.options.items_per_call)
 

@@ -22,6 +22,8 @@ class Engine(Protocol):
     ) -> Iterator[PieceOutcome]:
         """Yield what came of each piece, once or more often; end early once `stopped` is set.
 
+        It may yield the progress of pieces, too.
+
         Parameters
         ----------
         work : Work

@@ -100,7 +100,8 @@ class _Slots:
             )
             try:
                 while not self._is_ending():
-                    self._done.put(score_piece(self._work, self._left.get_nowait(), process))
+                    piece = self._left.get_nowait()
+                    self._done.put(score_piece(self._work, piece, process, tell=self._done.put))
             finally:
                 process.close()
         except (queue.Empty, ScoringStoppedError):

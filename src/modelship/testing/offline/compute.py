@@ -28,11 +28,13 @@ __all__ = ["Compute", "Kind"]
 Kind = Literal["process", "docker"]
 
 _REAPER_S = 30.0
-# Import modules from the same places as this process, never from the current folder.
+# Import modules from the same places as this process, never from the current folder; and only to
+# stop containers: it takes longer than starting one.
 _REAPER = (
     "import os, sys; _, path, folder = sys.argv; sys.path[:] = path.split(os.pathsep); "
-    "from {module} import {name}; sys.stdin.read(); {name}(folder).stop_all()"
+    "sys.stdin.read() and sys.exit(); from {module} import {name}; {name}(folder).stop_all()"
 )
+_STOPPED = b"stopped"
 
 
 class Compute(TargetBackend):
@@ -122,8 +124,10 @@ class Compute(TargetBackend):
         """Stop all containers, and what would stop them."""
         try:
             self.stop_all()
-        finally:
+        except BaseException:
             self._end_reaper()
+            raise
+        self._end_reaper(_STOPPED)
 
     def _call_reaper(self) -> None:
         """Start a process that stops the containers once its standard input is closed."""
@@ -140,11 +144,11 @@ class Compute(TargetBackend):
                 start_new_session=True,  # so that Ctrl-C only reaches the workspace
             )
 
-    def _end_reaper(self) -> None:
+    def _end_reaper(self, said: bytes = b"") -> None:
         if self._reaper is None:
             return
         try:
-            self._reaper.communicate(timeout=_REAPER_S)
+            self._reaper.communicate(said, timeout=_REAPER_S)
         except subprocess.TimeoutExpired:
             self._reaper.kill()
             self._reaper.communicate()

@@ -114,10 +114,12 @@ def test_kept_texts_are_the_rows_with_their_answers(name, table, piece_bytes):
         ([""], pa.null()),
     ],
 )
-def test_types_change_no_value(texts, expected):
-    """A column of text is of a type only if each value is written in the way of that type."""
-    file = io.BytesIO(b"x,y\n" + "".join(f"{each},\n" for each in texts).encode())
-    [cut] = formats()["csv"].cuts(file, piece_bytes=1000)
+@pytest.mark.parametrize("times", [1, 2000])
+def test_types_change_no_value(texts, expected, times):
+    """A column is of a type only if each value is written in its way, however late one is."""
+    held = [*texts[:1] * times, *texts]
+    file = io.BytesIO(b"x,y\n" + "".join(f"{each},\n" for each in held).encode())
+    [cut] = formats()["csv"].cuts(file, piece_bytes=10**6)
     assert formats()["csv"].types(file, cut, ["x"]).field("x").type == expected
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["narrowest_type", "typed", "widest"]
 
 _PADDED: Final = r"^(\+|-?0[0-9])"
-_SPACES: Final = (" ", "\t", "\r", "\n")
 _NOT_NUMBERS: Final = ("nan", "NaN")
 _BOOLEANS: Final = ("true", "false", "True", "False")
 _OF_TEXTS: Final = {pa.int64(), pa.float64(), pa.bool_(), pa.string()}
 _EXACT_DIGITS: Final = 17
+_WHOLE_DIGITS: Final = 15
+_TRIED: Final = 1000
 _GAPS: Final = ("", "NA", "N/A", "NULL", "null", "None", "#N/A")
 """What stands for a missing number, where a column is known to be one of numbers."""
 
@@ -28,30 +32,61 @@ def narrowest_type(texts: Any) -> pa.DataType:
     given = texts.drop_null()
     if not len(given):
         return pa.null()
-    integers = _cast(given, pa.int64())
-    if integers is not None and pc.all(pc.equal(integers.cast(given.type), given)).as_py():
-        return pa.int64()
-    if pc.all(pc.is_in(given, pa.array(_BOOLEANS, given.type))).as_py():
-        return pa.bool_()
-    return pa.float64() if _are_floats(given) else pa.string()
+    found = _first_of(_HELD, given.slice(0, _TRIED))
+    return found if len(given) <= _TRIED else _first_of(_WIDER[found], given)
+
+
+def _first_of(kinds: Iterable[pa.DataType], texts: Any) -> pa.DataType:
+    return next((each for each in kinds if _HELD[each](texts)), pa.string())
+
+
+def _are_integers(texts: Any) -> bool:
+    values = _cast(texts, pa.int64())
+    return values is not None and _all(pc.equal(values.cast(texts.type), texts))
+
+
+def _are_booleans(texts: Any) -> bool:
+    return _all(pc.is_in(texts, pa.array(_BOOLEANS, texts.type)))
 
 
 def _are_floats(texts: Any) -> bool:
     if _cast(texts, pa.float64()) is None:
         return False
-    irregular = [
-        pc.match_substring_regex(texts, _PADDED),
-        *(pc.match_substring(texts, each) for each in _SPACES),
-    ]
-    if any(pc.any(each).as_py() for each in irregular):
+    if not _all(pc.equal(pc.ascii_trim_whitespace(texts), texts)):  # as the cast does
         return False
-    if pc.max(pc.binary_length(texts)).as_py() < _EXACT_DIGITS - 1:
-        return True
+    if pc.any(pc.match_substring_regex(texts, _PADDED)).as_py():
+        return False
+    return not len(texts := _may_be_long(texts)) or _have_exact_digits(texts)
+
+
+def _may_be_long(texts: Any) -> Any:
+    """Return the numbers that may have too many digits: a cheap test spares most the exact one."""
+    texts = texts.filter(pc.greater(pc.binary_length(texts), _WHOLE_DIGITS))
+    pointless = pc.replace_substring(texts, ".", "")
+    are_whole = pc.equal(pc.binary_length(pointless), pc.binary_length(texts))
+    lengths = pc.binary_length(pc.ascii_ltrim(pointless, "-0"))
+    return texts.filter(pc.greater(lengths, pc.if_else(are_whole, _WHOLE_DIGITS, _EXACT_DIGITS)))
+
+
+def _have_exact_digits(texts: Any) -> bool:
     digits = pc.replace_substring_regex(texts, r"[eE].*|[^0-9]", "")
-    digits = pc.binary_length(pc.utf8_ltrim(digits, "0"))
+    digits = pc.binary_length(pc.ascii_ltrim(digits, "0"))
     are_whole = pc.invert(pc.match_substring_regex(texts, r"[.eE]"))
-    limit = pc.if_else(are_whole, _EXACT_DIGITS - 2, _EXACT_DIGITS)
-    return bool(pc.all(pc.less_equal(digits, limit)).as_py())
+    return _all(pc.less_equal(digits, pc.if_else(are_whole, _WHOLE_DIGITS, _EXACT_DIGITS)))
+
+
+def _all(truths: Any) -> bool:
+    return bool(pc.all(truths).as_py())
+
+
+_HELD: Final = {pa.int64(): _are_integers, pa.bool_(): _are_booleans, pa.float64(): _are_floats}
+_WIDER: Final = {
+    pa.int64(): (pa.int64(), pa.float64()),
+    pa.bool_(): (pa.bool_(),),
+    pa.float64(): (pa.float64(),),
+    pa.string(): (),
+}
+"""Which types texts may have, of which the first ones have a type."""
 
 
 def widest(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:

@@ -123,9 +123,11 @@ def s3_server():
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
-    given = {"endpoint_url": f"http://127.0.0.1:{port}", "key": "none", "secret": "none"}
-    fsspec.config.conf["s3"] = given
+    given = pytest.MonkeyPatch()
+    given.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        given.setenv(name, "none")
     fsspec.filesystem("s3").mkdir("bucket")
     yield "bucket"
-    del fsspec.config.conf["s3"]
+    given.undo()
     server.stop()

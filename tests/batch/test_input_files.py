@@ -134,6 +134,25 @@ def test_remote_files():
     assert (one.path, one.size_bytes, bool(one.stamp)) == ("memory:///rows/a.csv", 4, True)
 
 
+class Unreachable(fsspec.AbstractFileSystem):
+    """Its driver raises errors of its own, which are no OSError."""
+
+    protocol = "unreachable"
+
+    def info(self, path, **_):
+        """Fail as a driver does without a connection."""
+        raise type("EndpointConnectionError", (Exception,), {})("could not connect")
+
+    ls = info
+
+
+def test_the_errors_of_a_driver_are_of_the_input():
+    """No message takes them for a bug."""
+    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+    with pytest.raises(ms.ModelshipError, match="scored: endpointconnectionerror: could not"):
+        found("unreachable://host/rows.csv")
+
+
 @pytest.mark.parametrize(
     "url",
     [

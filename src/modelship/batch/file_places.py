@@ -5,16 +5,18 @@ from __future__ import annotations
 import glob
 import io
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
+from modelship.batch.store_errors import translated
 from modelship.errors import BatchInputError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from modelship.batch.batch_plan import InputFile
 
@@ -67,7 +69,8 @@ def files_at(given: str) -> list[FoundFile]:
         If there is none, or it may not be read.
     """
     try:
-        found = list(_remote_files(given) if is_remote(given) else _local_files(Path(given)))
+        with _translated(given):
+            found = list(_remote_files(given) if is_remote(given) else _local_files(Path(given)))
     except OSError as error:
         if is_remote(given) or error.errno is not None:
             problem = (error.strerror or str(error) or type(error).__name__).lower()
@@ -78,7 +81,8 @@ def files_at(given: str) -> list[FoundFile]:
 
 def open_rows(path: str) -> BinaryIO:
     """Open a file for reading from any position; a compressed one is decompressed into memory."""
-    file: Any = (_file_system(path)[0] if is_remote(path) else io).open(path, "rb")
+    with _translated(path):
+        file: Any = (_file_system(path)[0] if is_remote(path) else io).open(path, "rb")
     compression = COMPRESSIONS.get(Path(path).suffix.lower())
     if compression is None:
         opened: BinaryIO = file
@@ -124,7 +128,7 @@ def reading(file: InputFile) -> Iterator[BinaryIO]:
 
     try:
         _require_unchanged(file)
-        with open_rows(file.path) as source:
+        with open_rows(file.path) as source, _translated(file.path):
             yield source
         _require_unchanged(file)
     except (ValueError, pa.ArrowException) as error:
@@ -161,8 +165,9 @@ def size_and_stamp(path: str) -> tuple[int, str]:
     """Return the size of a file in bytes, and what changes with its content."""
     if is_remote(path):
         system, place = _file_system(path)
-        system.invalidate_cache()
-        facts = system.info(place)
+        with _translated(path):
+            system.invalidate_cache()
+            facts = system.info(place)
         return int(facts["size"]), str(next((facts[k] for k in _STAMPS if facts.get(k)), ""))
     status = Path(path).stat()
     return status.st_size, str(status.st_mtime_ns)
@@ -232,6 +237,14 @@ def _remote_files(given: str) -> Iterator[FoundFile]:
         name = each.removeprefix(base).lstrip("/")
         if not _is_hidden(Path(name)):
             yield FoundFile(system.unstrip_protocol(each), name)
+
+
+def _translated(path: str) -> AbstractContextManager[None]:
+    """Convert what the driver of a remote path raises to OSError."""
+    import pyarrow as pa
+
+    passed = (OSError, ValueError, pa.ArrowException)
+    return translated(*passed) if is_remote(path) else nullcontext()
 
 
 def _file_system(path: str) -> tuple[Any, str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.output_names import OURS
-from modelship.batch.store_files import StoreError
+from modelship.batch.store_errors import StoreError
 from modelship.errors import BatchOutputError
 
 if TYPE_CHECKING:
@@ -126,10 +126,7 @@ def claimed(files: StoreFiles, *, lease_s: float = LEASE_S) -> Iterator[Claim]:
 
 def is_claimed(files: StoreFiles) -> bool:
     """Return whether a process holds the claim of a job, as far as clocks agree."""
-    return any(
-        _runs_here(each) or time.time() - each.get("renewed", 0) < each.get("lease_s", LEASE_S)
-        for each in (_document(content) for content in _claims(files).values())
-    )
+    return any(map(_seems_to_run, map(_document, _claims(files).values())))
 
 
 def _wait_for_others(files: StoreFiles, own: Claim) -> None:
@@ -174,6 +171,12 @@ def _held(files: StoreFiles, found: dict[str, Any]) -> BatchOutputError:
         f"another batch job (process {found.get('pid')} on {found.get('host')}) writes to it",
         "Wait until that one has ended, or end it, and run the same command again.",
     )
+
+
+def _seems_to_run(found: dict[str, Any]) -> bool:
+    if _is_here(found):
+        return _runs_here(found)
+    return time.time() - float(found.get("renewed", 0)) < _lease_of(found)
 
 
 def _runs_here(found: dict[str, Any]) -> bool:

@@ -6,19 +6,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from modelship.errors import BatchOutputError, MissingExtraError, ModelshipError
+from modelship.batch.store_errors import translated
+from modelship.errors import BatchOutputError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["StoreError", "StoreFiles"]
+__all__ = ["StoreFiles"]
 
-_PASSED: Final = (FileNotFoundError, FileExistsError, ModelshipError)
-
-
-class StoreError(OSError):
-    """An object store has refused an operation, or could not be reached."""
+_EXISTS: Final = (FileExistsError,)
+_MISSING_OR_EXISTS: Final = (FileNotFoundError, FileExistsError)
 
 
 @dataclass(frozen=True)
@@ -163,12 +161,6 @@ class StoreFiles:
 
 @contextmanager
 def _translated(*, is_put: bool = False) -> Iterator[None]:
-    """Convert what a driver raises: each has errors of its own, many of which are no OSError."""
-    try:
+    """Convert what a driver raises; to put an object without its bucket is an error, too."""
+    with translated(*(_EXISTS if is_put else _MISSING_OR_EXISTS)):
         yield
-    except _PASSED as error:
-        if is_put and isinstance(error, FileNotFoundError):  # its bucket
-            raise StoreError(str(error) or "the bucket does not exist") from error
-        raise
-    except Exception as error:
-        raise StoreError(f"{type(error).__name__}: {error}".rstrip(".: ")) from error

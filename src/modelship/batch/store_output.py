@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from modelship.batch.abandoned_folders import owned
 from modelship.batch.output_names import DRAFTS, OURS
 from modelship.batch.store_claims import Claim, claimed, is_claimed
-from modelship.batch.store_files import StoreError, StoreFiles
+from modelship.batch.store_errors import StoreError
+from modelship.batch.store_files import StoreFiles
 from modelship.batch.store_manifest import StoreLines
 from modelship.errors import StorageError
 from modelship.sources.model_files import sha256_of

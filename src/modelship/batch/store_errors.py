@@ -1,0 +1,39 @@
+"""Define StoreError, to which the errors of all drivers of file systems are converted."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelship.errors import ModelshipError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["StoreError", "translated"]
+
+
+class StoreError(OSError):
+    """An object store has refused an operation, or could not be reached."""
+
+
+@contextmanager
+def translated(*passed: type[Exception]) -> Iterator[None]:
+    """Convert what a driver raises in the body; many of its errors are no OSError.
+
+    Parameters
+    ----------
+    *passed : type
+        The errors that are not converted, next to those of modelship.
+
+    Raises
+    ------
+    StoreError
+        For any other error.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (ModelshipError, StoreError, *passed)):
+            raise
+        raise StoreError(f"{type(error).__name__}: {error}".rstrip(".: ")) from error

@@ -105,6 +105,15 @@ def test_a_piece_that_an_engine_runs_twice_counts_once(job, url):
     assert json.loads(objects(url)["_SUCCESS"])["rows_in"] == 30
 
 
+def test_a_job_whose_output_is_removed_meanwhile_is_not_complete(job, url):
+    """The next run scores what is missing."""
+    with pytest.raises(errors.BatchOutputError, match=r"removed or changed rows-00000\.csv"):
+        job().run(on_progress=lambda _: fsspec.core.url_to_fs(url)[0].rm([f"{url}/rows-00000.csv"]))
+    assert "_SUCCESS" not in objects(url)
+    assert job().run().scored == 1
+    assert accounted(url) == expected(list(range(30)))
+
+
 @pytest.mark.parametrize("verify", [False, True])
 def test_output_that_has_changed_is_scored_again(job, url, verify):
     """The size is compared; the digest, too, if it is asked for."""

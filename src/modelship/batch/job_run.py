@@ -105,7 +105,8 @@ def _run(
     if job.stopped.is_set():
         raise account.interrupted()
     summary = account.summary(scored=len(left), output=str(job.output))
-    folder.complete({"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)})
+    document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
+    folder.complete(document, account.entries.values())
     return summary
 
 

@@ -15,7 +15,7 @@ from modelship.batch.row_files import suffix_of
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -169,12 +169,26 @@ class OutputFolder:
         self.files.discard(drafts)
         return entry
 
-    def complete(self, document: Mapping[str, object]) -> None:
-        """Write that the job is complete, once all else is on the disk."""
+    def complete(self, document: Mapping[str, object], entries: Iterable[Entry]) -> None:
+        """Write that the job is complete, once all else is there, and safe.
+
+        Raises
+        ------
+        BatchOutputError
+            If what came of a piece is not there any more.
+        """
         self.files.remove_drafts()
         if self.files.exists(SUCCESS):
             return
         self.files.sync()
+        sizes = self.files.sizes()
+        for each in entries:
+            if not self._is_whole(each, sizes, verify=False):
+                raise self._unfit(
+                    f"while the job ran, something else removed or changed {each.output} or its "
+                    "failed rows",
+                    "End what does so, and run the same command again: it scores what is missing.",
+                )
         self.files.write(SUCCESS, json.dumps(document, indent=1) + "\n")
 
     def _remove_unknown(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from modelship.diagnosis.redaction import covered
 from modelship.errors import ModelshipError
 
 if TYPE_CHECKING:
@@ -36,4 +37,4 @@ def translated(*passed: type[Exception]) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, (ModelshipError, StoreError, *passed)):
             raise
-        raise StoreError(f"{type(error).__name__}: {error}".rstrip(".: ")) from error
+        raise StoreError(covered(f"{type(error).__name__}: {error}".rstrip(".: "))) from error

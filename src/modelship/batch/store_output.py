@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["StoreOutput"]
 
 _COPYING_S: Final = 300.0
+_COPIES_FIRST: Final = ("s3://", "s3a://", "gs://", "gcs://")
+_MOST_DISCARDED: Final = 100
 _ADVICE: Final = (
     "Check the bucket, the credentials and the connection, and run the same command again."
 )
@@ -41,6 +43,7 @@ class StoreOutput:
 
     files: StoreFiles
     _claim: Claim | None = field(default=None, repr=False)
+    _discarded: list[str] = field(default_factory=list, repr=False)
 
     @classmethod
     def at(cls, url: str) -> StoreOutput:
@@ -89,7 +92,11 @@ class StoreOutput:
             self._wait_for_copy(name, size)
 
     def discard(self, drafts: Iterable[str]) -> None:
-        self.files.remove(drafts)
+        """Remove them in one request for many; those that are left at the end are drafts."""
+        self._discarded += drafts
+        if len(self._discarded) >= _MOST_DISCARDED:
+            self.files.remove(self._discarded)
+            self._discarded.clear()
 
     def remove(self, names: Iterable[str]) -> None:
         self.files.remove(names)
@@ -131,7 +138,9 @@ class StoreOutput:
             raise StorageError(self.shown, str(error), _ADVICE) from error
 
     def _wait_for_copy(self, name: str, size: int) -> None:
-        """Wait until a copy is complete: Azure may answer before it is."""
+        """Wait until a copy is complete: Azure, for one, may answer before it is."""
+        if self.shown.startswith(_COPIES_FIRST):
+            return
         end_s = time.monotonic() + _COPYING_S
         while self.files.size(name) != size:
             if time.monotonic() > end_s:

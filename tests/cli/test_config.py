@@ -230,7 +230,7 @@ ODD = [
     "!!binary bW9kZWw=: x\n",
     "cpu_cores: " + "9" * 400 + "\n",
     "cpu_cores: " + "9" * 5000 + "\n",
-    "model: " + "[" * 5000 + "]" * 5000 + "\n",
+    "model: " + "[" * 1000 + "]" * 1000 + "\n",
     "tags: &a {x: *a}\n",
     "<<: {model: x}\n",
     "model: !!python/object/apply:os.system [id]\n",

@@ -90,9 +90,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
 
 
 def as_png(figure: Figure) -> bytes:
-    """Return `figure` as PNG."""
+    """Return `figure`, one of :func:`new_figure`, as PNG."""
     content = io.BytesIO()
-    figure.savefig(content, format="png")
+    figure.canvas.print_png(content)  # savefig would lay it out in one more run
     return content.getvalue()
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 import modelship
+from differential.forked import Forked, ForkServer
 from differential.wire import ask, send
 
 if TYPE_CHECKING:
@@ -31,6 +33,20 @@ SCRIPTS = Path(__file__).with_name("scripts")
 OURS = Path(modelship.__file__).with_name("server")
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 KINDS = ("reference", "default", "strict")
+_OURS, _REFERENCE = "modelship_server", "azureml_inference_server_http"
+_MODULES = {"reference": _REFERENCE, "default": _OURS, "strict": _OURS}
+_OPTIONS = {"reference": (), "default": (), "strict": ("--strict",)}
+# Not gunicorn, which reads its folder on import.
+_IMPORTED = {
+    _OURS: (
+        "httptools", "modelship_server.command", "modelship_server.description",
+        "modelship_server.supervisor", "modelship_server.tracing", "orjson", "uvloop",
+    ),
+    _REFERENCE: (
+        "azure.monitor.opentelemetry.exporter", "flask_cors", "inference_schema.schema_util",
+        "pandas", "pydantic_settings",
+    ),
+}  # fmt: skip
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 _MOST_KEPT = 8  # each holds the memory of a Python with pandas
@@ -51,7 +67,7 @@ class Server:
 
     Parameters
     ----------
-    process : subprocess.Popen
+    process : subprocess.Popen or Forked
         Its first process, the leader of its session.
     port : int
         Where it listens.
@@ -62,7 +78,7 @@ class Server:
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], *, port: int, folder: Path, log: Path
+        self, process: subprocess.Popen[bytes] | Forked, *, port: int, folder: Path, log: Path
     ) -> None:
         self.process = process
         self.port = port
@@ -124,6 +140,8 @@ class ServingEnvironment:
         self._started: dict[object, Server] = {}  # the one that was used last is the last
         self._all: list[Server] = []
         self._numbers = itertools.count()
+        self._one_at_a_time = threading.Lock()
+        self._fork_servers: dict[str, ForkServer] = {}
         shutil.copytree(OURS, folder / "ours" / "modelship_server")
 
     def start(
@@ -144,14 +162,12 @@ class ServingEnvironment:
         port = _free_port()
         log = self._folder / f"{number}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*self._command(kind), *options, *_with_port(options, port)],
-                cwd=folder,
-                env=self._variables(settings or {}),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            process = self._fork_server(kind).start(
+                _MODULES[kind],
+                [*_OPTIONS[kind], *options, *_with_port(options, port)],
+                folder=folder,
+                variables=self._variables(settings or {}),
+                output=output,
             )
         server = Server(process, port=port, folder=folder, log=log)
         self._all.append(server)
@@ -189,12 +205,16 @@ class ServingEnvironment:
             server.process.terminate()  # all at once, for each takes a while
         for server in running:
             server.stop()
+        for each in self._fork_servers.values():
+            each.end()
 
-    def _command(self, kind: str) -> list[str]:
-        if kind == "reference":
-            return [str(self.python), "-m", "azureml_inference_server_http"]
-        strict = ["--strict"] if kind == "strict" else []
-        return [str(self.python), "-m", "modelship_server", *strict]
+    def _fork_server(self, kind: str) -> ForkServer:
+        module = _MODULES[kind]
+        with self._one_at_a_time:
+            if module not in self._fork_servers:
+                imported = _IMPORTED[module]
+                self._fork_servers[module] = ForkServer(self.python, imported, self._variables({}))
+            return self._fork_servers[module]
 
     def _variables(self, settings: Mapping[str, str]) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

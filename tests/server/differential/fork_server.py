@@ -1,0 +1,77 @@
+"""A program that imports modules once, and then starts programs that have them already.
+
+``python fork_server.py MODULE… < SOCKET``: each message on the socket asks for one program (JSON:
+its module, arguments, folder and variables) and brings two files: where its output goes, and where
+its exit code is to be written. The answer is its process id. Most of what a server's start takes is
+imports; none of these modules may read its folder, its arguments or a variable on import.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import socket
+import sys
+from contextlib import suppress
+
+_MOST_BYTES = 1 << 20
+
+
+def main(names):
+    """Serve until the other end is closed; return in each forked program only."""
+    for name in names:
+        importlib.import_module(name)
+    gc.freeze()
+    asking = socket.socket(fileno=0)
+    while True:
+        text, files, _, _ = socket.recv_fds(asking, _MOST_BYTES, 2)
+        _reap()
+        if not text:
+            sys.exit()
+        output, told = files
+        if not os.fork():
+            asked = json.loads(text)
+            if not _keep(asking, told):
+                return asked, output
+        for each in files:
+            os.close(each)
+
+
+def _keep(asking, told):
+    """Fork the program and wait for its end; return False in it."""
+    program = os.fork()
+    if not program:
+        os.close(told)
+        return False
+    asking.send(str(program).encode())
+    _, status = os.waitpid(program, 0)
+    os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def _reap():
+    with suppress(ChildProcessError):  # there are none
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def become(asked, output):
+    """Make this process what a new Python with these arguments would be."""
+    os.setsid()
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["variables"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for here, there in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(here, there)
+    os.closerange(3, 1 << 16)
+    sys.argv[1:] = asked["arguments"]
+    sys.path[0] = asked["folder"]
+    runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    become(*main(sys.argv[1:]))

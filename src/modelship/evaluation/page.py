@@ -46,6 +46,8 @@ _MOST_OUTPUTS: Final = 3  # that are shown of one row
 
 def render(report: Report) -> str:
     """Return the complete page; see ``Report.to_html``."""
+    with needs_extra("report", purpose="The HTML report"):  # before pictures are drawn for it
+        import jinja2  # noqa: F401
     return filled(
         "modelship.evaluation",
         "report.html.j2",

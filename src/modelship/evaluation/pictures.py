@@ -91,8 +91,11 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
 
 def as_png(figure: Figure) -> bytes:
     """Return `figure`, one of :func:`new_figure`, as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     content = io.BytesIO()
-    figure.canvas.print_png(content)  # savefig would lay it out in one more run
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(content)  # savefig would draw it twice
     return content.getvalue()
 
 

@@ -34,10 +34,10 @@ def tables(columns):
     return st.lists(row, max_size=8).map(lambda rows: pa.Table.from_pylist(rows, schema=schema))
 
 
-def written(name, table, answers=None):
+def written(name, table):
     """Return a file with a table."""
     file = io.BytesIO()
-    formats()[name].write(table, pa.table({}) if answers is None else answers, None, file)
+    formats()[name].write(table, file)
     return file
 
 
@@ -81,14 +81,14 @@ def test_nested_pieces_are_the_rows(name, table, piece_bytes):
 @given(tables(COLUMNS), st.integers(1, 60))
 def test_kept_texts_are_the_rows_with_their_answers(name, table, piece_bytes):
     """Rows that are written as they were read have the same values, and their answers."""
-    kind, file = formats()[name], written(name, table)
+    file = written(name, table)
     read = pa.schema([table.schema.field("boolean")])
     pieces = pieces_of(name, file, schema=read, piece_bytes=piece_bytes, keep_text=True)
     schema = table.schema.append(pa.field("answer", pa.int64()))
     found = []
     for cut, rows in pieces:
         out = io.BytesIO()
-        kind.write(rows.table, pa.table({"answer": range(cut.rows)}), rows.texts, out)
+        rows.texts.write(pa.table({"answer": range(cut.rows)}), out)
         found += joined(pieces_of(name, out, schema=schema, piece_bytes=99), schema).to_pylist()
     answers = [at for cut, _ in pieces for at in range(cut.rows)]
     expected = table.to_pylist()
@@ -191,7 +191,7 @@ def test_arrays_come_back(array, piece_bytes):
     np.save(file, array)
     schema = formats()["npy"].schema(file)
     rows = joined(pieces_of("npy", file, schema=schema, piece_bytes=piece_bytes), schema)
-    out = written("npz", rows, pa.table({"prediction": range(len(array))}))
+    out = written("npz", rows.append_column("prediction", [range(len(array))]))
     out.seek(0)
     assert (np.load(out)["data"] == array).all()
     schema = formats()["npz"].schema(out)

@@ -70,11 +70,14 @@ class PieceRows:
         spans = [(start, stop) for start, stop, _ in answers]
         joined = joined_answers(each for *_, each in answers)
         scored = _renamed(_typed(joined, self.plan.columns.prediction), self._taken)
-        kept = self._kept
-        rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop in spans)
-        texts = None if self.rows.texts is None else self.rows.texts.parts(spans)
         try:
-            formats()[self.plan.output_format(self.piece)].write(rows, scored, texts, file)
+            if self.rows.texts is not None:
+                self.rows.texts.parts(spans).write(scored, file)
+            else:
+                kept = self._kept
+                rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop in spans)
+                kind = formats()[self.plan.output_format(self.piece)]
+                kind.write(_side_by_side(rows, scored), file)
         except (ValueError, pa.ArrowException) as error:
             path = self.plan.files[self.piece.file].path
             raise BatchInputError(path, f"its output cannot be written: {error}") from error
@@ -146,6 +149,11 @@ def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
             file.path, f"{found.count} rows were read where {piece.rows} were counted"
         )
     return found
+
+
+def _side_by_side(rows: pa.Table, answers: pa.Table) -> pa.Table:
+    schema = pa.schema([*rows.schema, *answers.schema], metadata=rows.schema.metadata)
+    return pa.table([*rows.columns, *answers.columns], schema=schema)
 
 
 def _with_keys(table: pa.Table, file: InputFile, schema: pa.Schema) -> pa.Table:

@@ -7,13 +7,14 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from modelship.batch.row_files.ragged_rows import mask_ragged
 from modelship.batch.row_files.row_format import ReadRows, RefusedRow
-from modelship.batch.row_files.row_texts import RowTexts, csv_line, csv_texts, write_lines
+from modelship.batch.row_files.row_texts import CsvTexts, csv_line, csv_texts, write_lines
 from modelship.batch.row_files.text_pieces import array_of, bytes_of, first_row, text_cuts
 from modelship.batch.row_files.text_scanning import spans
 from modelship.batch.row_files.text_values import narrowest_type, typed
@@ -72,18 +73,13 @@ class CsvRows:
         file.seek(0)
         header = file.read(end).lstrip(b"\r\n").removeprefix(_MARK)
         stops = spans(array_of(content), self.delimiter)[1]
-        texts = RowTexts.of_csv(content, stops, header=header, delimiter=self.delimiter)
+        texts = CsvTexts.of_rows(content, stops, header=header, delimiter=self.delimiter)
         bad = [each.row for each in rows.refused]
         return ReadRows(rows.table, rows.refused, texts.without(bad))
 
-    def write(self, table: pa.Table, answers: pa.Table, texts: Any, file: BinaryIO) -> None:
-        if texts is not None:
-            texts.write(answers, file)
-            return
-        columns = dict(zip(table.column_names, table.columns, strict=True))
-        columns |= dict(zip(answers.column_names, answers.columns, strict=True))
-        file.write(csv_line(columns, self.delimiter) + b"\n")
-        parts = [csv_texts(each, self.delimiter) for each in columns.values()]
+    def write(self, table: pa.Table, file: BinaryIO) -> None:
+        file.write(csv_line(table.column_names, self.delimiter) + b"\n")
+        parts = [csv_texts(each, self.delimiter) for each in table.columns]
         write_lines(parts, self.delimiter, file)
 
     def _header(self, file: BinaryIO) -> tuple[list[str], int]:
@@ -164,19 +160,16 @@ def _without(table: pa.Table, rows: ReadRows, reasons: dict[int, str]) -> ReadRo
     """Return rows of which some more are refused: those at the positions of `reasons`."""
     if not reasons:
         return ReadRows(table, rows.refused)
-    gaps = sorted(each.row for each in rows.refused)
-    places, shift, known = [], 0, set(gaps)
-    for at in range(table.num_rows):
-        while at + shift in known:
-            shift += 1
-        places.append(at + shift)
+    gaps = [each.row for each in rows.refused]
+    places = np.delete(np.arange(table.num_rows + len(gaps)), gaps)
     more = [
-        RefusedRow(places[at], reason, _shown(rows.table.slice(at, 1)))
+        RefusedRow(int(places[at]), reason, _shown(rows.table.slice(at, 1)))
         for at, reason in reasons.items()
     ]
-    kept = pa.array([at not in reasons for at in range(table.num_rows)])
+    kept = np.ones(table.num_rows, bool)
+    kept[list(reasons)] = False
     refused = sorted((*rows.refused, *more), key=lambda each: each.row)
-    return ReadRows(table.filter(kept), tuple(refused))
+    return ReadRows(table.filter(pa.array(kept)), tuple(refused))
 
 
 def _shown(row: pa.Table) -> dict[str, str | None]:

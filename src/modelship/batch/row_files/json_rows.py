@@ -71,12 +71,7 @@ class JsonRows:
         texts = JsonTexts.of_spans(content, starts, stops).without(bad)
         return ReadRows(rows.table, rows.refused, texts)
 
-    def write(self, table: pa.Table, answers: pa.Table, texts: Any, file: BinaryIO) -> None:
-        if texts is not None:
-            texts.write(answers, file)
-            return
-        for name, column in zip(answers.column_names, answers.columns, strict=True):
-            table = table.append_column(name, column)
+    def write(self, table: pa.Table, file: BinaryIO) -> None:
         write_values(json_columns(table), file)
 
 

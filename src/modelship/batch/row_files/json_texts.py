@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from modelship.batch.row_files.row_texts import (
     TEXT,
+    RowTexts,
+    binaries,
     chained,
     float_texts,
     is_text,
@@ -19,25 +21,14 @@ from modelship.batch.row_files.row_texts import (
     write_values,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 __all__ = ["JsonTexts", "json_columns"]
 
 _TO_ESCAPE: Final = '["\\\\\\x00-\\x1f]'
 
 
 @dataclass(frozen=True)
-class JsonTexts:
-    """Rows of JSON lines as they are in the file.
-
-    Parameters
-    ----------
-    rows : pyarrow.LargeBinaryArray
-        The text of each object, without the brace that ends it.
-    """
-
-    rows: Any
+class JsonTexts(RowTexts):
+    """The rows of a piece of JSON lines: each object without the brace that ends it."""
 
     @classmethod
     def of_spans(cls, content: Any, starts: Any, stops: Any) -> JsonTexts:
@@ -51,29 +42,13 @@ class JsonTexts:
         are_kept[starts] += 1
         are_kept[stops] -= 1
         held = content[np.cumsum(are_kept[:-1], dtype=np.int8).view(bool)]
-        offsets = np.append(0, np.cumsum(stops - starts)).astype(np.int64)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(held)]
-        return cls(pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(starts), buffers))
-
-    def without(self, bad: Sequence[int]) -> JsonTexts:
-        """Return the rows except for those at some positions."""
-        if not bad:
-            return self
-        kept = np.ones(len(self.rows), bool)
-        kept[list(bad)] = False
-        return JsonTexts(self.rows.filter(pa.array(kept)))
-
-    def parts(self, spans: Iterable[tuple[int, int]]) -> JsonTexts:
-        """Return the rows of some ranges, one after the other."""
-        parts = [self.rows.slice(start, stop - start) for start, stop in spans]
-        return JsonTexts(parts[0] if len(parts) == 1 else pa.concat_arrays(parts))
+        return cls(binaries(held, np.append(0, np.cumsum(stops - starts))))
 
     def text(self, row: int) -> str:
-        """Return one row."""
         return self._object(row).decode(errors="replace")
 
     def write(self, answers: pa.Table, file: BinaryIO) -> None:
-        """Write the rows, each with its answer as the last values of the object."""
+        # The answer is the last values of the object.
         kind = pa.large_binary()
         ends = self._ends(answers).cast(kind)
         are_empty = pc.ends_with(self.rows, "{")

@@ -139,17 +139,9 @@ class NpyRows:
         ]
         return ReadRows(pa.table(held, schema=schema))
 
-    def write(
-        self,
-        table: pa.Table,
-        answers: pa.Table,
-        texts: Any,  # noqa: ARG002 - it has no text
-        file: BinaryIO,
-    ) -> None:
-        columns = [*zip(table.column_names, table.columns, strict=True)]
-        columns += zip(answers.column_names, answers.columns, strict=True)
+    def write(self, table: pa.Table, file: BinaryIO) -> None:
         with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-            for name, each in columns:
+            for name, each in zip(table.column_names, table.columns, strict=True):
                 member = zipfile.ZipInfo(f"{name}.npy")  # without the time: equal rows, equal bytes
                 with archive.open(member, "w", force_zip64=True) as part:
                     np.lib.format.write_array(

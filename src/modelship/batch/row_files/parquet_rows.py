@@ -90,15 +90,7 @@ class ParquetRows:
             table = self._slices.read(file, group, columns, first, stop)
         return ReadRows(as_schema(table, schema))
 
-    def write(
-        self,
-        table: pa.Table,
-        answers: pa.Table,
-        texts: Any,  # noqa: ARG002 - it has no text
-        file: BinaryIO,
-    ) -> None:
-        for name, column in zip(answers.column_names, answers.columns, strict=True):
-            table = table.append_column(name, column)
+    def write(self, table: pa.Table, file: BinaryIO) -> None:
         pq.write_table(table, file)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from modelship.batch.row_files.row_texts import TEXT, binaries
 from modelship.batch.row_files.text_pieces import array_of
 from modelship.batch.row_files.text_scanning import spans
 
@@ -44,11 +45,8 @@ def mask_ragged(content: Any, delimiter: str, *, width: int) -> None:
 
 
 def _is_text(content: Any) -> bool:
-    offsets = pa.py_buffer(np.array([0, len(content)], np.int64))
-    buffers = [None, offsets, pa.py_buffer(content)]
-    one = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, buffers)
     try:
-        one.cast(pa.large_string())
+        binaries(content, np.array([0, len(content)])).cast(TEXT)
     except pa.ArrowInvalid:
         return False
     return True

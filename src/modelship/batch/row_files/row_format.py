@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modelship.batch.row_files.row_texts import RowTexts
+
 __all__ = [
     "Cut",
     "ReadRows",
@@ -74,14 +76,13 @@ class ReadRows:
         The rows, except for those that are refused.
     refused : tuple[RefusedRow, ...]
         The rows that cannot be read, in order.
-    texts : object, optional
-        The rows as they are in the file, for a writer of the same format, which keeps them; as
-        many as the table has.
+    texts : RowTexts, optional
+        The rows as they are in the file, to be written so; as many as the table has.
     """
 
     table: Any
     refused: tuple[RefusedRow, ...] = ()
-    texts: Any = None
+    texts: RowTexts | None = None
 
 
 class RowFormat(Protocol):
@@ -141,18 +142,8 @@ class RowFormat(Protocol):
         """
         ...
 
-    def write(self, table: Any, answers: Any, texts: Any, file: BinaryIO) -> None:
-        """Write rows as a complete file.
-
-        Parameters
-        ----------
-        table, answers : pyarrow.Table
-            The columns of the rows, and those of the answers to them.
-        texts : object, optional
-            The rows as they were read, which are written in place of the columns.
-        file : BinaryIO
-            Where to.
-        """
+    def write(self, table: Any, file: BinaryIO) -> None:
+        """Write the rows of a pyarrow.Table as a complete file."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -13,9 +14,13 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
 __all__ = [
     "TEXT",
+    "CsvTexts",
     "RowTexts",
+    "binaries",
     "chained",
     "csv_line",
     "csv_texts",
@@ -32,32 +37,18 @@ _QUOTED: Final = '"'
 
 
 @dataclass(frozen=True)
-class RowTexts:
-    """The rows of a piece of CSV as they are in the file.
+class RowTexts(ABC):
+    """The rows of a piece as they are in the file.
 
     Parameters
     ----------
-    header : bytes
-        The header, without a line break.
     rows : pyarrow.LargeBinaryArray
-        Each row, after the line break that is before it in the file.
-    delimiter : str
-        What separates values.
+        The text of each row.
     """
 
-    header: bytes
     rows: Any
-    delimiter: str
 
-    @classmethod
-    def of_csv(cls, content: Any, stops: Any, *, header: bytes, delimiter: str) -> RowTexts:
-        """Return the rows of a piece, from where one ends to where the next one does."""
-        offsets = np.append(0, stops).astype(np.int64)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
-        rows = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(stops), buffers)
-        return cls(header, rows, delimiter)
-
-    def without(self, bad: Sequence[int]) -> RowTexts:
+    def without(self, bad: Sequence[int]) -> Self:
         """Return the rows except for those at some positions."""
         if not bad:
             return self
@@ -65,19 +56,46 @@ class RowTexts:
         kept[list(bad)] = False
         return replace(self, rows=self.rows.filter(pa.array(kept)))
 
-    def parts(self, spans: Iterable[tuple[int, int]]) -> RowTexts:
+    def parts(self, spans: Iterable[tuple[int, int]]) -> Self:
         """Return the rows of some ranges, one after the other."""
         parts = [self.rows.slice(start, stop - start) for start, stop in spans]
         rows = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
         return replace(self, rows=rows)
 
+    @abstractmethod
     def text(self, row: int) -> str:
         """Return one row."""
+
+    @abstractmethod
+    def write(self, answers: pa.Table, file: BinaryIO) -> None:
+        """Write the rows, each followed by its answer, as a complete file."""
+
+
+@dataclass(frozen=True)
+class CsvTexts(RowTexts):
+    """The rows of a piece of CSV, each after the line break that is before it in the file.
+
+    Parameters
+    ----------
+    header : bytes
+        The header, without a line break.
+    delimiter : str
+        What separates values.
+    """
+
+    header: bytes
+    delimiter: str
+
+    @classmethod
+    def of_rows(cls, content: Any, stops: Any, *, header: bytes, delimiter: str) -> CsvTexts:
+        """Return the rows of a piece, from where one ends to where the next one does."""
+        return cls(binaries(content, np.append(0, stops)), header, delimiter)
+
+    def text(self, row: int) -> str:
         content: bytes = self.rows[row].as_py()
         return content.strip(b"\r\n").decode(errors="replace")
 
     def write(self, answers: pa.Table, file: BinaryIO) -> None:
-        """Write the rows, each followed by its answer."""
         names = dict(zip(answers.column_names, answers.columns, strict=True))
         separator = self.delimiter.encode()
         file.write(separator.join((self.header, csv_line(names, self.delimiter))))
@@ -89,6 +107,12 @@ class RowTexts:
         )
         write_values(joined, file)
         file.write(b"\n")
+
+
+def binaries(content: Any, offsets: Any) -> pa.LargeBinaryArray:
+    """Return the parts of some bytes, each from one offset to the next, without a copy."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(content)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
 
 
 def csv_line(values: Iterable[str], delimiter: str) -> bytes:

@@ -44,23 +44,15 @@ def text_cuts(
     begun, first, rows, at = start, 0, 0, start
     file.seek(start)
     while content := file.read(_READ_BYTES):
-        block = np.frombuffer(content, np.uint8)
-        if at + len(block) - begun < piece_bytes:
-            rows += scanner.count(block)
-        else:
-            ends = scanner.ends(block) + at
-            rows += len(ends)
-            while len(ends) and ends[-1] - begun >= piece_bytes:
-                last = int(np.searchsorted(ends, begun + piece_bytes))
-                left = len(ends) - 1 - last
-                found.append(Cut(begun, int(ends[last]), first, rows - left))
-                begun, first, rows, ends = (
-                    int(ends[last]),
-                    first + rows - left,
-                    left,
-                    ends[last + 1 :],
-                )
-        at += len(block)
+        ends = scanner.ends(array_of(content)) + at
+        rows += len(ends)
+        while len(ends) and ends[-1] - begun >= piece_bytes:
+            last = int(np.searchsorted(ends, begun + piece_bytes))
+            left = len(ends) - 1 - last
+            found.append(Cut(begun, int(ends[last]), first, rows - left))
+            begun, first, rows = int(ends[last]), first + rows - left, left
+            ends = ends[last + 1 :]
+        at += len(content)
     rows += scanner.is_in_row
     if scanner.is_in_quotes:
         raise ValueError(f"a quote opens in its row {first + rows - 1} and does not close")
@@ -80,7 +72,7 @@ def first_row(file: BinaryIO, *, delimiter: str = "") -> tuple[bytes, int]:
     file.seek(0)
     scanner, content = RowScanner(delimiter), b""
     while block := file.read(_READ_BYTES):
-        ends = scanner.ends(np.frombuffer(block, np.uint8))
+        ends = scanner.ends(array_of(block))
         if len(ends):
             end = len(content) + int(ends[0])
             return (content + block)[:end].lstrip(b"\r\n"), end

@@ -54,10 +54,6 @@ class RowScanner:
         """Whether a quote that the text so far has opened is not closed."""
         return self._is_inside
 
-    def count(self, block: Block) -> int:
-        """Return how many rows end in a block."""
-        return sum(len(self._row_ends(part)) for _, part in _parts(block))
-
     def ends(self, block: Block) -> Positions:
         """Return where the rows that end in a block do: the positions of their line breaks."""
         return _joined((self._row_ends(part), at) for at, part in _parts(block))

@@ -4,9 +4,21 @@ import socket
 
 import pytest
 
+from light_inference_server import only_light_server
 from modelship import DeployTarget
 from modelship.bundle import Environment
+from modelship.bundle.remembered import todays_lock
 from modelship.testing import OfflineWorkspace, cases, script_bundle, with_lock
+from modelship.testing.contract_fixtures import ContractFixtures
+
+
+@pytest.fixture(scope="module")
+def light(shared_home, tmp_path_factory):
+    """Let the services of a module have a server that starts at once, and their lock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        with only_light_server(tmp_path_factory.mktemp("light")):
+            yield todays_lock(Environment(python=ContractFixtures.python, requirements=()))
 
 
 @pytest.fixture(scope="module")

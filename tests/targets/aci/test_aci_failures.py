@@ -32,6 +32,12 @@ SIGN_IN = (
 )
 
 
+@pytest.fixture(scope="module")
+def bare_lock(light):
+    """Let services have a server that starts at once: no test here is about it."""
+    return light
+
+
 def deploy(target, bundle, **options):
     """Deploy without a trial, which would find most of it before Azure does."""
     return target.deploy(bundle, name=NAME, show_output=False, **{"check": "static", **options})

@@ -42,6 +42,12 @@ DeployTarget.open("aci", workspace=config).deploy(bundle, name=name, overwrite=T
 """
 
 
+@pytest.fixture(scope="module")
+def bare_lock(light):
+    """Let services have a server that starts at once: no test here is about it."""
+    return light
+
+
 @pytest.fixture
 def make(bundle, bare_lock, tmp_path):
     """Return a function from a script to a bundle of it."""

@@ -18,6 +18,12 @@ ROWS = {"data": [2]}
 WITHOUT_TRIAL = {"check": "static", "show_output": False}
 
 
+@pytest.fixture(scope="module")
+def bare_lock(light):
+    """Let services have a server that starts at once: no test here is about it."""
+    return light
+
+
 @pytest.fixture
 def deploy(offline, bundle):
     """Return a function from options of the target to a service; it is removed afterwards."""

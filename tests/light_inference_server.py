@@ -1,7 +1,8 @@
 """A package in the place of Azure ML's server, for tests of what is around it: it starts at once.
 
 It answers as that server does where such tests look: ``/``, ``/score``, a 500 of what run() raises,
-and a traceback and an exit of what init() raises. It ignores all settings.
+and a traceback and an exit of what init() raises, in a worker that ends with it. It ignores all
+settings.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 
 _VERSION = "99.0"
 _SERVER = """
-import importlib.util, json, os, socket, sys, traceback
+import ctypes, importlib.util, json, os, signal, socket, sys, traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,6 +38,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+worker = os.fork()
+if worker:
+    signal.signal(signal.SIGTERM, lambda *_: (os.kill(worker, signal.SIGKILL), os._exit(0)))
+    os._exit(3 if os.waitpid(worker, 0)[1] else 0)
+ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
 entry_script = sys.argv[sys.argv.index("--entry_script") + 1]
 spec = importlib.util.spec_from_file_location("entry_module", os.path.abspath(entry_script))
 script = importlib.util.module_from_spec(spec)

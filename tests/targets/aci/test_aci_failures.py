@@ -9,7 +9,6 @@ import pytest
 
 import modelship as ms
 from modelship.errors import (
-    CheckFailedError,
     DeploymentFailedError,
     DeploymentNotFoundError,
     DeploymentTimeoutError,
@@ -285,18 +284,3 @@ def test_an_old_service_that_cannot_be_put_back(target, bundle, bare_lock, fault
         f"'{NAME}' on 'aci' is Failed: the new bundle failed, and the old one could not be "
         "restored: "
     )
-
-
-def test_what_a_trial_finds_is_never_sent(target, bundle, bare_lock, offline, tmp_path):
-    """By default the script is tried here first: nothing is registered, and the cause is named."""
-    broken = script_bundle(cases.RAISING, folder=tmp_path, environment=bundle.environment)
-    workspace = ms.Workspace.open(offline.config_path)
-    before = workspace.models()
-    said = refused(
-        lambda: target.deploy(with_lock(broken, lock=bare_lock), name=NAME, show_output=False),
-        CheckFailedError,
-    )
-    assert "MS502" in said
-    assert "LookupError: no such feature: sepal length" in said
-    assert workspace.models() == before
-    assert target.list() == ()

@@ -74,3 +74,10 @@ def call(offline, ws):
         return requests.request(method, url, timeout=30, **options)
 
     return make
+
+
+@pytest.fixture
+def real_index(monkeypatch):
+    """Let uv find what it finds otherwise, for a test of a module with the light server."""
+    for name in ("UV_FIND_LINKS", "UV_NO_INDEX"):
+        monkeypatch.delenv(name, raising=False)

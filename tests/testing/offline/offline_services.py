@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from light_inference_server import only_light_server
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -125,8 +126,8 @@ class Deployer:
 
 
 @contextmanager
-def deploying(folder, *, home, **options):
-    """Yield a deployer in a new offline workspace."""
+def deploying(folder, *, home, light=False, **options):
+    """Yield a deployer in a new offline workspace; its services may have a light server."""
     here = folder / "here"
     here.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -135,10 +136,18 @@ def deploying(folder, *, home, **options):
         patch.setenv("AZUREML_LOG_DEPRECATION_WARNING_ENABLED", "False")
         with (
             OfflineWorkspace(folder / "offline", **options) as offline,
-            shared_locks(home / "offline-locks", offline.folder / "environments"),
+            resolving(folder, home, offline, light=light),
             trusting_only(offline),
         ):
             yield Deployer(offline, here)
+
+
+def resolving(folder, home, offline, *, light):
+    """Return the context in which a workspace resolves what its services need."""
+    if light:
+        (folder / "light").mkdir(exist_ok=True)
+        return only_light_server(folder / "light")
+    return shared_locks(home / "offline-locks", offline.folder / "environments")
 
 
 @contextmanager

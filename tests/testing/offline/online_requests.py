@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
-from offline_services import shared_locks, trusting_only
+from offline_services import resolving, trusting_only
 
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.testing.offline.v2.environment_definitions import definition_of
@@ -146,13 +146,13 @@ def wait_until(condition):
 
 
 @contextmanager
-def open_online(folder, *, home, **options):
-    """Yield the endpoints of a new offline workspace."""
+def open_online(folder, *, home, light=False, **options):
+    """Yield the endpoints of a new offline workspace; deployments may have a light server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODELSHIP_HOME", str(home))
         with (
             OfflineWorkspace(folder, **options) as offline,
-            shared_locks(home / "offline-locks", offline.folder / "environments"),
+            resolving(folder.parent, home, offline, light=light),
             trusting_only(offline),
         ):
             yield Online(offline)

@@ -27,7 +27,7 @@ CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory, shared_home):
     """Return a deployer whose workspace all tests of this module share."""
-    with deploying(tmp_path_factory.mktemp("failures"), home=shared_home) as found:
+    with deploying(tmp_path_factory.mktemp("failures"), home=shared_home, light=True) as found:
         yield found
 
 
@@ -87,7 +87,7 @@ def test_a_build_fails_on_request(place):
     ],
     ids=["conflict", "unknown", "python"],
 )
-def test_a_build_fails_for_real(place, dependencies, words):
+def test_a_build_fails_for_real(real_index, place, dependencies, words):
     """What cannot be resolved fails the build, with the resolver's words in its log."""
     service = place.deploy(conda={"dependencies": dependencies})
     operation = place.settle(service)
@@ -117,7 +117,7 @@ def test_a_crash_on_request_is_a_real_one(place):
     assert '"code": "CrashLoopBackOff"' in message
 
 
-def test_an_environment_without_server_crashes(place):
+def test_an_environment_without_server_crashes(real_index, place):
     """Azure ML demands azureml-defaults, or the server alone; without them nothing starts."""
     service = place.deploy(conda={"dependencies": [f"python={PYTHON}", {"pip": ["joblib"]}]})
     operation = place.settle(service)
@@ -235,10 +235,10 @@ def test_an_update_that_crashes_leaves_nothing(place, updated):
 
 def test_a_deployment_that_was_cut_short_has_failed(tmp_path, shared_home):
     """What was being deployed when the workspace was closed is Failed when it opens again."""
-    with deploying(tmp_path, home=shared_home) as place:
+    with deploying(tmp_path, home=shared_home, light=True) as place:
         plant(place, "stuck")
         service = place.deploy()
-    with deploying(tmp_path, home=shared_home) as place:
+    with deploying(tmp_path, home=shared_home, light=True) as place:
         again = Webservice(place.ws, service.name)
         assert (again.state, again.error["code"]) == ("Failed", "Interrupted")
         again._operation_endpoint = service._operation_endpoint.replace(
@@ -249,7 +249,7 @@ def test_a_deployment_that_was_cut_short_has_failed(tmp_path, shared_home):
 
 def test_an_update_that_was_cut_short_leaves_what_ran_before(tmp_path, shared_home):
     """A healthy service is not lost because the workspace was closed while it was updated."""
-    with deploying(tmp_path, home=shared_home) as place:
+    with deploying(tmp_path, home=shared_home, light=True) as place:
         service = place.up()
         tags = service.tags
         plant(place, "stuck")
@@ -257,7 +257,7 @@ def test_an_update_that_was_cut_short_leaves_what_ran_before(tmp_path, shared_ho
         service.update(inference_config=config, tags={"new": "tag"})
         service.update_deployment_state()
         assert (service.state, service.tags) == ("Transitioning", {"new": "tag"})
-    with deploying(tmp_path, home=shared_home) as place:
+    with deploying(tmp_path, home=shared_home, light=True) as place:
         again = Webservice(place.ws, service.name)
         assert (again.state, again.error, again.tags) == ("Healthy", None, tags)
         assert again.run("'N' in os.environ") is False
@@ -291,7 +291,7 @@ def test_a_deletion_overtakes_a_deployment(place):
 
 
 @pytest.mark.docker
-def test_an_engine_fails_alike(tmp_path, shared_home, docker_base_image):
+def test_an_engine_fails_alike(real_index, tmp_path, shared_home, docker_base_image):
     """With compute="docker" a crash and a lack of memory are reported as with a process."""
     options = {"home": shared_home, "compute": "docker", "base_image": docker_base_image}
     with deploying(tmp_path, **options) as place:

@@ -13,7 +13,7 @@ BROKEN = "def init():\n    raise ValueError('broken')\n\ndef run(raw_data):\n   
 @pytest.fixture
 def place(tmp_path, shared_home):
     """Return a function that opens one workspace, again and again."""
-    return lambda: open_online(tmp_path / "offline", home=shared_home)
+    return lambda: open_online(tmp_path / "offline", home=shared_home, light=True)
 
 
 def serving(online, script):

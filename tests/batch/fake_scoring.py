@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from modelship.batch.call_sizes import MeasuredSizes
 from modelship.batch.piece_work import score_piece
 from modelship.batch.scoring_process import CallError
 
@@ -11,8 +12,11 @@ from modelship.batch.scoring_process import CallError
 class FakeProcess:
     """Scores rows by adding 1 to their column ``a``; it refuses negative ones."""
 
+    takes_mini_batches = False
+
     def __init__(self):
         self.calls = []
+        self.sizes = MeasuredSizes()
 
     def start(self):
         """Do nothing: it is in this process."""

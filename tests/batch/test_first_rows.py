@@ -14,6 +14,7 @@ from modelship.batch.batch_plan import Piece
 from modelship.batch.batch_progress import ProgressReport
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import Bisection
+from modelship.batch.call_sizes import FixedSize
 from modelship.batch.first_rows import NothingScoredError, sample_places
 from modelship.batch.manifest import Entry
 from modelship.batch.piece_progress import PieceProgress, progress_teller
@@ -100,7 +101,7 @@ def test_rows_that_are_tried_alone_have_a_tenth_of_the_time():
         raise CallError("too slow", is_timeout=True)
 
     with pytest.raises(NothingScoredError):
-        Bisection(score, timeout_s=60, needs_proof=True).run(500, call_rows=500)
+        Bisection(score, timeout_s=60, needs_proof=True).run(500, sizes=FixedSize(500))
     assert limits == [60, *[6] * 10, 60]
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from modelship.batch.bisecting import Bisection
+from modelship.batch.call_sizes import FixedSize
 from modelship.batch.scoring_process import (
     CallError,
     ScoringProcess,
@@ -51,7 +52,7 @@ def process_of(place_of):
 def scored(process, *, timeout_s=30.0, retries=0):
     """Return the rows that were scored, and the reasons of the others."""
     bisection = Bisection(process.score, timeout_s=timeout_s, retries=retries)
-    answers, bad = bisection.run(len(ROWS), call_rows=5)
+    answers, bad = bisection.run(len(ROWS), sizes=FixedSize(5))
     rows = [each for *_, table in answers for each in table.column("prediction").to_pylist()]
     return rows, {each.row: each.reason for each in bad}
 

@@ -139,5 +139,5 @@ def _identities(plan: BatchPlan) -> dict[str, str]:
         "job": plan.digest,
         "bundle": plan.bundle_digest,
         "input": f"{counted(len(plan.files), 'file')}, {size:,} bytes",
-        "rows per call": f"{options.items_per_call:,}",
+        "rows per call": f"up to {options.items_per_call:,}",
     }

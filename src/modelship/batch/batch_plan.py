@@ -13,13 +13,14 @@ from modelship.batch.input_columns import InputColumns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FILES", "BatchOptions", "BatchPlan", "InputFile", "Piece", "digests_of"]
+__all__ = ["FILES", "USUAL_ROWS", "BatchOptions", "BatchPlan", "InputFile", "Piece", "digests_of"]
 
 FORMAT = 1
 FILES = "files"
 """The items, and the format, of files that are scored as they are."""
 
-_USUAL_ROWS = 50_000
+USUAL_ROWS = 50_000
+"""The most rows of a call, unless the user says how many."""
 _USUAL_FILES = 10
 
 
@@ -95,7 +96,8 @@ class BatchOptions:
     piece_bytes : int
         About how many bytes of input a piece has.
     call_rows : int, optional
-        How many rows or files run() gets at once; by default 50,000 rows, or 10 files.
+        How many rows or files run() gets at once; by default 10 files; as many rows as it scores
+        in about 3 s, up to 50,000; or 50,000 rows, if it takes mini-batches.
     columns : tuple[str, ...], optional
         The columns of the input that the output has too; None for all.
     input_format : str
@@ -125,8 +127,8 @@ class BatchOptions:
 
     @property
     def items_per_call(self) -> int:
-        """How many rows or files run() gets at once."""
-        return self.call_rows or (_USUAL_FILES if self.are_files else _USUAL_ROWS)
+        """How many rows or files run() gets at once, or at most."""
+        return self.call_rows or (_USUAL_FILES if self.are_files else USUAL_ROWS)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modelship.batch.call_errors import CallError
 from modelship.batch.first_rows import NothingScoredError, sample_places
-from modelship.batch.scoring_process import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pyarrow as pa
+
+    from modelship.batch.call_sizes import CallSizes
 
 __all__ = ["BadRow", "Bisection", "ScoreCall", "TooManyFailedError"]
 
@@ -110,8 +112,10 @@ class Bisection:
         self._tell = tell
         self._slowest_s = 0.0
 
-    def run(self, rows: int, *, call_rows: int) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
-        """Score rows, in calls of `call_rows`.
+    def run(
+        self, rows: int, *, sizes: CallSizes
+    ) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
+        """Score rows, in calls of these sizes.
 
         Returns
         -------
@@ -128,11 +132,17 @@ class Bisection:
         answers: list[tuple[int, int, Any]] = []
         bad: list[BadRow] = []
         scored = 0
-        begins = range(0, rows, call_rows)
-        left = [(at, min(at + call_rows, rows), self._timeout_s) for at in begins][::-1]
-        while left:
-            first, stop, limit_s = left.pop()
-            found = self._outcome(first, stop, limit_s)
+        left: list[tuple[int, int, float]] = []
+        begun = 0
+        sizes.measure(self._score, rows, timeout_s=self._timeout_s)
+        while left or begun < rows:
+            if left:
+                first, stop, limit_s = left.pop()
+                found = self._outcome(first, stop, limit_s)
+            else:
+                first, stop, limit_s = begun, min(begun + sizes.rows, rows), self._timeout_s
+                begun = stop
+                found = self._noted(first, stop, sizes)
             if self._needs_proof:
                 self._needs_proof = False
                 if isinstance(found, CallError):
@@ -173,6 +183,16 @@ class Bisection:
             found = self._outcome(at, at + 1, self._timeout_s)
         if isinstance(found, CallError):
             raise NothingScoredError(len(places), found.reason, found.log)
+
+    def _noted(self, first: int, stop: int, sizes: CallSizes) -> Any:
+        """Return the answer to rows that were in no call before, or the error of their call."""
+        began = time.monotonic()
+        found = self._outcome(first, stop, self._timeout_s)
+        if not isinstance(found, CallError):
+            sizes.note(stop - first, time.monotonic() - began, timeout_s=self._timeout_s)
+        elif found.is_timeout:
+            sizes.note_timeout(stop - first)
+        return found
 
     def _halves(
         self, first: int, stop: int, limit_s: float, error: CallError

@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from modelship.batch.bisecting import BadRow, Bisection
+from modelship.batch.call_errors import CallError
+from modelship.batch.call_sizes import FixedSize
 from modelship.batch.first_rows import NothingScoredError, PostponedPiece
 from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS
 from modelship.batch.piece_progress import PieceProgress, progress_teller
 from modelship.batch.piece_rows import read_piece
-from modelship.batch.scoring_process import CallError
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.bisecting import ScoreCall
+    from modelship.batch.call_sizes import CallSizes
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
@@ -204,7 +206,15 @@ def _scored(
         needs_proof=work.may_postpone,
         tell=tell,
     )
-    return bisection.run(table.num_rows, call_rows=work.plan.options.items_per_call)
+    return bisection.run(table.num_rows, sizes=_sizes(work, process))
+
+
+def _sizes(work: Work, process: ScoringProcess) -> CallSizes:
+    """Return the sizes of calls: a script that sees mini-batches has a right to their size."""
+    options = work.plan.options
+    if options.call_rows or options.are_files or process.takes_mini_batches:
+        return FixedSize(options.items_per_call)
+    return process.sizes
 
 
 def _call_of(table: pa.Table, process: ScoringProcess) -> ScoreCall:

@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from modelship.batch.answer_tables import answer_table
+from modelship.batch.call_errors import CallError
+from modelship.batch.call_sizes import MeasuredSizes
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scorer.scorer_messages import send
@@ -38,26 +40,6 @@ class ScoringStoppedError(Exception):
     """A call was abandoned because the job is to end."""
 
 
-class CallError(Exception):
-    """A call of run() failed.
-
-    Parameters
-    ----------
-    reason : str
-        Why, in one line.
-    log : str
-        The traceback, or the end of what the process printed.
-    is_timeout : bool
-        Whether it took too long.
-    """
-
-    def __init__(self, reason: str, log: str = "", *, is_timeout: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.log = log
-        self.is_timeout = is_timeout
-
-
 class ScoringProcess:
     """A process with the script; it is started for the first call, and again after it was killed.
 
@@ -72,6 +54,13 @@ class ScoringProcess:
         started again after one. 0 for no limit.
     is_stopped : Callable
         Returns whether calls end at once.
+
+    Attributes
+    ----------
+    sizes : MeasuredSizes
+        How many rows calls get, as far as that is for modelship to choose.
+    takes_mini_batches : bool
+        Whether the script sees whole mini-batches; known once it runs.
     """
 
     def __init__(
@@ -92,6 +81,8 @@ class ScoringProcess:
         self._log = CappedLog(place.folder / f"scoring-{id(self)}.log")
         self._layout: dict[str, Any] = {}
         self._form = ""
+        self.sizes = MeasuredSizes()
+        self.takes_mini_batches = False
         self._pid = 0
 
     def start(self) -> None:
@@ -246,6 +237,7 @@ class ScoringProcess:
             self.kill()
             raise ScriptNotReadyError(ready["error"])
         self._form, self._pid = ready["form"], ready["pid"]
+        self.takes_mini_batches = ready["mini_batches"]
         if self._exceeds():
             self.kill()
             raise ScriptNotReadyError(

@@ -86,7 +86,7 @@ _what_is_written = gathered(
         ),
         click.option(
             "--call-rows", type=click.IntRange(min=1), metavar="N",
-            help="Rows, or files, that run() gets at once [default: 50000, or 10].",
+            help="Rows, or files, that run() gets at once [default: by its speed, or 10 files].",
         ),
         click.option(
             "--piece-mb", default=32.0, metavar="MB",

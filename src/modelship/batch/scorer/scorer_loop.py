@@ -74,7 +74,8 @@ def serve_calls(connection: ScorerConnection, memory: int, call: ScriptCall) -> 
     if threads := os.environ.get("MODELSHIP_BATCH_THREADS"):
         let_threads(int(threads))
     os.set_inheritable(memory, False)
-    connection.send({"ready": True, "form": call.form, "pid": os.getpid()})
+    ready = {"form": call.form, "mini_batches": call.takes_mini_batches, "pid": os.getpid()}
+    connection.send({"ready": True, **ready})
     rows = _Memory(memory)
     while True:
         try:

@@ -28,9 +28,12 @@ class ScriptCall(ABC):
     ----------
     form : str
         The form of the rows that it takes: ``"matrix"`` or ``"columns"``.
+    takes_mini_batches : bool
+        Whether what it does may depend on which rows it gets at once.
     """
 
     form: ClassVar[str] = "columns"
+    takes_mini_batches: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, rows: BlockRows) -> Any:
@@ -70,6 +73,8 @@ class _TableCall(ScriptCall):
 
 class _MiniBatchCall(ScriptCall):
     """A script that takes mini-batches: paths of files, or a DataFrame."""
+
+    takes_mini_batches = True
 
     def __init__(self, call: Callable[[BlockRows], Any]) -> None:
         self._call = call

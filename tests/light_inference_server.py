@@ -1,4 +1,4 @@
-"""A package in the place of Azure ML's server, for tests of what is around it: it starts at once.
+"""A package instead of Azure ML's server, for tests of what is around it: it starts at once.
 
 It answers as that server does where such tests look: ``/``, ``/score``, a 500 of what run() raises,
 and a traceback and an exit of what init() raises, in a worker that ends with it. It ignores all

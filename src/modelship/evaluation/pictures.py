@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelship.errors import PictureError
 from modelship.evaluation.extras import needs_extra
@@ -45,8 +45,12 @@ _MAX_MATRICES: Final = 16
 _MATRICES_IN_A_ROW: Final = 4
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
+def new_figure(
+    width_in: float, height_in: float, *, layout: Literal["compressed"] | None = "compressed"
+) -> Figure:
     """Return an empty figure, sizes in inches, that is not in pyplot's global state.
+
+    Without a layout its axes stay where they are put, and drawing takes half the time.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def new_figure(width_in: float, height_in: float) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_in, height_in), dpi=150, layout="compressed", facecolor="white")
+    figure = Figure(figsize=(width_in, height_in), dpi=150, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -23,6 +23,10 @@ _COLUMNS: Final = 10
 _IMAGE_DIMENSIONS: Final = 3
 _SIDES: Final = 2
 _ONE_LINE: Final = 11  # characters that fit above an image
+# In inches: the image, the space around it, and a line of its title.
+_IMAGE_IN: Final = 0.78
+_SPACE_IN: Final = 0.04
+_LINE_IN: Final = 0.16
 
 
 def draw_predictions(
@@ -67,11 +71,17 @@ def _draw_grid(images: NDArray[Any], *, said: list[object], true: list[object]) 
     lines = max(title.count("\n") for title in titles) + 1
     columns = min(len(images), _COLUMNS)
     rows = -(-len(images) // columns)
-    image_in = 0.8 * images.shape[1] / images.shape[2]
-    figure = new_figure(0.86 * columns, rows * (image_in + 0.06 + 0.16 * lines))
+    image_in = _IMAGE_IN * images.shape[1] / images.shape[2]
+    width_in = _IMAGE_IN + 2 * _SPACE_IN
+    height_in = image_in + 2 * _SPACE_IN + _LINE_IN * lines
+    figure = new_figure(columns * width_in, rows * height_in, layout=None)
     limits = float(images.min()), float(images.max())
     for place, image in enumerate(images):
-        ax = figure.add_subplot(rows, columns, place + 1)
+        row, column = divmod(place, columns)
+        left = (column + _SPACE_IN / width_in) / columns
+        bottom = (rows - 1 - row + _SPACE_IN / height_in) / rows
+        size = _IMAGE_IN / width_in / columns, image_in / height_in / rows
+        ax = figure.add_axes((left, bottom, *size))
         wrong = said[place] != true[place]
         # Inverted, so that it also stands out in black and white.
         ax.imshow(image, cmap="gray" if wrong else "gray_r", interpolation="nearest", clim=limits)

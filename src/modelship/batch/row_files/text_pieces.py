@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["array_of", "bytes_of", "first_row", "text_cuts"]
 
 _READ_BYTES: Final = 1 << 20
+_HEADER_BYTES: Final = 1 << 14  # hold most headers, which are read again with each piece
 _LONGEST_FIRST_ROW: Final = 1 << 26
 
 
@@ -71,7 +72,7 @@ def first_row(file: BinaryIO, *, delimiter: str = "") -> tuple[bytes, int]:
     """
     file.seek(0)
     scanner, content = RowScanner(delimiter), b""
-    while block := file.read(_READ_BYTES):
+    while block := file.read(max(len(content), _HEADER_BYTES)):
         ends = scanner.ends(array_of(block))
         if len(ends):
             end = len(content) + int(ends[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+import requests
 
 from light_inference_server import only_light_server
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
@@ -168,6 +170,15 @@ def shared_locks(shared, folder):
     shutil.copytree(shared, folder, dirs_exist_ok=True)
     yield
     shutil.copytree(folder, shared, dirs_exist_ok=True)
+
+
+def around_the_front(place, service):
+    """Ask the server behind a service's address, with its key; return the status."""
+    record = json.loads((place.documents / "services" / f"{service.name}.json").read_text())
+    uri = json.loads(record["_offline"]["instance"])["scoring_uri"]
+    assert uri != service.scoring_uri
+    fields = {"Authorization": f"Bearer {service.get_keys()[0]}"}
+    return requests.post(uri, data="1", headers=fields, timeout=30).status_code
 
 
 def runs(pid):

@@ -164,9 +164,13 @@ def test_a_connection_past_the_proxy_is_noticed(person, host):
     assert (person.offline.refused, person.escapes) == ([], [host])
 
 
+# In the gate, test_login.py asks for the sentence about a wrong password.
 @pytest.mark.parametrize(
     ("password", "words"),
-    [("wrong", "AADSTS7000215: Invalid client secret"), (None, "source environment.sh")],
+    [
+        pytest.param("wrong", "AADSTS7000215: Invalid client secret", marks=pytest.mark.long),
+        (None, "source environment.sh"),
+    ],
 )
 def test_a_refused_password_is_azures_to_explain(person, password, words):
     """The SDK ends with the identity platform's sentence; the right password is shown nowhere."""

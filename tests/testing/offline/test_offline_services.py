@@ -15,7 +15,7 @@ import pytest
 import requests
 from azureml.core import Webservice
 from azureml.exceptions import WebserviceException
-from offline_services import CONDA, DEADLINE_S, deploying, runs
+from offline_services import CONDA, DEADLINE_S, around_the_front, deploying, runs
 
 CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 
@@ -23,7 +23,7 @@ CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, shared_home):
     """Return a deployer whose workspace all tests of this module share."""
-    with deploying(tmp_path_factory.mktemp("services"), home=shared_home) as found:
+    with deploying(tmp_path_factory.mktemp("services"), home=shared_home, light=True) as found:
         yield found
 
 
@@ -51,31 +51,6 @@ def plain(place):
 def ask(service, question):
     """Evaluate an expression in a service."""
     return service.run(question)
-
-
-def around_the_front(place, service):
-    """Ask the server behind a service's address, with its key; return the status."""
-    record = json.loads((place.documents / "services" / f"{service.name}.json").read_text())
-    uri = json.loads(record["_offline"]["instance"])["scoring_uri"]
-    assert uri != service.scoring_uri
-    fields = {"Authorization": f"Bearer {service.get_keys()[0]}"}
-    return requests.post(uri, data="1", headers=fields, timeout=30).status_code
-
-
-def test_the_server_behind_answers_nobody_else(place, inspector):
-    """Its port is open to every user of the machine, and knows nothing of keys."""
-    assert around_the_front(place, inspector) == 403
-    assert ask(inspector, "1") == 1
-
-
-def test_a_service_shows_its_log_and_its_models(inspector):
-    """All of the log, its end, or that of the start, which names the models."""
-    log = inspector.get_logs()
-    assert "the inspector is ready" in log
-    assert "ready for serving" in log
-    assert len(inspector.get_logs(num_lines=2).splitlines()) == 2
-    assert "one:1" in inspector.get_logs(init=True)
-    assert [each.name for each in inspector.models] == ["one", "two"]
 
 
 def test_a_service_finds_its_models_files_and_variables(inspector):
@@ -286,11 +261,11 @@ def test_the_log_of_an_operation_streams(place, plain):
 
 def test_services_start_again_with_the_workspace(tmp_path, shared_home):
     """A workspace that is opened again serves at the same address; nothing runs in between."""
-    with deploying(tmp_path, home=shared_home) as place:
+    with deploying(tmp_path, home=shared_home, light=True) as place:
         service = place.up(variables={"N": "1"}, auth_enabled=True)
         process, keys, uri = ask(service, "os.getppid()"), service.get_keys(), service.scoring_uri
     assert not runs(process)
-    with deploying(tmp_path, home=shared_home) as place:
+    with deploying(tmp_path, home=shared_home, light=True) as place:
         again = Webservice(place.ws, service.name)
         assert (again.state, again.scoring_uri, again.get_keys()) == ("Healthy", uri, keys)
         assert ask(again, "os.environ['N']") == "1"
@@ -298,11 +273,11 @@ def test_services_start_again_with_the_workspace(tmp_path, shared_home):
 
 ENDED = """
 import os, signal, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from pathlib import Path
 from offline_services import deploying
 
-with deploying(Path({folder!r}), home=Path({home!r})) as place:
+with deploying(Path({folder!r}), home=Path({home!r}), light=True) as place:
     service = place.up()
     print(service.scoring_uri, service.run("os.getppid()"), flush=True)
     os.kill(os.getpid(), signal.{end})
@@ -317,7 +292,8 @@ with deploying(Path({folder!r}), home=Path({home!r})) as place:
 )
 def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, end):
     """Its containers end with it, however it ends; opened again, it starts them again."""
-    paths = {"tests": str(Path(__file__).parent), "folder": str(tmp_path), "home": str(shared_home)}
+    tests = [str(Path(__file__).parents[each]) for each in (0, 2)]
+    paths = {"tests": tests, "folder": str(tmp_path), "home": str(shared_home)}
     command = [sys.executable, "-c", ENDED.format(end=end, **paths)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
     *_, uri, process = ran.stdout.split()
@@ -327,7 +303,7 @@ def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, en
         time.sleep(0.05)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(requests.post, uri, data="2", timeout=DEADLINE_S)
-        with deploying(tmp_path, home=shared_home) as place:
+        with deploying(tmp_path, home=shared_home, light=True) as place:
             [service] = Webservice.list(place.ws)
             assert (service.state, ask(service, "1")) == ("Healthy", 1)
             if end == "SIGKILL":  # else it was refused, for nobody is expected back
@@ -335,7 +311,7 @@ def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, en
 
 
 @pytest.mark.docker
-def test_a_container_is_one_of_the_engine(tmp_path, shared_home, docker_base_image):
+def test_a_container_is_one_of_the_engine(real_index, tmp_path, shared_home, docker_base_image):
     """With compute="docker" models, variables, keys and address are as they are with a process."""
     options = {"home": shared_home, "compute": "docker", "base_image": docker_base_image}
     with deploying(tmp_path, **options) as place:
@@ -360,7 +336,7 @@ def test_a_container_is_one_of_the_engine(tmp_path, shared_home, docker_base_ima
 
 
 @pytest.mark.long  # in the gate: test_the_pythons_that_the_sdk_writes_are_deployed
-def test_the_python_that_the_sdk_adds_may_be_another(place):
+def test_the_python_that_the_sdk_adds_may_be_another(real_index, place):
     """Where nobody named a Python, one that is here serves for the SDK's, and the log says so."""
     conda = {"dependencies": ["python=3.10.18", CONDA["dependencies"][1]]}
     service = place.up(conda=conda)

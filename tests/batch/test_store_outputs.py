@@ -13,6 +13,7 @@ import disk_store
 import fsspec
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from fake_scoring import FakeEngine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ import modelship as ms
 from modelship import errors
 from modelship.batch.batch_evaluation import evaluate_output
 from modelship.batch.batch_status import BatchStatus
+from modelship.cli.app import cli
 
 # That all rows fail is an error.
 VALUES = st.lists(st.integers(-3, 30), min_size=1, max_size=30).filter(lambda each: max(each) >= 0)
@@ -152,3 +154,5 @@ def test_commands_on_the_output(job, url, tmp_path):
     assert (status.state, status.rows_out, status.failed) == ("complete", 10, 1)
     assert "a negative number" in (tmp_path / "report.html").read_text()
     assert evaluate_output(url, label="a", task="regression").metrics["mae"] == 1
+    for typed in (["batch", "status", url], ["evaluate", url, "--label", "a"]):
+        assert CliRunner().invoke(cli, typed).exit_code == 0

@@ -120,7 +120,7 @@ def claimed(files: StoreFiles, *, lease_s: float = LEASE_S) -> Iterator[Claim]:
         yield claim
     finally:
         claim.end()
-        renewing.join()
+        renewing.join(lease_s / _RENEWALS)
         claim.end()  # it may have been renewed meanwhile
 
 

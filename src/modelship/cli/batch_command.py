@@ -144,7 +144,10 @@ _how_it_runs = gathered(
 )
 @click.argument("bundle_folder", metavar="BUNDLE", type=PATH)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="FOLDER", required=True, help="Write the output here.")
+@click.option(
+    "-o", "--output", metavar="FOLDER", required=True,
+    help="Write the output here; or to an object store, such as s3://bucket/scored.",
+)  # fmt: skip
 @_what_is_written
 @_how_it_runs
 @click.option(

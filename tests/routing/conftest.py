@@ -114,7 +114,7 @@ def calling(call):
     """Return a context in which several callers send requests; it yields what they got."""
 
     @contextmanager
-    def calling(*, callers=2, body=b"{}", kept=True, pause_s=0.02):
+    def calling(*, callers=2, body=b"{}", kept=True, pause_s=0.05):
         ended, got = threading.Event(), []
 
         def live():

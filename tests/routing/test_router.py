@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import psutil
 import pytest
@@ -114,6 +115,7 @@ def test_no_request_is_lost_when_it_ends_under_load(address, router, calling, ke
     with calling(callers=8, kept=kept, pause_s=0.01) as got:
         while len(got) < 40:
             assert router.traffic()
+            time.sleep(0.02)
         winner.start()
         router.end(winner="new")
         before = len(got)

@@ -119,6 +119,8 @@ LONG = tuple(
         "tests/targets/test_servers.py",
         "tests/targets/test_contract.py",
         "tests/targets/test_contract_docker.py",
+        "tests/server/differential",
+        "tests/server/test_raw_http.py",
         "tests/test_plug_ins.py",
         "docs/how-to/parity.md",
         "tests/targets/test_process.py",
@@ -148,6 +150,7 @@ LONG = tuple(
     )
 )
 
+ASKING_THE_SAME_SERVERS = ("tests/server/differential/", "tests/server/test_raw_http.py")
 
 OWNS_HOME = "MODELSHIP_HOME" not in os.environ
 if OWNS_HOME:
@@ -187,6 +190,21 @@ def pytest_configure(config):
         lock = os.open(f"{os.environ['MODELSHIP_TESTS_CACHE']}.lock", os.O_RDWR | os.O_CREAT)
         config.add_cleanup(partial(os.close, lock))
         fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give one worker all files whose tests ask the same servers, which it keeps running."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            together = nodeid.startswith(ASKING_THE_SAME_SERVERS)
+            return "servers" if together else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_unconfigure():

@@ -125,7 +125,7 @@ def test_a_worker_that_dies_is_started_again(started, how):
 
 def test_workers_share_what_init_made(started):
     """Four workers have the memory of init() once."""
-    server = started(WORKER_COUNT="4")
+    server = started(WORKER_COUNT="4", TABLE_BYTES="50_000_000")
     _until(lambda: _numbers(server)["modelship_ready_workers"] == 4)
     workers = _workers(server)
     own = [each.memory_full_info().uss for each in workers]

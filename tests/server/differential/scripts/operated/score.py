@@ -11,7 +11,7 @@ table = None
 
 def init():
     global table
-    table = bytearray(50_000_000)  # what the workers are to share
+    table = bytearray(int(os.environ.get("TABLE_BYTES", "1")))  # what the workers are to share
 
 
 def run(raw_data):

@@ -113,6 +113,7 @@ _STOP: Final = ord(".")
 _MEMOIZE, _SHORT_TEXT, _TEXT, _UINT1, _UINT2, _FLOAT, _NONE = b"\x94\x8cXKMGN"
 # BINGET, LONG_BINGET, BINPUT and LONG_BINPUT.
 _GET, _LONG_GET, _PUT, _LONG_PUT = b"hjqr"
+_MARK: Final = ord("(")
 _STEPS_BETWEEN_CHECKS: Final = 4096
 _float_at: Final = struct.Struct(">d").unpack_from
 
@@ -155,7 +156,7 @@ class Loop:
         most of the time is spent here: a call for each instruction would take three times as long.
         """
         stream, stack, memo, scattered = self.stream, self.stack, self.memo, self.scattered
-        machine = cast("Machine", self)
+        machine, marks = cast("Machine", self), self.marks
         data, at, safe, memoized = stream.data, stream.at, stream.safe, self.memoized
         actions, keeps_floats = self.actions, self.keeps_floats
         for step in range(_STEPS_BETWEEN_CHECKS):
@@ -221,6 +222,9 @@ class Loop:
                 if opcode == _FLOAT:
                     stack.append(_float_at(data, at)[0] if keeps_floats else OPAQUE)
                     at += 8
+                    continue
+                if opcode == _MARK:
+                    marks.append(len(stack))
                     continue
                 stream.at = at
             else:

@@ -269,6 +269,7 @@ def compiling_once(worker):
     try:
         yield
     finally:
+        has_read.parent.mkdir(parents=True, exist_ok=True)
         has_read.touch()
 
 

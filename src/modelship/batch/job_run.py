@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.batch.abandoned_folders import owned, remove_abandoned
+from modelship.batch.answer_types import equal_answer_types
 from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_plan import digests_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_job import BatchJob
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.batch_summary import BatchSummary
+    from modelship.batch.manifest import Manifest
     from modelship.batch.piece_work import PieceResult
 
 __all__ = ["run_job"]
@@ -104,10 +106,26 @@ def _run(
         ) from error
     if job.stopped.is_set():
         raise account.interrupted()
+    _equal_types(job, folder, account, manifest)
     summary = account.summary(scored=len(left), output=str(job.output))
     document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
     folder.complete(document, account.entries.values())
     return summary
+
+
+def _equal_types(
+    job: BatchJob, folder: OutputFolder, account: BatchAccount, manifest: Manifest
+) -> None:
+    """Write the output again whose answers have other types than those of other pieces."""
+    try:
+        for entry in equal_answer_types(folder, account.plan, dict(account.entries), manifest):
+            account.entries[entry.piece] = entry
+            if job.stopped.is_set():
+                break
+    except KeyboardInterrupt:
+        job.stopped.set()
+    if job.stopped.is_set():
+        raise account.interrupted()
 
 
 def _results(

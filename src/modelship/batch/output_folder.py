@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from typing import TYPE_CHECKING
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO
 
 from modelship.batch.batch_plan import BatchPlan
 from modelship.batch.manifest import Entry, Manifest
 from modelship.batch.output_files import output_files
-from modelship.batch.output_names import FAILED, MANIFEST, PLAN, SUCCESS, is_data
+from modelship.batch.output_names import DRAFTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
 from modelship.batch.row_files import suffix_of
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -168,6 +170,19 @@ class OutputFolder:
         manifest.append(entry)
         self.files.discard(drafts)
         return entry
+
+    def rewrite(
+        self, entry: Entry, write: Callable[[BinaryIO], object], manifest: Manifest
+    ) -> Entry:
+        """Replace the output of a piece; if that is interrupted, the piece is not done any more."""
+        draft = f"{DRAFTS}/{entry.piece}-{uuid.uuid4().hex}"
+        size, digest = self.files.write_draft(draft, write)
+        manifest.withdraw(entry.piece)
+        self.files.enter({draft: (entry.output, size)})
+        made = replace(entry, size_bytes=size, digest=digest)
+        manifest.append(made)
+        self.files.discard([draft])
+        return made
 
     def complete(self, document: Mapping[str, object], entries: Iterable[Entry]) -> None:
         """Write that the job is complete, once all else is there, and safe.

@@ -19,6 +19,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from light_inference_server import only_light_server
 from modelship.cli import azureml_offline
 from modelship.cli.app import cli
 
@@ -86,6 +87,13 @@ def processes_in(folder):
 
 
 @pytest.fixture
+def light(tmp_path_factory):
+    """Let services have a server that starts at once."""
+    with only_light_server(tmp_path_factory.mktemp("light")):
+        yield
+
+
+@pytest.fixture
 def code(here):
     """Return a function that runs code in a folder of its own as the workspace's user would."""
     folder = here / "code"
@@ -109,7 +117,9 @@ def code(here):
     return run
 
 
-def test_it_serves_code_in_another_terminal_until_ctrl_c(here, code, monkeypatch, shared_home):
+def test_it_serves_code_in_another_terminal_until_ctrl_c(
+    here, code, light, monkeypatch, shared_home
+):
     """Ctrl-C ends the services too; in the same folder they come back, at the same address."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     (code.folder / "score.py").write_text(ECHO)

@@ -90,8 +90,8 @@ def _draw_grid(images: NDArray[Any], *, said: list[object], true: list[object]) 
 
 
 def _frame(ax: Axes, title: str, *, wrong: bool) -> None:
-    ax.set_xticks([])
-    ax.set_yticks([])
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_visible(False)  # without ticks it would still be laid out
     ax.set_title(
         title,
         color=RED if wrong else INK,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,15 +134,12 @@ def _pictures(report: Report) -> list[dict[str, str]]:
     else:
         wanted = [("Misclassified samples by class", lambda: draw_confusion_matrix(report))]
         if _shows_images(report.X):
-            wanted.append(("Sample predictions", lambda: _samples(report)))
+            samples = partial(draw_predictions, report, n=30, seed=0, image_shape=None)
+            wanted.append(("Sample predictions", samples))
     try:
         return [{"title": title, "data": _as_data(draw())} for title, draw in wanted]
     except MissingExtraError:
         return []
-
-
-def _samples(report: Report) -> Figure:
-    return draw_predictions(report, n=30, seed=0, image_shape=None)
 
 
 def _shows_images(X: Any) -> bool:

@@ -92,7 +92,10 @@ class ForkServer:
         self._asking, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
-                [python, _PROGRAM, *modules], stdin=other, env={**variables}
+                [python, _PROGRAM, *modules],
+                stdin=other,
+                env={**variables},
+                start_new_session=True,  # Ctrl-C is for the tests, which still end their servers
             )
 
     def start(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -61,7 +62,10 @@ class DiskStore(AbstractFileSystem):
         """List the keys below a path."""
         start = self._strip_protocol(path) + "/"
         keys = sorted(unquote(each.name) for each in Path(os.environ["DISK_STORE"]).iterdir())
-        found = {key: self.info(key) for key in keys if key.startswith(start)}
+        found = {}
+        for key in (each for each in keys if each.startswith(start)):
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                found[key] = self.info(key)
         return found if detail else list(found)
 
     def info(self, path, **_):

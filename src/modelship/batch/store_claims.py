@@ -120,7 +120,7 @@ def claimed(files: StoreFiles, *, lease_s: float = LEASE_S) -> Iterator[Claim]:
         yield claim
     finally:
         claim.end()
-        renewing.join(lease_s / _RENEWALS)
+        renewing.join(LEASE_S)
         claim.end()  # it may have been renewed meanwhile
 
 
@@ -132,7 +132,7 @@ def is_claimed(files: StoreFiles) -> bool:
 def _wait_for_others(files: StoreFiles, own: Claim) -> None:
     """Remove the claims of drivers that were killed, and refuse to drive next to one that runs."""
     seen: dict[str, tuple[bytes, float]] = {}
-    while others := {n: c for n, c in _claims(files).items() if n != own.name}:
+    while others := _others(files, own):
         for name, content in others.items():
             found = _document(content)
             known, since_s = seen.setdefault(name, (content, time.monotonic()))
@@ -143,6 +143,24 @@ def _wait_for_others(files: StoreFiles, own: Claim) -> None:
         if any(not _ended_here(_document(each)) for each in others.values()):
             time.sleep(min(map(_lease_of, map(_document, others.values()))) / _RENEWALS / 2)
     own.require_held()
+
+
+def _others(files: StoreFiles, own: Claim) -> dict[str, bytes]:
+    """Return the claims of others, from a listing that has that of this driver, too.
+
+    Raises
+    ------
+    BatchOutputError
+        If it lacks that one: then it may lack others.
+    """
+    found = _claims(files)
+    if found.pop(own.name, None) is None:
+        raise BatchOutputError(
+            files.url,
+            "its list of objects lacks one that was just written, or another job removed it",
+            "Run the same command again. If that does not help, write to a folder, and copy it.",
+        )
+    return found
 
 
 def _claims(files: StoreFiles) -> dict[str, bytes]:

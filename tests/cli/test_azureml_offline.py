@@ -161,7 +161,7 @@ def test_it_says_what_to_type(code):
     assert not Path(config["offline"]).exists()
 
 
-@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("sealed", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_sealed_decides_about_other_hosts(sealed):
     """With it they are refused; without, this machine's own ports tell that they are asked."""
     with terminal("--json", *["--sealed"] * sealed) as process:

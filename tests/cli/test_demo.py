@@ -29,6 +29,7 @@ def test_the_demo_tells_the_whole_story(modelship, here, shared_home, monkeypatc
         DeployTarget.open("process").get(document["name"])
 
 
+@pytest.mark.long
 def test_the_demo_can_leave_its_service(modelship, here, tmp_path, monkeypatch):
     """With --keep the service keeps running, and the last line says how to delete it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -25,7 +25,10 @@ def drawn(y, found, **options):
     return report.plot_confusion_matrix(**options).axes[0]
 
 
-@pytest.mark.parametrize("suffix", SIGNATURES)
+@pytest.mark.parametrize(
+    "suffix",
+    [pytest.param(each, marks=[pytest.mark.long] * (each != ".png")) for each in SIGNATURES],
+)
 def test_suffix_decides_the_form(report, tmp_path, suffix):
     """Both pictures are written as PNG, SVG and PDF, into a folder that is made for them."""
     from matplotlib.figure import Figure

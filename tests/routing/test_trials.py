@@ -44,7 +44,11 @@ _ERRORS, _REFUSED = r"\d+ errors in ", r"\d+ of \d+ requests were answered with 
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "count"), [(500, _ERRORS, (2, 10)), (422, _REFUSED, (11, 20))]
+    ("status", "reason", "count"),
+    [
+        (500, _ERRORS, (2, 10)),
+        pytest.param(422, _REFUSED, (11, 20), marks=pytest.mark.long),
+    ],
 )
 def test_errors_of_the_new_release_end_a_canary(
     router, new, calling, record, status, reason, count
@@ -81,6 +85,7 @@ def test_too_little_traffic_ends_a_canary_with_the_old_release(router, call, rec
     assert "too little traffic: only 0 of 5 requests in 1 s" in trial.reason
 
 
+@pytest.mark.long
 def test_a_canary_with_a_bound_for_disagreement_compares_both(router, old, new, calling, record):
     """Each request goes to both, and one that is answered differently is written down."""
     new.answer = b'{"result": [2]}'
@@ -106,6 +111,7 @@ def test_a_shadow_compares_and_no_caller_gets_its_answers(router, new, calling, 
     assert difference == {"what": "body", "where": ".result[0]", "old": "1", "new": "1.5"}
 
 
+@pytest.mark.long
 def test_a_shadow_keeps_floats_within_the_tolerance_apart_from_differences(
     router, old, new, calling, record
 ):
@@ -150,6 +156,7 @@ def test_no_caller_waits_for_a_shadow_that_is_slow(router, new, call, record):
     blocked.set()
 
 
+@pytest.mark.long
 def test_errors_of_the_new_release_end_a_shadow(router, new, calling, record):
     """No caller has seen them."""
     new.status = 500

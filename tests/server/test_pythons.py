@@ -11,6 +11,8 @@ import pytest
 import uv
 from differential.servers import OURS
 
+OTHERS = ("3.10", "3.12", "3.13")
+
 
 def _python(version):
     """Return a Python that is on the path, or one of pyenv's."""
@@ -22,7 +24,9 @@ def _python(version):
     return next(pyenv.glob(f"versions/{version}.*/bin/python"), None)
 
 
-@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
+@pytest.mark.parametrize(
+    "version", ["3.11", *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)]
+)
 def test_what_runs_before_the_script_can_be_imported(version, tmp_path):
     """The supervisor and the host need nothing but Python, and nothing newer than it has."""
     python = _python(version)

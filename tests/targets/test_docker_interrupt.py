@@ -106,7 +106,11 @@ def _wait_for(condition, *, process, timeout_s):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize(
+    "sent",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL],
+    ids=["SIGINT", "SIGKILL"],
+)
 def test_an_interrupted_build_leaves_no_container(build, own, tmp_path, sent):
     """No container outlives an interrupted build; Ctrl-C leaves no half image and no folder."""
     build.send_signal(sent)

@@ -98,6 +98,7 @@ def test_a_package_that_azure_does_not_go_with_is_told_with_both_requirements(ma
     )
 
 
+@pytest.mark.long
 def test_an_open_requirement_that_was_locked_too_high_is_told_the_way_out(make_bundle):
     """Nobody asked for this numpy: with azureml-defaults in the environment, another is locked."""
     with pytest.raises(ResolutionError) as caught:

@@ -127,6 +127,7 @@ def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(
     assert outcomes(found.history()[-2:]) == [("deploy", "serving"), ("deploy", "failed")]
 
 
+@pytest.mark.long
 def test_a_deployer_that_is_killed_after_it_has_asked_is_not_needed(
     target, bundle, make, offline, tmp_path
 ):
@@ -140,6 +141,7 @@ def test_a_deployer_that_is_killed_after_it_has_asked_is_not_needed(
     assert outcomes(found.history()[-2:]) == [("deploy", "ended"), ("deploy", "serving")]
 
 
+@pytest.mark.long
 def test_what_a_killed_deployer_broke_is_put_back_by_the_next_that_fails(
     target, bundle, make, offline, tmp_path
 ):

@@ -43,7 +43,8 @@ run.wait_for_completion(show_output=True)
 FILES = ["/a.txt", "/sub/b é.txt", "/t.csv"]
 
 
-@pytest.mark.parametrize("version", ["3.8", pytest.param("3.11", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["3.8", "3.11"])
 def test_datasets_are_made_registered_and_read(offline, here, client_python, version):
     """In a terminal that has sourced the workspace's file, through the proxy."""
     in_terminal(offline, here, client_python(version), str(SCRIPT), "found.json")

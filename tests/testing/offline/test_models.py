@@ -55,6 +55,7 @@ def test_a_file_comes_back_byte_for_byte(ws, model_file):
     assert found.read_bytes() == model_file.read_bytes()
 
 
+@pytest.mark.long
 def test_a_file_of_70_mb_goes_up_in_blocks(ws, offline, here):
     """A file above the 64 MiB that the SDK sends at once is put together from its blocks."""
     content = os.urandom(1 << 20) * 70
@@ -64,6 +65,7 @@ def test_a_file_of_70_mb_goes_up_in_blocks(ws, offline, here):
     assert not list((offline.folder / "uploads").iterdir())
 
 
+@pytest.mark.long
 def test_a_folder_of_51_files_comes_back_whole(ws, here):
     """More files than the 50 that go up in one batch, some of them empty and some in folders."""
     for index in range(51):

@@ -77,7 +77,11 @@ def deploy(place, conda):
 
 
 @pytest.mark.parametrize(
-    ("made", "minor"), [(CondaDependencies, "3.8"), (CondaDependencies.create, "3.10")]
+    ("made", "minor"),
+    [
+        (CondaDependencies, "3.8"),
+        pytest.param(CondaDependencies.create, "3.10", marks=pytest.mark.long),
+    ],
 )
 def test_the_pythons_that_the_sdk_writes_are_deployed(place, made, minor):
     """A missing patch release is replaced by another one of the same minor version."""

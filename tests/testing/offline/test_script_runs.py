@@ -101,7 +101,7 @@ def alive(pids):
     return [each for each in pids if psutil.pid_exists(each)]
 
 
-@pytest.mark.parametrize("target", ["local", "cpu-cluster"])
+@pytest.mark.parametrize("target", [pytest.param("local", marks=pytest.mark.long), "cpu-cluster"])
 def test_a_script_logs_and_leaves_files(target, submit, cluster, capsys):
     """It knows its run, its log is shown while it runs, and what it leaves is kept."""
     run = submit(TRAIN, "--rate", 0.5, compute_target=target)
@@ -131,7 +131,7 @@ def test_a_failure_shows_the_traceback(submit, cluster):
     assert "about to fail" in run.get_details_with_logs()["logFiles"]["user_logs/std_log.txt"]
 
 
-@pytest.mark.parametrize("target", ["local", "cpu-cluster"])
+@pytest.mark.parametrize("target", [pytest.param("local", marks=pytest.mark.long), "cpu-cluster"])
 def test_cancel_ends_all_that_a_script_has_started(target, submit, cluster, here):
     """Its children, those in a session of their own, and those whose parent is gone."""
     run = submit(FAMILY, str(here / "pids"), 3600, compute_target=target)

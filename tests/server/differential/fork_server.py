@@ -8,11 +8,13 @@ imports; none of these modules may read its folder, its arguments or a variable 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -41,15 +43,24 @@ def main(names):
 
 
 def _keep(asking, told):
-    """Fork the program and wait for its end; return False in it."""
+    """Fork the program and wait for its end; return False in it.
+
+    If the test process dies, this program ends, and with it what it has started.
+    """
+    _end_with_parent(signal.SIGKILL)
     program = os.fork()
     if not program:
+        _end_with_parent(signal.SIGTERM)
         os.close(told)
         return False
     asking.send(str(program).encode())
     _, status = os.waitpid(program, 0)
     os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
+
+
+def _end_with_parent(number):
+    ctypes.CDLL(None).prctl(1, number, 0, 0, 0)  # PR_SET_PDEATHSIG
 
 
 def _reap():

@@ -119,6 +119,6 @@ class ForkServer:
             return Forked(int(self._asking.recv(16)), reading)
 
     def end(self) -> None:
-        """End it; programs that it has started go on."""
+        """End it, and with it the programs that it has started."""
         self._asking.close()
         self._process.wait()

@@ -25,9 +25,16 @@ from corpus.pickling.estimators import cheaper, fitted, inner, material
 
 __all__ = ["RUN_CODE_OF_THE_FILE", "write_all"]
 
+
+class _Kind(enum.Enum):
+    ONE = 1
+
+
+# Some releases of Python 3.11 write a member of an enum as getattr(CLASS, NAME).
+_BY_GETATTR = {"cloudpickle-enum"} if _Kind.ONE.__reduce_ex__(2)[0] is getattr else ()
 # Loading these runs functions that the file itself holds (a named tuple's __new__, for one), so
 # that nobody can tell them from hostile ones without looking at bytecode.
-RUN_CODE_OF_THE_FILE = frozenset({"cloudpickle-pair", "dill-dataclass", "dill-pair"})
+RUN_CODE_OF_THE_FILE = frozenset({"cloudpickle-pair", "dill-dataclass", "dill-pair", *_BY_GETATTR})
 
 # They need a minute, or something else than data.
 SLOW = {"StackingClassifier", "StackingRegressor", "LogisticRegressionCV", "MultiTaskElasticNetCV"}

@@ -49,7 +49,6 @@ def _code(told):
     return told.partition("```python\n")[2].partition("```")[0]
 
 
-@pytest.mark.long
 def test_a_client_without_its_call_is_an_error(tmp_path):
     """What the generator leaves out with no more than a warning is told, not written."""
     document = {"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "paths": {}}

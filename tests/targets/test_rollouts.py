@@ -163,7 +163,6 @@ def test_a_shadow_that_disagrees_too_much_never_answers_a_caller(deployment, bun
     assert '"old": "0", "new": "1"' in record.read_text()
 
 
-@pytest.mark.long
 def test_what_a_shadow_recorded_goes_with_the_service(memory_target, bundle_of):
     """Requests may hold what is private; a file that the user named is the user's."""
     record = state_folder() / "differences" / "memory" / "recorded-svc.jsonl"

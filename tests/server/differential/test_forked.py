@@ -24,5 +24,5 @@ def test_no_program_outlives_what_started_it(tmp_path):
     server.end()
     end_s = time.monotonic() + 30
     while psutil.pid_exists(program.pid):
-        assert time.monotonic() < end_s, "it goes on"
+        assert time.monotonic() < end_s, "it still runs"
         time.sleep(0.02)

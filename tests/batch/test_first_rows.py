@@ -56,6 +56,26 @@ def test_the_folder_of_a_job_that_did_nothing_takes_a_corrected_one(job, tmp_pat
     assert job(range(50)).run().rows_out == 50
 
 
+def test_a_job_that_ended_by_its_threshold_takes_a_corrected_one_if_nothing_is_done(job, tmp_path):
+    """Its first piece had too many rows that failed: the same command runs what is corrected."""
+    with pytest.raises(errors.BatchStoppedError, match="more than 2") as caught:
+        job([-1] * 5 + [1] * 45, error_threshold=2).run()
+    assert "run the same command again" in caught.value.hint
+    (tmp_path / "rows.csv").unlink()
+    assert job(range(50), error_threshold=2).run().rows_out == 50
+
+
+@pytest.mark.parametrize("threshold", [None, 6])
+def test_a_job_with_entries_that_ends_advises_another_folder(job, tmp_path, threshold):
+    """Its own takes no corrected bundle or input, so the same command would not help."""
+    (tmp_path / "rows.csv").write_text("a\n" + "1,2,3\n" * 12 + "-1\n" * 40)
+    with pytest.raises(errors.BatchStoppedError) as caught:
+        job([], 30, error_threshold=threshold).run()
+    assert caught.value.done > 0
+    assert "name another output folder" in caught.value.hint
+    assert "--error-threshold" in caught.value.hint
+
+
 @pytest.mark.parametrize("bad", [1, 30, 900])
 @pytest.mark.parametrize("piece_bytes", [2**20, 300])
 def test_bad_rows_at_the_beginning_end_nothing(job, bad, piece_bytes):

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchAccount"]
 
-_ALLOW: Final = (
-    "Fix the cause, and run the same command again; if so many rows may fail, with "
-    "error_threshold=-1 (--error-threshold -1)."
-)
+_AGAIN: Final = "Fix the cause, and run the same command again"
+_ELSEWHERE: Final = "Fix the cause, and name another output folder"
+_ALLOW: Final = "if so many rows may fail, run it with "
+_ANY: Final = "error_threshold=-1 (--error-threshold -1)"
+_MORE: Final = "a higher error_threshold (--error-threshold), which keeps what is done"
 
 
 class BatchAccount:
@@ -84,7 +85,7 @@ class BatchAccount:
             If there are more.
         """
         if 0 <= error_threshold < self._failed:
-            raise self.stopped(f"{self._failed} rows failed, more than {error_threshold}")
+            raise self.too_many(f"{self._failed} rows failed, more than {error_threshold}")
 
     def summary(self, *, scored: int, output: str) -> BatchSummary:
         """Return the counts of a job whose pieces are all done.
@@ -127,8 +128,18 @@ class BatchAccount:
         """Return the error of a job whose first rows all failed."""
         problem = f"no row is scored yet, and all {error.failed} that were tried alone failed"
         return self.stopped(
-            f"{problem}, the last one with {error.reason}", log=error.log, advice=_ALLOW
+            f"{problem}, the last one with {error.reason}",
+            log=error.log,
+            advice=self._advice(_ANY),
         )
+
+    def too_many(self, problem: str, *, log: str = "") -> BatchStoppedError:
+        """Return the error of a job in which more rows failed than may."""
+        return self.stopped(problem, log=log, advice=self._advice(_MORE))
+
+    def _advice(self, threshold: str) -> str:
+        """Return what helps: a folder with entries takes no corrected bundle or input."""
+        return f"{_ELSEWHERE if self.entries else _AGAIN}; {_ALLOW}{threshold}."
 
     def _all_failed(self, rows: int, output: str) -> BatchStoppedError:
         reason = failures_in(Path(output))[0].reason

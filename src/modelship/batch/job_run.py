@@ -100,7 +100,8 @@ def _run(
         _forget_unbegun(folder, account)
         raise account.nothing_scored(error) from error
     except TooManyFailedError as error:
-        raise account.stopped(
+        _forget_unbegun(folder, account)
+        raise account.too_many(
             f"{error.failed} rows of a piece failed, more than {threshold}",
             log=error.reason,
         ) from error

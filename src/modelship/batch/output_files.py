@@ -28,6 +28,9 @@ _STORES: Final = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memor
 _EXPECTED: Final = (
     "a folder of this machine, a mounted one, or a path in an object store (s3://, gs://, abfs://)"
 )
+_TWO_SLASHES: Final = (
+    "two slashes in the URL of an object store (s3://bucket/scored), as a text: a Path has one"
+)
 
 
 class OutputFiles(Protocol):
@@ -130,10 +133,12 @@ def output_place(output: str | Path) -> Path | str:
     ------
     InvalidOptionError
         If its scheme is not that of an object store: files of others can be seen before they are
-        complete. Or if it has credentials.
+        complete. Or if it has credentials, or one slash after it, as a Path of a URL has.
     """
     path = str(output).removeprefix("file://")
     if not is_remote(path):
+        if path.partition(":/")[0] in _STORES and ":/" in path:
+            raise InvalidOptionError("output", path, _TWO_SLASHES)
         return Path(path)
     require_no_secret("output", path)
     scheme, _, place = path.partition("://")

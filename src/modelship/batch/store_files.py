@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from glob import has_magic
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from modelship.batch.store_errors import translated
@@ -74,6 +75,8 @@ class StoreFiles:
         if not names:
             return []
         paths = [self._at(each) for each in names]
+        if any(map(has_magic, paths)):  # drivers take several paths for patterns
+            return [self.get(each) for each in names]
         with _translated():
             found = self.system.cat(paths)
         return [found[each] for each in paths]
@@ -145,15 +148,17 @@ class StoreFiles:
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects; those that do not exist are ignored."""
         paths = [self._at(each) for each in names]
-        if not paths:
-            return
+        plain = [each for each in paths if not has_magic(each)]
         with _translated():
             try:
-                self.system.rm(paths)
+                if plain:
+                    self.system.rm(plain)
+                left = [each for each in paths if has_magic(each)]  # rm takes them for patterns
             except FileNotFoundError:  # some drivers look first, and remove none
-                for each in paths:
-                    with suppress(FileNotFoundError):
-                        self.system.rm_file(each)
+                left = paths
+            for each in left:
+                with suppress(FileNotFoundError):
+                    self.system.rm_file(each)
 
     def _at(self, name: str) -> str:
         return f"{self.root}/{name}"

@@ -107,6 +107,13 @@ def test_a_piece_that_an_engine_runs_twice_counts_once(job, url):
     assert json.loads(objects(url)["_SUCCESS"])["rows_in"] == 30
 
 
+def test_a_job_whose_rows_all_failed_says_so(job, url):
+    """With the most frequent reason, and the URL of the rows."""
+    with pytest.raises(errors.BatchStoppedError, match="all 9 rows .*a negative number") as caught:
+        job([-1] * 9, error_threshold=-1).run()
+    assert f"{url}/_failed" in caught.value.hint
+
+
 def test_a_job_whose_output_is_removed_meanwhile_is_not_complete(job, url):
     """The next run scores what is missing."""
     with pytest.raises(errors.BatchOutputError, match=r"removed or changed rows-00000\.csv"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.batch.batch_status import busy_seconds
@@ -142,7 +141,7 @@ class BatchAccount:
         return f"{_ELSEWHERE if self.entries else _AGAIN}; {_ALLOW}{threshold}."
 
     def _all_failed(self, rows: int, output: str) -> BatchStoppedError:
-        reason = failures_in(Path(output))[0].reason
+        reason = failures_in(output)[0].reason
         advice = (
             f"Fix the cause, and name another output folder. The rows are in {output}/{FAILED}."
         )

@@ -1,4 +1,4 @@
-"""Names of objects are taken as they are."""
+"""Names of objects are taken as they are, and what is no place of an output is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from modelship import errors
 from modelship.batch.output_files import output_place
+from modelship.batch.output_folder import OutputFolder
 from modelship.batch.store_files import StoreFiles
 
 
@@ -31,3 +32,10 @@ def test_a_url_with_one_slash_is_no_folder(given):
     with pytest.raises(errors.InvalidOptionError, match="two slashes"):
         output_place(given)
     assert output_place(Path("s3/out")) == Path("s3/out")
+
+
+def test_a_link_that_leads_nowhere_is_no_output(tmp_path):
+    """The error says what it is; it was a traceback."""
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(errors.BatchOutputError, match="a link that leads nowhere"):
+        OutputFolder(tmp_path / "link").require_ours()

@@ -49,7 +49,7 @@ class OutputFolder:
         Raises
         ------
         BatchOutputError
-            If it holds other files, or is a file.
+            If it holds other files, is a file, or is a link that leads nowhere.
         """
         if self.files.exists(PLAN):
             return
@@ -57,6 +57,9 @@ class OutputFolder:
             other = next(self.files.others(), None)
         except NotADirectoryError:
             raise self._unfit("it is a file", "Name a folder.") from None
+        except FileNotFoundError:
+            advice = "Create the folder that it leads to, or name another one."
+            raise self._unfit("it is a link that leads nowhere", advice) from None
         if other is not None:
             raise self._unfit(
                 f"it has {other}, which is not of a batch job", "Name a new or empty folder."

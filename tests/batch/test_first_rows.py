@@ -48,6 +48,20 @@ def test_a_job_whose_rows_all_fail_ends_after_few_calls(job, piece_bytes):
     assert caught.value.done == 0
 
 
+class SlowProcess(FakeProcess):
+    """Takes too long for each call."""
+
+    def score(self, first, stop, *, timeout_s):
+        raise CallError("run() took longer than it may", is_timeout=True)
+
+
+def test_a_job_whose_first_calls_take_too_long_advises_more_time(job):
+    """That helps where nothing is wrong with the script."""
+    with pytest.raises(errors.BatchStoppedError) as caught:
+        job([1] * 300, engine=FakeEngine(SlowProcess())).run()
+    assert "more time with timeout_s (--call-timeout)" in caught.value.hint
+
+
 def test_the_folder_of_a_job_that_did_nothing_takes_a_corrected_one(job, tmp_path):
     """The script is corrected, or an option: nothing of the first try is left."""
     with pytest.raises(errors.BatchStoppedError):
@@ -120,9 +134,10 @@ def test_rows_that_are_tried_alone_have_a_tenth_of_the_time():
         limits.append(timeout_s)
         raise CallError("too slow", is_timeout=True)
 
-    with pytest.raises(NothingScoredError):
+    with pytest.raises(NothingScoredError) as caught:
         Bisection(score, timeout_s=60, needs_proof=True).run(500, sizes=FixedSize(500))
     assert limits == [60, *[6] * 10, 60]
+    assert caught.value.is_timeout
 
 
 def test_the_rows_that_are_tried_are_from_all_over_a_piece():

@@ -22,6 +22,7 @@ __all__ = ["BatchAccount"]
 
 _AGAIN: Final = "Fix the cause, and run the same command again"
 _ELSEWHERE: Final = "Fix the cause, and name another output folder"
+_LONGER: Final = "If a call may take longer, give it more time with timeout_s (--call-timeout). "
 _ALLOW: Final = "if so many rows may fail, run it with "
 _ANY: Final = "error_threshold=-1 (--error-threshold -1)"
 _MORE: Final = "a higher error_threshold (--error-threshold), which keeps what is done"
@@ -129,7 +130,7 @@ class BatchAccount:
         return self.stopped(
             f"{problem}, the last one with {error.reason}",
             log=error.log,
-            advice=self._advice(_ANY),
+            advice=f"{_LONGER if error.is_timeout else ''}{self._advice(_ANY)}",
         )
 
     def too_many(self, problem: str, *, log: str = "") -> BatchStoppedError:

@@ -182,7 +182,9 @@ class Bisection:
         if found.is_timeout:
             found = self._outcome(at, at + 1, self._timeout_s)
         if isinstance(found, CallError):
-            raise NothingScoredError(len(places), found.reason, found.log)
+            raise NothingScoredError(
+                len(places), found.reason, found.log, is_timeout=found.is_timeout
+            )
 
     def _noted(self, first: int, stop: int, sizes: CallSizes) -> Any:
         """Return the answer to rows that were in no call before, or the error of their call."""

@@ -44,12 +44,15 @@ class PostponedPiece:
         Why the last one failed, in one line.
     log : str
         Its traceback, or the end of what the process printed.
+    is_timeout : bool
+        Whether it took too long.
     """
 
     piece: int
     failed: int
     reason: str
     log: str
+    is_timeout: bool = False
 
 
 class NothingScoredError(Exception):
@@ -63,13 +66,16 @@ class NothingScoredError(Exception):
         Why the last one failed, in one line.
     log : str
         Its traceback, or the end of what the process printed.
+    is_timeout : bool
+        Whether it took too long.
     """
 
-    def __init__(self, failed: int, reason: str, log: str) -> None:
+    def __init__(self, failed: int, reason: str, log: str, *, is_timeout: bool = False) -> None:
         super().__init__(failed, reason)
         self.failed = failed
         self.reason = reason
         self.log = log
+        self.is_timeout = is_timeout
 
 
 def sample_places(rows: int) -> Sequence[int]:
@@ -135,7 +141,8 @@ def _has_scored(found: PieceResult | PieceProgress) -> bool:
 
 def _nothing_scored(postponed: Collection[PostponedPiece]) -> NothingScoredError:
     *_, last = postponed
-    return NothingScoredError(sum(each.failed for each in postponed), last.reason, last.log)
+    failed = sum(each.failed for each in postponed)
+    return NothingScoredError(failed, last.reason, last.log, is_timeout=last.is_timeout)
 
 
 def _are_enough(postponed: Collection[PostponedPiece]) -> bool:

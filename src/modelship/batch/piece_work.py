@@ -244,7 +244,8 @@ def _call_of_parts(table: pa.Table, process: ScoringProcess) -> ScoreCall:
 def _postponed(work: Work, piece: Piece, error: NothingScoredError) -> PostponedPiece:
     with hiding(work.secret_values.values()):
         reason = hidden(error.reason)[:_REASON_CHARACTERS]
-        return PostponedPiece(piece.number, error.failed, reason, hidden(error.log))
+        log = hidden(error.log)
+        return PostponedPiece(piece.number, error.failed, reason, log, is_timeout=error.is_timeout)
 
 
 def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:

@@ -137,7 +137,7 @@ def test_rows_that_are_tried_alone_have_a_tenth_of_the_time():
     with pytest.raises(NothingScoredError) as caught:
         Bisection(score, timeout_s=60, needs_proof=True).run(500, sizes=FixedSize(500))
     assert limits == [60, *[6] * 10, 60]
-    assert caught.value.is_timeout
+    assert caught.value.tried.is_timeout
 
 
 def test_the_rows_that_are_tried_are_from_all_over_a_piece():

@@ -14,7 +14,7 @@ from modelship.errors import BatchInputError, BatchInterruptedError, BatchStoppe
 
 if TYPE_CHECKING:
     from modelship.batch.batch_plan import BatchPlan
-    from modelship.batch.first_rows import NothingScoredError
+    from modelship.batch.first_rows import TriedRows
     from modelship.batch.manifest import Entry
     from modelship.batch.piece_work import PieceResult
 
@@ -124,13 +124,13 @@ class BatchAccount:
         done, pieces = len(self.entries), len(self.plan.pieces)
         return BatchStoppedError(problem, done, pieces, covered(log), advice)
 
-    def nothing_scored(self, error: NothingScoredError) -> BatchStoppedError:
+    def nothing_scored(self, tried: TriedRows) -> BatchStoppedError:
         """Return the error of a job whose first rows all failed."""
-        problem = f"no row is scored yet, and all {error.failed} that were tried alone failed"
+        problem = f"no row is scored yet, and all {tried.failed} that were tried alone failed"
         return self.stopped(
-            f"{problem}, the last one with {error.reason}",
-            log=error.log,
-            advice=f"{_LONGER if error.is_timeout else ''}{self._advice(_ANY)}",
+            f"{problem}, the last one with {tried.reason}",
+            log=tried.log,
+            advice=f"{_LONGER if tried.is_timeout else ''}{self._advice(_ANY)}",
         )
 
     def too_many(self, problem: str, *, log: str = "") -> BatchStoppedError:

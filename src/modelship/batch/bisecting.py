@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.batch.call_errors import CallError
-from modelship.batch.first_rows import NothingScoredError, sample_places
+from modelship.batch.first_rows import NothingScoredError, TriedRows, sample_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -182,9 +182,8 @@ class Bisection:
         if found.is_timeout:
             found = self._outcome(at, at + 1, self._timeout_s)
         if isinstance(found, CallError):
-            raise NothingScoredError(
-                len(places), found.reason, found.log, is_timeout=found.is_timeout
-            )
+            tried = TriedRows(len(places), found.reason, found.log, is_timeout=found.is_timeout)
+            raise NothingScoredError(tried)
 
     def _noted(self, first: int, stop: int, sizes: CallSizes) -> Any:
         """Return the answer to rows that were in no call before, or the error of their call."""

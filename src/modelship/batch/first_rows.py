@@ -24,10 +24,38 @@ if TYPE_CHECKING:
     from modelship.batch.piece_progress import PieceProgress
     from modelship.batch.piece_work import PieceOutcome, PieceResult, Work
 
-__all__ = ["NothingScoredError", "PostponedPiece", "proven_results", "sample_places"]
+__all__ = [
+    "NothingScoredError",
+    "PostponedPiece",
+    "TriedRows",
+    "proven_results",
+    "sample_places",
+]
 
 _ROWS: Final = 10
 _PIECES: Final = 3
+
+
+@dataclass(frozen=True)
+class TriedRows:
+    """Rows that were tried alone, and have all failed.
+
+    Parameters
+    ----------
+    failed : int
+        How many.
+    reason : str
+        Why the last one failed, in one line.
+    log : str
+        Its traceback, or the end of what the process printed.
+    is_timeout : bool
+        Whether it took too long.
+    """
+
+    failed: int
+    reason: str
+    log: str
+    is_timeout: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,44 +66,26 @@ class PostponedPiece:
     ----------
     piece : int
         Its number.
-    failed : int
-        How many rows were tried.
-    reason : str
-        Why the last one failed, in one line.
-    log : str
-        Its traceback, or the end of what the process printed.
-    is_timeout : bool
-        Whether it took too long.
+    tried : TriedRows
+        These rows.
     """
 
     piece: int
-    failed: int
-    reason: str
-    log: str
-    is_timeout: bool = False
+    tried: TriedRows
 
 
 class NothingScoredError(Exception):
-    """No row of a job could be scored.
+    """No row of a piece, or of a job, could be scored.
 
     Parameters
     ----------
-    failed : int
-        How many rows were tried alone.
-    reason : str
-        Why the last one failed, in one line.
-    log : str
-        Its traceback, or the end of what the process printed.
-    is_timeout : bool
-        Whether it took too long.
+    tried : TriedRows
+        Those that were tried alone.
     """
 
-    def __init__(self, failed: int, reason: str, log: str, *, is_timeout: bool = False) -> None:
-        super().__init__(failed, reason)
-        self.failed = failed
-        self.reason = reason
-        self.log = log
-        self.is_timeout = is_timeout
+    def __init__(self, tried: TriedRows) -> None:
+        super().__init__(tried)
+        self.tried = tried
 
 
 def sample_places(rows: int) -> Sequence[int]:
@@ -141,9 +151,12 @@ def _has_scored(found: PieceResult | PieceProgress) -> bool:
 
 def _nothing_scored(postponed: Collection[PostponedPiece]) -> NothingScoredError:
     *_, last = postponed
-    failed = sum(each.failed for each in postponed)
-    return NothingScoredError(failed, last.reason, last.log, is_timeout=last.is_timeout)
+    return NothingScoredError(replace(last.tried, failed=_rows_tried(postponed)))
 
 
 def _are_enough(postponed: Collection[PostponedPiece]) -> bool:
-    return len(postponed) >= _PIECES and sum(each.failed for each in postponed) >= _ROWS
+    return len(postponed) >= _PIECES and _rows_tried(postponed) >= _ROWS
+
+
+def _rows_tried(postponed: Collection[PostponedPiece]) -> int:
+    return sum(each.tried.failed for each in postponed)

@@ -98,7 +98,7 @@ def _run(
         raise account.stopped("the script does not start", log=str(error)) from error
     except NothingScoredError as error:
         _forget_unbegun(folder, account)
-        raise account.nothing_scored(error) from error
+        raise account.nothing_scored(error.tried) from error
     except TooManyFailedError as error:
         _forget_unbegun(folder, account)
         raise account.too_many(

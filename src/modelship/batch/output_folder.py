@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 import uuid
@@ -15,6 +14,7 @@ from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
 from modelship.batch.row_files import suffix_of
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
+from modelship.sources.model_files import sha256_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from modelship.batch.piece_work import PieceResult
 
 __all__ = ["OutputFolder"]
-
-_CHUNK_BYTES = 1 << 22
 
 
 class OutputFolder:
@@ -236,14 +234,10 @@ class OutputFolder:
         written = {entry.output: entry.size_bytes, entry.failures: entry.failures_bytes}
         if any(name and sizes.get(name) != size for name, size in written.items()):
             return False
-        return not (verify and entry.output) or self._digest_of(entry.output) == entry.digest
-
-    def _digest_of(self, name: str) -> str:
-        digest = hashlib.sha256()
-        with self.files.open(name) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-        return digest.hexdigest()
+        if not verify or not entry.output:
+            return True
+        with self.files.open(entry.output) as file:
+            return sha256_in(file) == entry.digest
 
     def _unfit(self, problem: str, advice: str) -> BatchOutputError:
         return BatchOutputError(self.files.shown, problem, advice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.bisecting import ScoreCall
     from modelship.batch.call_sizes import CallSizes
+    from modelship.batch.first_rows import TriedRows
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
@@ -166,7 +167,7 @@ def score_piece(
     try:
         answers, bad = _scored(work, rows.script_table, process, tell=progress_teller(piece, tell))
     except NothingScoredError as error:
-        return _postponed(work, piece, error)
+        return _postponed(work, piece, error.tried)
     files = output_files(work.output)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
@@ -241,11 +242,10 @@ def _call_of_parts(table: pa.Table, process: ScoringProcess) -> ScoreCall:
     return score
 
 
-def _postponed(work: Work, piece: Piece, error: NothingScoredError) -> PostponedPiece:
+def _postponed(work: Work, piece: Piece, tried: TriedRows) -> PostponedPiece:
     with hiding(work.secret_values.values()):
-        reason = hidden(error.reason)[:_REASON_CHARACTERS]
-        log = hidden(error.log)
-        return PostponedPiece(piece.number, error.failed, reason, log, is_timeout=error.is_timeout)
+        reason = hidden(tried.reason)[:_REASON_CHARACTERS]
+        return PostponedPiece(piece.number, replace(tried, reason=reason, log=hidden(tried.log)))
 
 
 def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:

@@ -38,10 +38,15 @@ _MAX_DEPTH: Final = 64
 
 def sha256_of(path: Path) -> str:
     """Return the hex sha256 digest of one file."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+        return sha256_in(file)
+
+
+def sha256_in(file: BinaryIO) -> str:
+    """Return the hex sha256 digest of what is left of an open file."""
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
     return digest.hexdigest()
 
 

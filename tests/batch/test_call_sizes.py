@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pyarrow as pa
 import pytest
 
 from modelship.batch.bisecting import Bisection
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import MeasuredSizes
+from modelship.batch.scoring_process import ScoringProcess
 
 TIMEOUT_S = 60.0
 
@@ -45,6 +48,70 @@ def test_a_fast_script_gets_most_rows_from_the_beginning(monkeypatch, call_s):
     for _ in range(2):
         script.score(120_000, sizes)
     assert script.calls == [1, 1, 16, 256, *[50_000, 50_000, 20_000] * 2]
+
+
+@pytest.mark.parametrize("rows", [18, 100, 300, 19_000])
+def test_a_fast_script_gets_the_same_calls_for_small_pieces(monkeypatch, rows):
+    """Each piece is one call, also the first one of a process."""
+    script, sizes = Script(monkeypatch, row_s=1e-6), MeasuredSizes()
+    for _ in range(2):
+        script.calls.clear()
+        script.score(rows, sizes)
+        assert script.calls[-1] == rows
+    assert script.calls == [rows]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 40, 300])
+@pytest.mark.parametrize("row_s", [0.1, 2, 10, 29])
+def test_small_pieces_of_a_slow_script_have_no_timeouts(monkeypatch, rows, row_s):
+    """Nor is a row scored twice whose answer has taken long."""
+    script, sizes = Script(monkeypatch, row_s=row_s), MeasuredSizes()
+    script.score(rows, sizes)
+    assert script.timeouts == 0
+    assert script.now_s < rows * row_s + 0.5
+
+
+def test_a_slow_script_with_a_bad_first_row_has_no_timeouts(monkeypatch):
+    """The trial that failed is followed by a call of few rows."""
+    script, sizes = Script(monkeypatch, row_s=2.0), MeasuredSizes()
+
+    def score(first, stop, *, timeout_s):
+        if first == 0:
+            raise CallError("ValueError: bad")
+        return script(first, stop, timeout_s=timeout_s)
+
+    _, bad = Bisection(score, timeout_s=TIMEOUT_S).run(100, sizes=sizes)
+    assert [each.row for each in bad] == [0]
+    assert script.timeouts == 0
+
+
+def test_sizes_learn_from_the_halves_of_a_call_that_took_too_long(monkeypatch):
+    """A script that becomes slow has one such call, and the next ones have a size that fits."""
+    script, sizes = Script(monkeypatch, row_s=1e-5), MeasuredSizes()
+    script.score(60_000, sizes)
+    script.row_s = 0.1
+    script.calls.clear()
+    before_s = script.now_s
+    script.score(50_000, sizes)
+    assert 12 <= sizes.rows <= 48
+    assert script.now_s - before_s < 5_000 + 240
+
+
+def test_a_slow_script_is_not_called_with_too_many_rows(place_of):
+    """A piece of 30 rows that would take longer than the timeout in one call has none."""
+    text = (
+        "import json, time\n\n\ndef init(): pass\n\n\ndef run(raw_data):\n"
+        "    rows = json.loads(raw_data)['data']\n"
+        "    time.sleep(0.1 * len(rows))\n"
+        "    return [len(rows)] * len(rows)\n"
+    )
+    with closing(ScoringProcess(place_of(text), start_timeout_s=30)) as process:
+        process.put(pa.table({"a": range(30)}))
+        bisection = Bisection(process.score, timeout_s=2)
+        answers, bad = bisection.run(30, sizes=process.sizes)
+    sizes = [each for *_, table in answers for each in table.column("prediction").to_pylist()]
+    assert (len(sizes), bad) == (30, [])
+    assert max(sizes) < 20
 
 
 @pytest.mark.parametrize("row_s", [0.0001, 0.0012, 0.01, 0.5])

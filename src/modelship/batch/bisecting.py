@@ -5,6 +5,8 @@ The rules:
 - Half of the rows of a call that took too long get half of its time, but at least ten times as
   long as the longest call that succeeded, and a second. So a row that hangs costs about twice the
   timeout until it is found, and not one timeout for each halving.
+- Once a call succeeds after one that took too long, the rows that are left are not halved any
+  more, but have calls of the size that follows from it.
 - If the first call fails, up to ten rows are tried alone, as :mod:`modelship.batch.first_rows`
   says, with a tenth of the time each. The last of them has the whole time, if it needs it.
 - A row that fails alone is tried again `retries` times, with the whole timeout each. If it had
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -133,16 +136,19 @@ class Bisection:
         bad: list[BadRow] = []
         scored = 0
         left: list[tuple[int, int, float]] = []
-        begun = 0
-        sizes.measure(self._score, rows, timeout_s=self._timeout_s)
-        while left or begun < rows:
-            if left:
-                first, stop, limit_s = left.pop()
-                found = self._outcome(first, stop, limit_s)
+        limit_s = self._timeout_s
+        tried = deque(sizes.measure(self._outcome, rows, limit_s))
+        begun = tried[-1][1] if tried else 0
+        while tried or left or begun < rows:
+            if tried:
+                first, stop, found = tried.popleft()
+            elif left:
+                first, stop, limit_s = self._part(left, most=sizes.rows)
+                found = self._noted(first, stop, limit_s, sizes)
             else:
                 first, stop, limit_s = begun, min(begun + sizes.rows, rows), self._timeout_s
                 begun = stop
-                found = self._noted(first, stop, sizes)
+                found = self._noted(first, stop, limit_s, sizes, is_new=True)
             if self._needs_proof:
                 self._needs_proof = False
                 if isinstance(found, CallError):
@@ -161,6 +167,14 @@ class Bisection:
                 scored += stop - first
             self._tell(scored, len(bad))
         return answers, bad
+
+    def _part(self, left: list[tuple[int, int, float]], *, most: int) -> tuple[int, int, float]:
+        """Take the next rows of calls that failed, at most so many, and the time that they have."""
+        first, stop, limit_s = left.pop()
+        if stop - first > most:  # a call that succeeded since then shows that they are too many
+            left.append((first + most, stop, limit_s))
+        least_s = min(self._timeout_s, _TIMES_SLOWEST * self._slowest_s)
+        return first, min(stop, first + most), max(limit_s, least_s)
 
     def _outcome(self, first: int, stop: int, limit_s: float) -> Any:
         """Return the answer to some rows, or the error of their call."""
@@ -185,13 +199,15 @@ class Bisection:
             tried = TriedRows(len(places), found.reason, found.log, is_timeout=found.is_timeout)
             raise NothingScoredError(tried)
 
-    def _noted(self, first: int, stop: int, sizes: CallSizes) -> Any:
-        """Return the answer to rows that were in no call before, or the error of their call."""
+    def _noted(
+        self, first: int, stop: int, limit_s: float, sizes: CallSizes, *, is_new: bool = False
+    ) -> Any:
+        """Return the answer to some rows, or the error of their call; note how long it took."""
         began = time.monotonic()
-        found = self._outcome(first, stop, self._timeout_s)
+        found = self._outcome(first, stop, limit_s)
         if not isinstance(found, CallError):
             sizes.note(stop - first, time.monotonic() - began, timeout_s=self._timeout_s)
-        elif found.is_timeout:
+        elif found.is_timeout and is_new:  # else a row among them may hang, as one before has
             sizes.note_timeout(stop - first)
         return found
 

@@ -6,36 +6,45 @@ The rules:
   most 50,000 rows.
 - What each call costs, however many rows it has, is found by calls of different sizes. It does not
   count: a script that takes 5 s to begin is not called with fewer rows.
-- Before a large piece, up to 274 of its rows are scored and their answers dropped, as long as that
-  takes less than a second. So a fast script gets the same calls in each run of a job: the last
-  digits of its answers may depend on how many rows are scored together.
-- The sizes are 50,000 divided by powers of 2, for the same reason.
+- The first calls of a scoring process are trials: 1, 1, 16 and 256 rows, as long as they are fast
+  and the piece has so many. So a slow script gets no call that is far too large.
+- The answers of trials are dropped if these took less than a second together, and used otherwise.
+  So a fast script gets the same calls in each run of a job: the last digits of its answers may
+  depend on how many rows are scored together.
+- The sizes are 50,000 divided by powers of 2, for the same reason; and 2, since 3 may be too many.
+- After a call that took too long, the next one that succeeds says how fast the script is, even if
+  it has few rows.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from modelship.batch.batch_plan import USUAL_ROWS
 from modelship.batch.call_errors import CallError
 
 if TYPE_CHECKING:
-    from modelship.batch.bisecting import ScoreCall
+    from collections.abc import Callable
 
-__all__ = ["CallSizes", "FixedSize", "MeasuredSizes"]
+__all__ = ["Call", "CallSizes", "FixedSize", "MeasuredSizes"]
 
 _FIRST: Final = 256
 _TIMES: Final = 16
 _TRIALS: Final = (1, 1, _TIMES, _FIRST)
-_LARGE_PIECE: Final = 20_000
+_DROPPED_S: Final = 1.0
 _TRIAL_S: Final = 0.5
 _TARGET_S: Final = 3.0
 _SHARE_OF_TIMEOUT: Final = 0.5
 _MOST_OF_TIMEOUT: Final = 0.75
 _GROWS_BY: Final = 4
+_GROWS_LESS: Final = 2
 _SHORTEST_S: Final = 1e-6
+_NOISE: Final = 0.05
 _DIFFERENT: Final = 2
+
+Call: TypeAlias = "tuple[int, int, Any]"
+"""The first row of a call, its exclusive last one, and its answer or its CallError."""
 
 
 class CallSizes(Protocol):
@@ -46,8 +55,14 @@ class CallSizes(Protocol):
         """The rows of the next call."""
         ...
 
-    def measure(self, score: ScoreCall, rows: int, *, timeout_s: float) -> None:
-        """Call it with a few of the rows, if that is of use."""
+    def measure(
+        self, score: Callable[[int, int, float], Any], rows: int, timeout_s: float, /
+    ) -> list[Call]:
+        """Call it with a few of the rows, if that is of use; return the calls to keep.
+
+        `score` takes the first row, the exclusive last one and the timeout, and returns the answer
+        or a :class:`CallError`.
+        """
         ...
 
     def note(self, rows: int, seconds: float, *, timeout_s: float) -> None:
@@ -71,8 +86,11 @@ class FixedSize:
     def __init__(self, rows: int) -> None:
         self.rows = rows
 
-    def measure(self, score: ScoreCall, rows: int, *, timeout_s: float) -> None:
+    def measure(
+        self, _score: Callable[[int, int, float], Any], _rows: int, _timeout_s: float, /
+    ) -> list[Call]:
         """Do nothing."""
+        return []
 
     def note(self, rows: int, seconds: float, *, timeout_s: float) -> None:
         """Do nothing."""
@@ -86,54 +104,80 @@ class MeasuredSizes:
 
     def __init__(self) -> None:
         self.rows = _FIRST
-        self._is_measured = False
+        self._trials: tuple[int, ...] = _TRIALS
         self._fixed_s = 0.0
         self._last: tuple[int, float] | None = None
         self._too_many = USUAL_ROWS + 1
+        self._is_too_slow = False
 
-    def measure(self, score: ScoreCall, rows: int, *, timeout_s: float) -> None:
-        """Call it with a few rows of a large piece, unless the speed is known."""
-        if self._is_measured or rows < _LARGE_PIECE:
-            return None
-        self._is_measured = True
-        for at, size in enumerate(_TRIALS):
+    def measure(
+        self, score: Callable[[int, int, float], Any], rows: int, timeout_s: float, /
+    ) -> list[Call]:
+        """Make the trials that are left; return them if they are to be kept."""
+        calls: list[Call] = []
+        begun, spent_s = 0, 0.0
+        while rows > 1 and self._trials and begun + self._trials[0] <= rows:
+            stop = begun + self._trials[0]
             began = time.monotonic()
-            try:
-                score(0, size, timeout_s=timeout_s)
-            except CallError as error:
-                return self.note_timeout(size) if error.is_timeout else None
+            found = score(begun, stop, timeout_s)
             seconds = time.monotonic() - began
-            if at or seconds > _TARGET_S:  # else the first call may have loaded something
-                self._learn(size, seconds, timeout_s=timeout_s)
-                if seconds * _TIMES > _TRIAL_S:
-                    return None
-        return None
+            if isinstance(found, CallError):
+                return self._failed(calls, begun, stop, found)
+            calls.append((begun, stop, found))
+            if self._trials is not _TRIALS:  # the first call may have loaded something
+                spent_s += seconds
+            self._note_trial(stop - begun, seconds, timeout_s=timeout_s)
+            begun = stop
+        return calls if spent_s > _DROPPED_S else []
 
     def note(self, rows: int, seconds: float, *, timeout_s: float) -> None:
         """Choose the next size."""
         is_rest = rows < self.rows and seconds < _TARGET_S  # of a piece
-        if not is_rest:
+        if self._is_too_slow or not is_rest:
             self._learn(rows, seconds, timeout_s=timeout_s)
 
     def note_timeout(self, rows: int) -> None:
         """Choose a smaller size."""
-        self._last, self._fixed_s = None, 0.0
+        self._last, self._fixed_s, self._is_too_slow = None, 0.0, True
         self._too_many = min(self._too_many, rows)
         self.rows = max(1, min(self.rows, rows) // _GROWS_BY)
 
+    def _failed(self, calls: list[Call], first: int, stop: int, error: CallError) -> list[Call]:
+        """End the trials; what failed is called again, with other rows, unless it took too long."""
+        self._trials = ()
+        if not error.is_timeout:
+            self.rows = _GROWS_BY
+            return []
+        self.note_timeout(stop - first)
+        return [*calls, (first, stop, error)]
+
+    def _note_trial(self, rows: int, seconds: float, *, timeout_s: float) -> None:
+        is_first, self._trials = self._trials is _TRIALS, self._trials[1:]
+        if not is_first:
+            self._learn(rows, seconds, timeout_s=timeout_s)
+            if seconds * _TIMES > _TRIAL_S:
+                self._trials = ()
+
     def _learn(self, rows: int, seconds: float, *, timeout_s: float) -> None:
-        self._is_measured = self._is_measured or rows >= _FIRST
+        self._is_too_slow = False
+        if rows >= _FIRST:
+            self._trials = ()
         is_first_size = self._last is None
         self._fixed_s = self._fixed_part(rows, seconds)
         self._last = (rows, seconds)
         per_row_s = (seconds - self._fixed_s) / rows
         wanted = _TARGET_S / per_row_s if per_row_s > 0 else USUAL_ROWS
         safe = rows * _SHARE_OF_TIMEOUT * timeout_s / max(seconds, _SHORTEST_S)
+        most_s = _MOST_OF_TIMEOUT * timeout_s
         more = _GROWS_BY * rows
+        if is_first_size and _GROWS_BY * seconds > most_s:
+            more = _GROWS_LESS * rows
         if is_first_size and more < self._too_many:  # one size does not show what is fixed
             wanted, safe = max(wanted, more), max(safe, more)
-        elif self._fixed_s + per_row_s * more < _MOST_OF_TIMEOUT * timeout_s:
+        elif self._fixed_s + per_row_s * more < most_s:
             safe = max(safe, more)
+            if self._fixed_s + (per_row_s * rows + _NOISE * seconds) * _TIMES < most_s:
+                safe = max(safe, _TIMES * rows)
         self.rows = _rounded(min(wanted, max(safe, rows)))
 
     def _fixed_part(self, rows: int, seconds: float) -> float:
@@ -149,6 +193,8 @@ class MeasuredSizes:
 
 def _rounded(rows: float) -> int:
     """Return the largest size up to so many rows."""
+    if _GROWS_LESS <= rows < _GROWS_LESS + 1:
+        return _GROWS_LESS
     size = USUAL_ROWS
     while size > max(1.0, rows):
         size //= 2

@@ -1,83 +1,73 @@
-"""Give the answers in Parquet files one type in all pieces, where the bundle does not tell it.
-
-The answers of one piece may all be whole, or missing, and those of another have fractions. Readers
-of folders refuse files whose columns differ. So once all pieces are done, the files that differ are
-written again, with the types that hold all answers. If this is interrupted, at most the piece under
-way is scored again.
-"""
+"""Join columns of answers in one type each."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+import json
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-
-from modelship.batch.answer_files import answer_columns_in
-from modelship.batch.answer_tables import joined_answers
-from modelship.batch.output_names import SUCCESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import BinaryIO
+    from collections.abc import Iterable, Sequence
 
-    from modelship.batch.batch_plan import BatchPlan
-    from modelship.batch.manifest import Entry, Manifest
-    from modelship.batch.output_folder import OutputFolder
-
-__all__ = ["equal_answer_types"]
-
-_TYPED: Final = ".parquet"
+__all__ = ["are_joined", "as_texts", "joined_types"]
 
 
-def equal_answer_types(
-    folder: OutputFolder, plan: BatchPlan, entries: Mapping[int, Entry], manifest: Manifest
-) -> Iterator[Entry]:
-    """Write the files again whose answers differ in type; yield their new entries.
+def joined_types(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of several tables, one after the other.
 
-    Parameters
-    ----------
-    folder : OutputFolder
-        The output of a job whose pieces are all done.
-    plan : BatchPlan
-        The plan.
-    entries : Mapping[int, Entry]
-        The entries of all pieces, by their number.
-    manifest : Manifest
-        The manifest.
+    A column that is missing in some is null there. Integers and floats are floats together; other
+    types that differ are texts.
     """
-    typed = [entries[each] for each in sorted(entries) if entries[each].output.endswith(_TYPED)]
-    if len(typed) <= 1 or folder.files.exists(SUCCESS):
-        return
-    schemas = {each.piece: _answer_schema(folder, plan, each) for each in typed}
-    different = list(dict.fromkeys(schemas.values()))
-    if len(different) == 1:
-        return
-    wide = joined_answers(each.empty_table() for each in different).schema
-    for each in typed:
-        if schemas[each.piece] != wide:
-            table = _widened(folder, plan, each, wide)
-            yield folder.rewrite(each, partial(_write, table), manifest)
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        odd = _unlike(tables)
+        parts = [_with_floats(_with_texts(each, odd), tables) for each in tables]
+        return pa.concat_tables(parts, promote_options="permissive")
 
 
-def _answer_schema(folder: OutputFolder, plan: BatchPlan, entry: Entry) -> pa.Schema:
-    with folder.files.open(entry.output) as source:
-        found = pq.ParquetFile(source).schema_arrow.remove_metadata()
-    return pa.schema([found.field(each) for each in answer_columns_in(found.names, plan)])
+def as_texts(values: Iterable[Any]) -> list[str | None]:
+    """Return texts as they are, and other values as JSON."""
+    return [each if each is None or isinstance(each, str) else json.dumps(each) for each in values]
 
 
-def _widened(folder: OutputFolder, plan: BatchPlan, entry: Entry, wide: pa.Schema) -> pa.Table:
-    """Return the rows of a piece, whose answers have other types."""
-    with folder.files.open(entry.output) as source:
-        rows = pq.read_table(source, partitioning=None)
-    names = answer_columns_in(rows.column_names, plan)
-    answers = joined_answers([rows.select(names), wide.empty_table()])
-    table = rows.drop_columns(names)
-    for field in wide:
-        table = table.append_column(field, answers.column(field.name))
+def _unlike(tables: Sequence[pa.Table]) -> set[str]:
+    """Return the names of the columns whose types cannot be joined."""
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    return {name for name, each in kinds.items() if not are_joined(each)}
+
+
+def are_joined(kinds: Iterable[pa.DataType]) -> bool:
+    """Return whether values of some types have one that is not text only for that."""
+    try:
+        pa.unify_schemas([pa.schema([("", each)]) for each in kinds], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return False
+    return True
+
+
+def _with_texts(table: pa.Table, names: set[str]) -> pa.Table:
+    for at, name in enumerate(table.column_names):
+        if name in names:
+            texts = pa.array(as_texts(table.column(at).to_pylist()), pa.string())
+            table = table.set_column(at, name, texts)
     return table
 
 
-def _write(table: pa.Table, file: BinaryIO) -> Any:
-    pq.write_table(table, file)
+def _with_floats(table: pa.Table, others: Sequence[pa.Table]) -> pa.Table:
+    """Return a table whose integers are floats, rounded, where other tables have floats."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_integer(field.type) and any(
+            _has_floats(each, field.name) for each in others
+        ):
+            floats = table.column(at).cast(pa.float64(), safe=False)
+            table = table.set_column(at, field.name, floats)
+    return table
+
+
+def _has_floats(table: pa.Table, name: str) -> bool:
+    return name in table.column_names and pa.types.is_floating(table.schema.field(name).type)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.batch.abandoned_folders import owned, remove_abandoned
-from modelship.batch.answer_types import equal_answer_types
 from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_plan import digests_of
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import TooManyFailedError
+from modelship.batch.equal_answers import equal_answer_types
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder

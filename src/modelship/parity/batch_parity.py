@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from modelship.batch.answer_files import answer_columns_in, output_tables
+from modelship.batch.answer_lists import widths_of, with_lists
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.batch_status import read_job
 from modelship.batch.scorer.answer_columns import columns_of_answer
+from modelship.batch.scorer.item_names import item_names
 from modelship.bundle.payload import payload_of
 from modelship.comparison.differences import Difference
 from modelship.comparison.scoring_request import ScoringRequest
@@ -72,6 +74,7 @@ def compare_batch(
         payload = payload_of(given.to_pandas(), key=service.input_key, form=service.input_form)
         request = ScoringRequest(where, body=json.dumps(payload).encode())
         said = answer_table(*columns_of_answer(service.run(payload), rows=table.num_rows))
+        said = with_lists(said, _lists_in(answers, said))
         requests.append(request)
         found += _differences(request, answers, said, name=name, tolerance=tolerance)
     if not requests:
@@ -100,6 +103,16 @@ def _with_keys(table: pa.Table, keys: Sequence[tuple[str, str | None]]) -> pa.Ta
         if name not in table.column_names:
             table = table.append_column(name, pa.array([value] * table.num_rows))
     return table
+
+
+def _lists_in(written: pa.Table, said: pa.Table) -> list[str]:
+    """Return the lists of a service that are lists in the output, as those of other rows differ."""
+    widths = widths_of(said.schema)
+    return [
+        name
+        for name, width in widths.items()
+        if not {*item_names(name, width)} <= {*written.column_names}
+    ]
 
 
 def _columns_to_send(table: pa.Table, plan: BatchPlan, output: str | Path) -> list[str]:

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .answer_buffers import buffer_of
+from .item_names import item_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import TypeAlias
+
+    _Column: TypeAlias = "tuple[str, Any, dict[str, Any]]"
 
 __all__ = ["AnswerError", "RowCountError", "columns_of_answer"]
 
@@ -49,7 +53,8 @@ def columns_of_answer(answer: Any, *, rows: int) -> tuple[list[dict[str, Any]], 
     -------
     tuple
         For each column its name, its dtype (``"json"`` for anything but numbers and booleans),
-        where it begins and its size; and the bytes of all columns.
+        where it begins and its size, and if it has items of lists, the name (``list``) and the
+        length (``width``) of these; and the bytes of all columns.
 
     Raises
     ------
@@ -60,10 +65,11 @@ def columns_of_answer(answer: Any, *, rows: int) -> tuple[list[dict[str, Any]], 
     TypeError, ValueError
         If a value has no JSON form.
     """
-    header, parts, at = [], [], 0
-    for name, values in _columns(_read(answer), rows=rows):
+    header: list[dict[str, Any]] = []
+    parts, at = [], 0
+    for name, values, of in _columns(_read(answer), rows=rows):
         dtype, part = buffer_of(values)
-        header.append({"name": name, "dtype": dtype, "at": at, "bytes": len(part)})
+        header.append({"name": name, "dtype": dtype, "at": at, "bytes": len(part), **of})
         parts.append(part)
         at += len(part)
     if len({each["name"] for each in header}) < len(header):
@@ -97,32 +103,44 @@ def _told(content: bytes) -> str:
         return _short(content)
 
 
-def _columns(answer: Any, *, rows: int) -> Iterator[tuple[str, Any]]:
-    named: Iterable[tuple[str, Any]]
+def _columns(answer: Any, *, rows: int) -> Iterator[_Column]:
+    """Yield the columns: the name, the values, and of which lists they are the items."""
+    named: Sequence[tuple[str, Any]]
     if _is_frame(answer):
         named = [(str(name), answer.iloc[:, at]) for at, name in enumerate(answer.columns)]
     elif isinstance(answer, Mapping):
         named = _named(answer)
     elif _is_of_dicts(answer):
         _require_rows(answer, rows=rows, name="")
-        named = _by_key(answer).items()
+        named = [*_by_key(answer).items()]
     else:
         named = [(_NAME, answer)]
+    taken = {name for name, _ in named}
     for name, values in named:
         _require_rows(values, rows=rows, name="" if values is answer else name)
-        yield from _flat(name, values)
+        yield from _flat(name, values, taken=taken)
 
 
-def _named(answer: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
+def _named(answer: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     """Return the columns of a dict; those of probabilities are named after their classes."""
-    if set(answer) != _WITH_PROBABILITIES:
+    if set(answer) != _WITH_PROBABILITIES or not _are_of_classes(**answer):
         return [(str(name), values) for name, values in answer.items()]
     classes = [str(each) for each in answer["classes"]]
     columns = _transposed(answer["probabilities"], len(classes))
-    if columns is None:
-        return [(str(name), values) for name, values in answer.items()]
+    if columns is None:  # other calls may have one row for each class, as if by chance
+        raise AnswerError(
+            "run() returned 'probabilities' that do not have one value for each of the "
+            f"{len(classes)} 'classes'; give a class for each row under another name"
+        )
     named = zip((f"probability_{each}" for each in classes), columns)  # noqa: B905 - as many
     return [(_NAME, answer["predictions"]), *named]
+
+
+def _are_of_classes(*, predictions: Any, probabilities: Any, classes: Any) -> bool:  # noqa: ARG001 - a key
+    """Return whether probabilities are lists, and classes are not: they name their items."""
+    return any(hasattr(each, "__len__") for each in probabilities) and not any(
+        isinstance(each, (list, tuple)) or getattr(each, "shape", ()) for each in classes
+    )
 
 
 def _is_of_dicts(answer: Any) -> bool:
@@ -138,16 +156,19 @@ def _by_key(records: Sequence[dict[Any, Any]]) -> dict[str, list[Any]]:
     return {str(key): [record.get(key) for record in records] for key in keys}
 
 
-def _flat(name: str, values: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a column; or several, if each of its values is a list of the same length."""
+def _flat(name: str, values: Any, *, taken: set[str]) -> Iterator[_Column]:
+    """Yield a column; or several, if each of its values is a list of the same length.
+
+    The lists of other calls may have another length: the host makes lists of the items again then.
+    """
     width = _width(values)
     columns = _transposed(values, width) if width else None
-    if columns is None:
-        yield name, values
-    elif width == 1:
-        yield name, columns[0]
+    names = item_names(name, width or 0)
+    if columns is None or any(each in taken for each in names if each != name):
+        yield name, values, {}
     else:
-        yield from ((f"{name}_{at}", each) for at, each in enumerate(columns))
+        of = {"list": name, "width": width}
+        yield from ((*each, of) for each in zip(names, columns))  # noqa: B905 - as many
 
 
 def _width(values: Any) -> int | None:

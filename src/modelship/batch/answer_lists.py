@@ -1,0 +1,76 @@
+"""Join columns of lists: whether they are flat must not depend on which rows were called together.
+
+If all lists of a call have one length, the scorer returns a column for each of their items. Such
+columns are marked in the metadata of their table, by the name and the length of the lists. Where
+other calls have other lengths, or values that are not lists, they become a column of lists again.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from modelship.batch.answer_types import are_joined, as_texts, joined_types
+from modelship.batch.scorer.item_names import item_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["marked", "of_one_form", "widths_of", "with_lists"]
+
+_KEY = b"modelship.lists"
+
+
+def marked(table: pa.Table, widths: Mapping[str, int]) -> pa.Table:
+    """Return a table that has the items of lists with these names and lengths as columns."""
+    return table.replace_schema_metadata({_KEY: json.dumps(widths)} if widths else None)
+
+
+def widths_of(schema: pa.Schema) -> dict[str, int]:
+    """Return the length of lists, by their name, whose items are columns of a table."""
+    found: dict[str, int] = json.loads((schema.metadata or {}).get(_KEY, b"{}"))
+    return found
+
+
+def of_one_form(tables: Sequence[pa.Table]) -> Sequence[pa.Table]:
+    """Return answers of which each has the same lists as columns of their items."""
+    if len({(each.schema.metadata or {}).get(_KEY) for each in tables}) <= 1:
+        return tables
+    widths = [widths_of(each.schema) for each in tables]
+    first, *others = [{*each.items()} for each in widths]
+    flat = dict(first.intersection(*others))
+    return [
+        with_lists(table, each.keys() - flat.keys())
+        for table, each in zip(tables, widths, strict=True)
+    ]
+
+
+def with_lists(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """Return a table with columns of lists in place of those of their items."""
+    return reduce(_with_list, sorted(names), table)
+
+
+def _with_list(table: pa.Table, name: str) -> pa.Table:
+    widths = widths_of(table.schema)
+    names = item_names(name, widths.pop(name))
+    at = table.column_names.index(names[0])
+    lists = _lists(table.select(names).columns)
+    table = table.drop_columns(names).add_column(at, name, lists)
+    return marked(table, widths)
+
+
+def _lists(items: Sequence[pa.ChunkedArray]) -> pa.Array:
+    """Return the lists of items, from a column for each position; texts if there is no type."""
+    if not are_joined(each.type for each in items):
+        columns = [each.to_pylist() for each in items]
+        texts = as_texts([*each] for each in zip(*columns, strict=True))
+        return pa.array(texts, pa.string())
+    width, rows = len(items), len(items[0])
+    values = joined_types([pa.table([each], names=[""]) for each in items]).column(0)
+    order = np.arange(width * rows).reshape(width, rows).T.ravel()
+    offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
+    return pa.ListArray.from_arrays(offsets, values.combine_chunks().take(pa.array(order)))

@@ -7,6 +7,7 @@ set-up commands are run by the gate instead.
 
 import fcntl
 import gc
+import importlib.metadata
 import importlib.util
 import io
 import os
@@ -23,6 +24,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
@@ -383,7 +385,20 @@ def write_light_script():
 
 @cache
 def fitted_files():
-    """Fit the model of the documents once in each worker; return its file and those of its data."""
+    """Return the model of the documents and its data, as files; the first worker fits it."""
+    names = ("model.pkl", "test.npz", "request.json")
+    version = importlib.metadata.version("scikit-learn")
+    kept = Path(os.environ["MODELSHIP_TESTS_CACHE"], f"documents-{version}")
+    kept.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept / "lock"):
+        if not (kept / names[-1]).exists():
+            for name, content in zip(names, fit_files(), strict=True):
+                (kept / name).write_bytes(content)
+    return {name: (kept / name).read_bytes() for name in names}
+
+
+def fit_files():
+    """Fit a model; return its file, that of its test set, and a request."""
     import joblib
     import numpy as np
     from sklearn.datasets import load_digits
@@ -394,7 +409,7 @@ def fitted_files():
     joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), model)
     np.savez(test, X=X[1200:], y=y[1200:])
     request = f'{{"data": {X[1200:1203].tolist()}}}'.encode()
-    return {"model.pkl": model.getvalue(), "test.npz": test.getvalue(), "request.json": request}
+    return model.getvalue(), test.getvalue(), request
 
 
 @cache

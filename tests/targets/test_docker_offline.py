@@ -27,6 +27,7 @@ from modelship.errors import (
 from modelship.runtime.images import dockerfiles, engine
 from modelship.runtime.images.archive import Archive
 from modelship.runtime.images.inspection import unix_time
+from modelship.runtime.images.layers import script_layer
 
 SDK_ERRORS = [
     each
@@ -158,10 +159,10 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error(tmp_path):
 
 def test_a_script_s_name_is_not_expanded():
     """A scoring script may have quotes, spaces and dollars in its name."""
-    recipe = dockerfiles.service(
-        "modelship/model:1", entry_script='my "$HOME" score.py', module="server", variables={}
-    )
-    assert 'ENV AZUREML_ENTRY_SCRIPT="my \\"\\$HOME\\" score.py"' in recipe
+    name = 'my "$HOME" score.py'
+    layer = script_layer("modelship/model:1", entry_script=name, module="server", variables={})
+    assert layer.environment == {"AZUREML_ENTRY_SCRIPT": name}
+    assert name in layer.command
 
 
 @pytest.mark.parametrize(

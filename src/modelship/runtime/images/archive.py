@@ -5,6 +5,7 @@ A stream is generated while it is sent, so the files of an image are not written
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "below", "sent"]
 
 _BLOCK_BYTES = tarfile.BLOCKSIZE
 _CHUNK_BYTES = 1 << 20
@@ -74,6 +75,18 @@ class Archive:
                 if any(PurePosixPath(folder).is_relative_to(top) for top in self.folders)
             }
         return sorted(folders)
+
+
+def below(folder: Path, place: str) -> Mapping[str, Path]:
+    """Return the files of `folder` by their paths in an image, where the folder is `place`."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {f"{place}/{path.relative_to(folder).as_posix()}": path for path in files}
+
+
+def sent(archive: Archive, folder: Path) -> Iterator[bytes]:
+    """Yield an archive, and remove the folder of its files afterwards."""
+    yield from archive
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _header(path: str, *, mode: int, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.errors import PortTakenError
 from modelship.runtime.images.inspection import Container, unix_time
+from modelship.runtime.images.long_calls import follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
+
+    from modelship.progress import Deadline
 
 __all__ = ["ContainerCalls"]
 
@@ -115,6 +118,31 @@ class ContainerCalls:
         """Unpack a tar stream in a container whose root is writable; it need not run."""
         self._api.put_archive(name, "/", iter(archive))
 
+    def fill(self, name: str, archive: Iterable[bytes], *, deadline: Deadline) -> str:
+        """Unpack a tar stream as `unpack` does, however long it takes; return an error message."""
+        _, problem = follow(
+            self._api,
+            f"/containers/{name}/archive",
+            method="PUT",
+            params={"path": "/"},
+            headers={"Content-Type": "application/x-tar"},
+            data=archive,
+            deadline=deadline,
+        )
+        return problem
+
+    def commit(self, name: str, *, tag: str, deadline: Deadline) -> str:
+        """Create an image from a container; return the engine's error message, or ``""``."""
+        repository, _, version = tag.rpartition(":")
+        _, problem = follow(
+            self._api,
+            "/commit",
+            params={"container": name, "repo": repository, "tag": version},
+            headers={"Content-Type": "application/json"},
+            deadline=deadline,
+        )
+        return problem
+
     def read(self, name: str, path: PurePosixPath) -> bytes | None:
         """Return a file of a container; None if the file or the container does not exist."""
         try:
@@ -153,8 +181,12 @@ class ContainerCalls:
                 self._api.unpause(container.name)
             if container.status in {"running", "paused"}:
                 self._api.stop(container.name, timeout=grace_s)
+        self.discard(container.name)
+
+    def discard(self, name: str) -> None:
+        """Remove a container at once."""
         with self._unless_gone_or_used():
-            self._api.remove_container(container.name, v=True, force=True)
+            self._api.remove_container(name, v=True, force=True)
 
     @contextmanager
     def _unless_gone_or_used(self) -> Iterator[None]:

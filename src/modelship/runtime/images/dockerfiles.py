@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from modelship.runtime.images import labels
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "APP_ROOT",
@@ -25,10 +21,8 @@ __all__ = [
     "VENV",
     "command",
     "environment",
-    "models",
     "probe",
     "server",
-    "service",
     "with_secrets",
 ]
 
@@ -104,33 +98,6 @@ def server(environment_image: str, *, label: str) -> str:
     )
 
 
-def models(environment_image: str, *, label: str, model_dir: str) -> str:
-    """Return the Dockerfile of the image that adds the models."""
-    return _lines(
-        f"FROM {environment_image}",
-        f"LABEL {labels.BUILD}={label}",
-        "ADD files.tar /",
-        f"ENV AZUREML_MODEL_DIR={_quoted(str(APP_ROOT / model_dir))}",
-    )
-
-
-def service(
-    model_image: str, *, entry_script: str, module: str, variables: Mapping[str, str]
-) -> str:
-    """Return the Dockerfile of the image that adds the script.
-
-    The script is added last, so that the layers before it are cached for the next script.
-    """
-    return _lines(
-        f"FROM {model_image}",
-        f"LABEL {labels.MODEL_IMAGE}={model_image}",
-        f"ENV AZUREML_ENTRY_SCRIPT={_quoted(entry_script)}",
-        *(f"ENV {name}={_quoted(value)}" for name, value in variables.items()),
-        _exec("CMD", *command(entry_script=entry_script, module=module)),
-        "ADD files.tar /",
-    )
-
-
 def command(*, entry_script: str, module: str) -> list[str]:
     """Return the command of a service's container, which starts a server with the script."""
     server = [f"{VENV}/bin/python", "-m", module]
@@ -145,11 +112,6 @@ def with_secrets() -> list[str]:
 
 def _exec(instruction: str, *command: str) -> str:
     return f"{instruction} {json.dumps(command)}"
-
-
-def _quoted(value: str) -> str:
-    """Quote a value so that a Dockerfile neither splits it nor expands variables in it."""
-    return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
 
 
 def _lines(*lines: str) -> str:

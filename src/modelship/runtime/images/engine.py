@@ -266,11 +266,16 @@ class Engine(ContainerCalls):
             for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
                 self.remove_image(image)
 
-    def sweep_forgotten(self, label: str) -> None:
-        """Remove the unnamed images that have a label with this key and are a day old."""
-        filters = {"dangling": True, "label": label, "until": "24h"}
+    def sweep_forgotten(self, label: str, *, sparing: str) -> None:
+        """Remove what is a day old of the unnamed images and the stopped containers with a label.
+
+        Images inherit labels; containers with the label `sparing` are kept.
+        """
+        old = {"label": label, "until": "24h"}
         with suppress(self._errors.APIError):
-            self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub
+            self._api.prune_containers({**old, "label!": sparing})  # type: ignore[no-untyped-call]  # its stub
+        with suppress(self._errors.APIError):
+            self._api.prune_images({**old, "dangling": True})  # type: ignore[no-untyped-call]  # its stub
 
 
 def translated(error: Exception) -> ModelshipError:

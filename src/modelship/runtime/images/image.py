@@ -15,26 +15,29 @@ import json
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
 from modelship.bundle.store import stage_models
 from modelship.runtime.images import dockerfiles, labels
-from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.archive import Archive, below, sent
 from modelship.runtime.images.base_image import check_python, ensure_base, machine_of
+from modelship.runtime.images.layers import add_layer, models_layer, script_layer, swept
 from modelship.runtime.install import install_packages
 from modelship.staging import storing
 from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
     from modelship.progress import Deadline, Steps
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container, Image
+    from modelship.runtime.images.layers import Layer
     from modelship.runtime.servers import Server
 
 __all__ = ["environment_image", "remove_images_of", "remove_unused_images", "service_image"]
@@ -43,6 +46,7 @@ _APP = str(dockerfiles.APP_ROOT).lstrip("/")
 _MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
 
+_SERVICE = "modelship/service:"
 _REMOVE_TIMEOUT_S = 60.0
 # The name of a service contains no dot, so these do not collide with the lock of a service.
 _IMAGES_LOCK = "docker.images"
@@ -156,7 +160,9 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
             made = partial(dockerfiles.environment, base_image)
             files = _packages(folder, python=lock.python)
             _build(engine, name, made, files=files, folder=folder, deadline=deadline)
-            engine.sweep_forgotten(labels.BUILD)  # left by builds whose process was killed
+            engine.sweep_forgotten(
+                labels.BUILD, sparing=labels.RECORD
+            )  # left by builds whose process was killed
     return name
 
 
@@ -186,8 +192,8 @@ def _ensure_server(
 def _ensure_service(
     engine: Engine, bundle: ScoringBundle, *, environment: str, server: Server, steps: Steps
 ) -> str:
-    made = partial(dockerfiles.models, environment, model_dir=model_dir(bundle.models))
-    model = f"modelship/model:{_key(bundle.parts['model'], made(label=''))}"
+    models = models_layer(environment, model_dir=model_dir(bundle.models))
+    model = f"modelship/model:{_key(bundle.parts['model'], models.digest)}"
     service = _service_name(bundle.digest)
     present = engine.image(service)
     # The same bundle on another base image has the same digest, but another model image.
@@ -197,22 +203,38 @@ def _ensure_service(
         if engine.image(model) is None:
             with _scratch(model) as folder:
                 stage_models(bundle, folder)
-                files = Archive(_below(folder, _APP), [_MODELS])
-                _build(engine, model, made, files=files, folder=folder, deadline=steps.deadline)
-        with _swept(engine, f"{labels.MODEL_IMAGE}={model}"):
-            recipe = dockerfiles.service(
-                model,
-                entry_script=bundle.entry_script,
-                module=server.module,
-                variables=server.variables(bundle, sample_file=str(dockerfiles.SAMPLE)),
-            )
-            source = {f"{_APP}/{file.path}": file.content for file in bundle.source}
-            if bundle.sample_json is not None:
-                source[str(dockerfiles.SAMPLE).lstrip("/")] = bundle.sample_json.encode()
-            context = Archive({"Dockerfile": recipe.encode(), "files.tar": Archive(source, [_APP])})
-            engine.build(context, tag=service, deadline=steps.deadline)
+                files = sent(Archive(below(folder, _APP), [_MODELS]), folder)
+                add_layer(engine, model, models, files, deadline=steps.deadline)
+            engine.sweep_forgotten(labels.BUILD, sparing=labels.RECORD)
+        script = script_layer(
+            model,
+            entry_script=bundle.entry_script,
+            module=server.module,
+            variables=server.variables(bundle, sample_file=str(dockerfiles.SAMPLE)),
+        )
+        _add_script(engine, service, script, bundle, deadline=steps.deadline)
         _remove_nameless(engine, present)
     return service
+
+
+def _add_script(
+    engine: Engine, service: str, layer: Layer, bundle: ScoringBundle, *, deadline: Deadline
+) -> None:
+    """Name the service image, which bundles share that differ in their tags alone."""
+    source = {f"{_APP}/{file.path}": file.content for file in bundle.source}
+    if bundle.sample_json is not None:
+        source[str(dockerfiles.SAMPLE).lstrip("/")] = bundle.sample_json.encode()
+    files = Archive(source, [_APP])
+    content = hashlib.sha256(b"".join([layer.digest.encode(), *files])).hexdigest()
+    label = {labels.CONTENT: content}
+    for image in engine.images(f"{labels.CONTENT}={content}"):
+        of_this_model = image.labels.get(labels.MODEL_IMAGE) == layer.base
+        # What a user commits of a service's container has its labels, but not its name.
+        if of_this_model and any(name.startswith(_SERVICE) for name in image.names):
+            engine.tag(image.image_id, service)
+            return
+    layer = replace(layer, labels={**layer.labels, **label})
+    add_layer(engine, service, layer, files, deadline=deadline)
 
 
 def _build(
@@ -226,19 +248,13 @@ def _build(
 ) -> None:
     """Build an image of `files`, which are in `folder`; remove what is left if that fails."""
     label = f"{name}-{secrets.token_hex(4)}"
-    with _swept(engine, f"{labels.BUILD}={label}"):
-        context = _context(recipe(label=label), files, folder)
-        engine.build(context, tag=name, deadline=deadline)
+    with swept(engine, f"{labels.BUILD}={label}"):
+        context = Archive({"Dockerfile": recipe(label=label).encode(), "files.tar": files})
+        engine.build(sent(context, folder), tag=name, deadline=deadline)
 
 
 def _service_name(digest: str) -> str:
-    return f"modelship/service:{digest[:16]}"
-
-
-def _context(dockerfile: str, files: Archive, folder: Path) -> Iterator[bytes]:
-    """Yield the context of a build, and remove the folder of its files afterwards."""
-    yield from Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
-    shutil.rmtree(folder, ignore_errors=True)
+    return f"{_SERVICE}{digest[:16]}"
 
 
 def _packages(folder: Path, *, python: str) -> Archive:
@@ -247,28 +263,9 @@ def _packages(folder: Path, *, python: str) -> Archive:
     scripts = f"{site_packages}/bin/"
     files = {
         f"{_VENV}/bin/{path.removeprefix(scripts)}" if path.startswith(scripts) else path: content
-        for path, content in _below(folder, site_packages).items()
+        for path, content in below(folder, site_packages).items()
     }
     return Archive(files, [site_packages, _APP, _MODELS])
-
-
-def _below(folder: Path, place: str) -> Mapping[str, Path]:
-    """Return the files of `folder` by their paths in the image."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {f"{place}/{path.relative_to(folder).as_posix()}": path for path in files}
-
-
-@contextmanager
-def _swept(engine: Engine, label: str) -> Iterator[None]:
-    """Run the body; if it fails or is interrupted, remove what a build with this label left.
-
-    A successful build leaves nothing, and that of another user may be in progress.
-    """
-    try:
-        yield
-    except BaseException:
-        engine.sweep(label, sparing=labels.RECORD)
-        raise
 
 
 @contextmanager

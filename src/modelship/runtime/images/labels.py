@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BUILD",
+    "CONTENT",
     "GATE",
     "HISTORY",
     "HISTORY_ENDED",
@@ -17,6 +18,9 @@ __all__ = [
 
 BUILD = "io.modelship.build"
 """A unique id of each build; it identifies what an interrupted build leaves behind."""
+
+CONTENT = "io.modelship.content"
+"""On a service image, the digest of its content; bundles of the same content share it."""
 
 GATE = "io.modelship.gate"
 """On the container of a service, the folder of its gate on this machine."""

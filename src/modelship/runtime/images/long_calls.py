@@ -30,6 +30,7 @@ def follow(
     headers: Mapping[str, str],
     deadline: Deadline,
     data: Iterable[bytes] = (),
+    method: str = "POST",
 ) -> tuple[str, str]:
     """Run a slow call, and return the end of its log and the error message.
 
@@ -42,7 +43,8 @@ def follow(
     deadline.check()
     try:
         with (
-            api.post(
+            api.request(
+                method,
                 f"{api.base_url}/v{api.api_version}{path}",
                 params=params,
                 headers=headers,

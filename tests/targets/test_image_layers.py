@@ -1,0 +1,50 @@
+"""A layer that is added to an image without a build, where that fails."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from docker_base import docker_says, exists
+
+from modelship.errors import ImageBuildError
+from modelship.progress import Deadline
+from modelship.runtime.images.engine import connected
+from modelship.runtime.images.layers import Layer, add_layer
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def add(docker_base_image):
+    """Return a function that adds a layer of a stream's files, and the name of its image."""
+    name, layer = f"modelship/model:{secrets.token_hex(8)}", Layer(docker_base_image, {})
+
+    def added(files):
+        with connected() as engine:
+            add_layer(engine, name, layer, files, deadline=Deadline(60))
+
+    return added, name
+
+
+def test_an_interrupt_leaves_nothing(add):
+    """After Ctrl-C while the files are sent, neither the container of the layer nor an image is left."""
+
+    def files():
+        yield bytes(512)
+        raise KeyboardInterrupt
+
+    added, name = add
+    with pytest.raises(KeyboardInterrupt):
+        added(files())
+    assert name not in docker_says("ps", "--all", "--format", "{{.Labels}}")
+    assert not exists(name)
+
+
+def test_what_cannot_be_unpacked_is_an_error(add):
+    """A stream that is no archive is an error with the engine's words, and nothing is left."""
+    added, name = add
+    with pytest.raises(ImageBuildError, match=r"(?i)tar|EOF"):
+        added([b"no archive" * 200])
+    assert name not in docker_says("ps", "--all", "--format", "{{.Labels}}")
+    assert not exists(name)

@@ -28,7 +28,7 @@ def add(docker_base_image):
 
 
 def test_an_interrupt_leaves_nothing(add):
-    """After Ctrl-C while the files are sent, neither the container of the layer nor an image is left."""
+    """After Ctrl-C while files are sent, neither the container nor an image is left."""
 
     def files():
         yield bytes(512)

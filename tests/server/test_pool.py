@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from modelship.server.listening import Listeners
 from modelship.server.pool import Pool
+from modelship.server.processes import readable_on_signals
 
 DEADLINE_S = 20.0
 
@@ -108,3 +110,17 @@ def test_where_nothing_can_be_forked_there_is_a_pause(pool, monkeypatch):
         pool.fork(_waits)
     assert pool.pause_left_s > 0
     assert signal.SIGUSR2 not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_wait_is_over_when_a_process_has_ended(pool):
+    """The supervisor looks seldom while nothing is under way, and starts another one at once."""
+    handler = signal.getsignal(signal.SIGCHLD)
+    listeners = Listeners([], are_owned=True, gate=None)
+    began_s = time.monotonic()
+    with readable_on_signals() as signalled:
+        pool.fork(lambda: time.sleep(0.2) or 0)
+        listeners.wait(2 * DEADLINE_S, signalled=signalled)
+        os.close(signal.set_wakeup_fd(-1))
+    signal.signal(signal.SIGCHLD, handler)
+    assert time.monotonic() - began_s < DEADLINE_S
+    _ended(pool, 1)

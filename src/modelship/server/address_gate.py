@@ -171,9 +171,10 @@ class Gate:
         for call in [*self._calls]:
             self._confirm(call)
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait at most this long for a command."""
-        self._selector.select(timeout_s)
+    @property
+    def commanded(self) -> int:
+        """A descriptor that is readable once there is a command."""
+        return self._selector.fileno()
 
     def turn(self, *, on: bool) -> None:
         """Open or close the gate, in all processes at once."""

@@ -51,6 +51,8 @@ class HealthResponder:
         The state of the workers.
     listeners : Listeners
         The sockets to accept from.
+    signalled : socket
+        Readable once a signal was handled.
     speaks_tls : bool
         Whether each response needs a TLS handshake.
     say : callable
@@ -62,9 +64,11 @@ class HealthResponder:
         board: Scoreboard,
         listeners: Listeners,
         *,
+        signalled: socket.socket,
         speaks_tls: bool,
         say: Callable[[str], None],
     ) -> None:
+        self._signalled = signalled
         self._board = board
         self._say = say
         self._speaks_tls = speaks_tls
@@ -93,7 +97,7 @@ class HealthResponder:
             for key, _ in self._selector.select(timeout_s):
                 self._handle(key.fileobj)
         else:
-            self._listeners.wait(timeout_s)
+            self._listeners.wait(timeout_s, signalled=self._signalled)
         self._give_up()
         if self._closes_at:
             self._go_on_ending()
@@ -111,6 +115,7 @@ class HealthResponder:
     def leave(self) -> None:
         """Discard all state, in a forked process."""
         self._selector.close()
+        self._signalled.close()
         for each in (*self._unknown, *self._for_workers):
             each.close()
 

@@ -14,7 +14,6 @@ import select
 import socket
 import struct
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ _NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0
 _UNACKED_AT = 24  # tcpi_unacked in struct tcp_info (linux/tcp.h)
 _TRIES = 100
 _PLUGGED_S = 0.05
+_MOST_SIGNALS = 4096
 
 Entrance = socket.socket | Gate
 """The sockets from which connections are accepted."""
@@ -101,12 +101,15 @@ class Listeners:
         self.gate.look()
         return self.gate.is_forsaken
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait at most this long, or until the gate receives a command."""
+    def wait(self, timeout_s: float, *, signalled: socket.socket) -> None:
+        """Wait at most this long, or until a signal was handled, or the gate receives a command."""
+        waiting = select.poll()
+        waiting.register(signalled, select.POLLIN)
         if self.gate is not None:
-            self.gate.wait(timeout_s)
-        else:
-            time.sleep(timeout_s)
+            waiting.register(self.gate.commanded, select.POLLIN)
+        waiting.poll(1000 * timeout_s)
+        with suppress(BlockingIOError):
+            signalled.recv(_MOST_SIGNALS)
 
     def leave(self) -> None:
         """Leave the gate's commands to the parent process."""

@@ -15,6 +15,7 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -32,6 +33,7 @@ __all__ = [
     "open_files",
     "pass_over",
     "raise_open_files",
+    "readable_on_signals",
     "signal_group",
     "signal_one",
 ]
@@ -77,13 +79,35 @@ def pass_over() -> None:
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
 
 
+def readable_on_signals() -> socket.socket:
+    """Return a socket that is readable once a signal was handled, or a child process has ended.
+
+    A handler alone does not end a wait: Python resumes it (PEP 475).
+    """
+    reading, writing = socket.socketpair()
+    for each in (reading, writing):
+        each.setblocking(False)
+    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, _nothing)
+    return reading
+
+
 def leave_to_supervisor() -> None:
     """Handle only SIGTERM in a host; it ends the host at once while the script loads."""
+    _wake_no_one()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, _nothing)
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
+def _wake_no_one() -> None:
+    """Undo :func:`readable_on_signals`, in a forked process."""
+    writing = signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if writing >= 0:
+        os.close(writing)
 
 
 def _nothing(*_: object) -> None:
@@ -173,6 +197,7 @@ class Watchman:
         """Wait for the end of the supervisor, which holds the other end of the pipe."""
         try:
             os.setpgid(0, 0)
+            _wake_no_one()
             for number in (*ENDING, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             # It must not keep any socket open, nor the other end of the pipe.

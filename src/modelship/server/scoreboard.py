@@ -191,6 +191,11 @@ class Scoreboard:
         state = "Ready" if ready else "Loading"
         return f"{state}: {min(ready, self.wanted)} of {self.wanted} workers"
 
+    @property
+    def busy(self) -> bool:
+        """Whether a worker is in run()."""
+        return any(slot[Field.BUSY_SINCE_NS] for slot in self.slots())
+
     def busy_for_s(self) -> float:
         """Return the shortest time that a ready worker has been in its current run()."""
         now = time.monotonic_ns()

@@ -26,6 +26,7 @@ from .processes import (
     leave_to_supervisor,
     pass_over,
     raise_open_files,
+    readable_on_signals,
     signal_group,
     signal_one,
 )
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["supervise"]
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S, _LOOK_WHEN_QUIET_S = 0.05, 0.25
 _KILLING_S = 4.0
 _CHECK_EVERY_S = 1.0
 _FEWEST_LOADING = 2
@@ -70,7 +71,11 @@ class _Supervisor:
         if gate := listeners.gate:
             gate.is_followed = lambda: board.at_gate(on=gate.is_open)
         self._responder = HealthResponder(
-            self._board, listeners, speaks_tls=bool(settings.certificate), say=self._say
+            self._board,
+            listeners,
+            signalled=readable_on_signals(),
+            speaks_tls=bool(settings.certificate),
+            say=self._say,
         )
         self._watchman = Watchman(self._board)
         self._log_file = LogFile(rotates=True)
@@ -91,8 +96,8 @@ class _Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         raise_open_files()
         while self._hosts.pids or not self._ending:
-            self._keep()
-            self._responder.look(_LOOK_EVERY_S)
+            is_complete = self._keep()
+            self._responder.look(_LOOK_WHEN_QUIET_S if is_complete else _LOOK_EVERY_S)
             self._look_at_gate()
             self._look_at_board()
             self._reap()
@@ -109,17 +114,21 @@ class _Supervisor:
 
     # Hosts
 
-    def _keep(self) -> None:
-        """Start missing hosts: one in total, or one per worker if each is a worker itself."""
+    def _keep(self) -> bool:
+        """Start missing hosts: one in total, or one per worker if each is a worker itself.
+
+        Return whether nothing is under way: no start, no end, and no run().
+        """
         if self._ending:
-            return
-        self._hosts.keep(
+            return False
+        is_complete = self._hosts.keep(
             self._settings.workers if self._start_alone else 1,
             start=self._start,
             asks=lambda pid: self._board.says(pid, Field.LEAVING),
             is_ready=lambda pid: self._board.says(pid, Field.READY) or not self._start_alone,
             most_loading=max(_FEWEST_LOADING, int(self._settings.cores)),
         )
+        return is_complete and self._told_ready >= self._settings.workers and not self._board.busy
 
     @property
     def _start_alone(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["work"]
 
 _ENOUGH_MEMORY = 0.9
-_LOOK_EVERY_S = 0.1
 
 
 def work(
@@ -118,7 +118,8 @@ class _Worker:
         application = Application(self.service, descriptions)
         self._protocol = protocol_of(self.service, application)
         self._tls = _tls(settings)
-        self._is_told_to_end = False
+        self._told, self._telling = os.pipe()
+        os.set_blocking(self._telling, False)
 
     def run(self, listeners: Listeners, handed_over: socket.socket) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -137,8 +138,7 @@ class _Worker:
         self._loop.add_reader(handed_over.fileno(), door.take_over, handed_over)
         self._slot[Field.READY] = 1
         logger.info("Worker with pid %d ready for serving traffic", os.getpid())
-        while not self._is_told_to_end:  # noqa: ASYNC110 - a signal's handler sets it: no event may be set there
-            await asyncio.sleep(_LOOK_EVERY_S)
+        await self._until_told_to_end()
         self._slot[Field.READY] = 0
         await door.close()
         if not self._board.ending:  # others still serve
@@ -156,9 +156,16 @@ class _Worker:
         self._door.take_over(handed_over)
         return nothing_held and self.service.tasks == before
 
+    async def _until_told_to_end(self) -> None:
+        told = asyncio.Event()
+        self._loop.add_reader(self._told, told.set)
+        await told.wait()
+        self._loop.remove_reader(self._told)
+
     def _told_to_end(self, *_: object) -> None:
         # The handler interrupts arbitrary code, and so it does nothing else.
-        self._is_told_to_end = True
+        with suppress(BlockingIOError):  # the pipe is full of such calls
+            os.write(self._telling, b".")
 
     def _retire(self) -> None:
         """Ask to be replaced: another worker is started then, and this one terminated."""
@@ -166,7 +173,7 @@ class _Worker:
 
     def _end_with_parent(self) -> None:
         if os.getppid() != self._parent:
-            self._is_told_to_end = True
+            self._told_to_end()
 
     def _retire_when_large(self) -> None:
         if self._most_memory and own_memory() > self._most_memory:

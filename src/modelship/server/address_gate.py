@@ -36,8 +36,7 @@ __all__ = ["VARIABLE", "Gate", "GateError"]
 VARIABLE = "MODELSHIP_GATE"
 _DESCRIPTOR = "fd:"
 _HANDOVER_S = 30.0
-_MOST_CALLS = 16
-_LONGEST_COMMAND = 16
+_MOST_CALLS, _LONGEST_COMMAND = 16, 16
 _FOLLOWING_S = 5.0
 """A worker that has not followed within this time accepts nothing either: run() blocks it."""
 _SOON_S, _LOOKS = 0.01, 10
@@ -236,7 +235,7 @@ class Gate:
             self._hang_up(call)
 
     def _take_back(self, _: socket.socket) -> None:
-        """Reopen the gate: the borrower of the address has ended, since it never sends anything."""
+        """Reopen the gate: the borrower, which never sends anything, has ended."""
         self._end_loan()
         self.turn(on=True)
 

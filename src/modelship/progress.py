@@ -22,6 +22,7 @@ __all__ = [
     "is_showing",
     "showing",
     "worded_by",
+    "write_line",
 ]
 
 _FIRST_LINE_S: Final = 5.0  # shorter steps get no line of their own in a log
@@ -99,7 +100,7 @@ class Steps:
     def say(self, line: str) -> None:
         """Show one line."""
         if self._show:
-            _write(f"[{self.title}] {line}")
+            write_line(f"[{self.title}] {line}")
 
 
 # --- the current activity ---------------------------------------------------------------
@@ -268,7 +269,7 @@ class _Lines(_Nothing):
     def _tell(self) -> None:
         began, next_s = time.monotonic(), _FIRST_LINE_S
         while not self._over.wait(max(0.0, began + next_s - time.monotonic())):
-            _write(f"{self.words} … {time.monotonic() - began:.0f} s")
+            write_line(f"{self.words} … {time.monotonic() - began:.0f} s")
             next_s *= 2
 
     def __exit__(self, *_raised: object) -> None:
@@ -292,6 +293,7 @@ def worded_by(words: Callable[[str], str]) -> Iterator[None]:
         _WORDED.reset(token)
 
 
-def _write(line: str) -> None:
+def write_line(line: str) -> None:
+    """Show one line on stderr."""
     line = _WORDED.get()(line)
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - asked for

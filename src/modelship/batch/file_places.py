@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.store_errors import translated
-from modelship.errors import BatchInputError, MissingExtraError, nearest
+from modelship.batch.store_systems import opened_system
+from modelship.batch.store_waits import answering
+from modelship.errors import BatchInputError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +71,7 @@ def files_at(given: str) -> list[FoundFile]:
         If there is none, or it may not be read.
     """
     try:
-        with _translated(given):
+        with _asking(given):
             found = list(_remote_files(given) if is_remote(given) else _local_files(Path(given)))
     except OSError as error:
         if is_remote(given) or error.errno is not None:
@@ -81,8 +83,7 @@ def files_at(given: str) -> list[FoundFile]:
 
 def open_rows(path: str) -> BinaryIO:
     """Open a file for reading from any position; a compressed one is decompressed into memory."""
-    with _translated(path):
-        file: Any = (_file_system(path)[0] if is_remote(path) else io).open(path, "rb")
+    file: Any = _opened(path) if is_remote(path) else Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     compression = COMPRESSIONS.get(Path(path).suffix.lower())
     if compression is None:
         opened: BinaryIO = file
@@ -91,6 +92,21 @@ def open_rows(path: str) -> BinaryIO:
 
     with file, pa.CompressedInputStream(pa.PythonFile(file, "r"), compression) as stream:
         return _held(stream, most_bytes=_most_held_bytes())
+
+
+def _opened(path: str) -> Any:
+    """Open a remote file; also where it is read later, a wait for its store is noted."""
+    with _asking(path):
+        file = _file_system(path)[0].open(path, "rb")
+    cache: Any = getattr(file, "cache", None)
+    if (fetch := getattr(cache, "fetcher", None)) is not None:
+
+        def fetch_noted(*given: Any, **named: Any) -> Any:
+            with answering(path):
+                return fetch(*given, **named)
+
+        cache.fetcher = fetch_noted
+    return file
 
 
 def _held(stream: Any, *, most_bytes: int) -> BinaryIO:
@@ -165,7 +181,7 @@ def size_and_stamp(path: str) -> tuple[int, str]:
     """Return the size of a file in bytes, and what changes with its content."""
     if is_remote(path):
         system, place = _file_system(path)
-        with _translated(path):
+        with _asking(path):
             system.invalidate_cache()
             facts = system.info(place)
         return int(facts["size"]), str(next((facts[k] for k in _STAMPS if facts.get(k)), ""))
@@ -225,18 +241,34 @@ def _is_hidden(path: Path) -> bool:
 def _remote_files(given: str) -> Iterator[FoundFile]:
     system, place = _file_system(given)
     system.invalidate_cache()
-    if glob.has_magic(place):
-        base = place[: place.index(next(c for c in place if c in "*?["))].rpartition("/")[0]
-        paths = [each for each in system.glob(place) if system.isfile(each)]
-    elif system.isfile(place):
+    if _is_file(system, place):
         yield FoundFile(system.unstrip_protocol(place), place.rpartition("/")[2], is_named=True)
         return
+    if glob.has_magic(place):
+        base = place[: place.index(next(c for c in place if c in "*?["))].rpartition("/")[0]
+        found = system.glob(place, detail=True)
+        paths = [each for each, facts in found.items() if facts["type"] == "file"]
     else:
         base, paths = place, list(system.find(place))
     for each in paths:
         name = each.removeprefix(base).lstrip("/")
         if not _is_hidden(Path(name)):
             yield FoundFile(system.unstrip_protocol(each), name)
+
+
+def _is_file(system: Any, place: str) -> bool:
+    """Return whether it is a file; isfile() of fsspec hides that a store does not answer."""
+    try:
+        return bool(system.info(place)["type"] == "file")
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _asking(path: str) -> Iterator[None]:
+    """Convert what the driver of a remote path raises, and note that it is waited for."""
+    with _translated(path), answering(path) if is_remote(path) else nullcontext():
+        yield
 
 
 def _translated(path: str) -> AbstractContextManager[None]:
@@ -249,11 +281,6 @@ def _translated(path: str) -> AbstractContextManager[None]:
 
 def _file_system(path: str) -> tuple[Any, str]:
     try:
-        from fsspec.core import url_to_fs
-    except ImportError:
-        raise MissingExtraError("fsspec", extra="batch") from None
-    try:
-        system, place = url_to_fs(path)
+        return opened_system(path)
     except (ImportError, ValueError) as error:
         raise BatchInputError(path, f"its file system is not available: {error}") from error
-    return system, place

@@ -23,6 +23,7 @@ from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job
 from modelship.batch.scoring_process import ScriptNotReadyError
+from modelship.batch.store_waits import showing_waits
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import BatchResumeError
 from modelship.runtime.variables import as_secrets
@@ -45,7 +46,11 @@ def run_job(
     """Score what is not scored yet; see :meth:`BatchJob.run`."""
     read = as_secrets(job.secrets, beside=job.variables).values()
     folder = OutputFolder(job.output)
-    with folder.files.storing(), hiding(each.value for each in read):
+    with (
+        showing_waits(shown=show_output),
+        folder.files.storing(),
+        hiding(each.value for each in read),
+    ):
         folder.require_ours()
         require_batchable(
             job.bundle,

@@ -34,6 +34,8 @@ LEASE_S: Final = 60.0
 """How long a claim is taken for that of a driver that runs, in seconds."""
 _CLAIMS: Final = f"{OURS}/drivers"
 _RENEWALS: Final = 6
+_REMOVALS: Final = 360
+_ENDING_S: Final = 15.0
 
 
 class Claim:
@@ -86,20 +88,23 @@ class Claim:
         self._files.put(self.name, json.dumps(document).encode())
         self._renewed_s = began_s
 
-    def renew_until_ended(self) -> None:
-        """Renew it every tenth of a minute or so, until it has ended or is lost."""
+    def keep(self) -> None:
+        """Renew it every tenth of a minute or so until it has ended or is lost, and remove it."""
         while not self._ended.wait(self._lease_s / _RENEWALS):
             with suppress(StoreError):  # the next time it may work
                 if self._files.size(self.name) is None:
                     self._is_lost = True
                     return
                 self.write()
+        for _ in range(_REMOVALS):  # until the store answers again, or this process ends
+            with suppress(StoreError):
+                self._files.remove([self.name])
+                return
+            time.sleep(self._lease_s / _RENEWALS)
 
     def end(self) -> None:
-        """Stop renewing it, and remove it."""
+        """Let it be removed by what keeps it."""
         self._ended.set()
-        with suppress(StoreError):
-            self._files.remove([self.name])
 
 
 @contextmanager
@@ -113,15 +118,14 @@ def claimed(files: StoreFiles, *, lease_s: float = LEASE_S) -> Iterator[Claim]:
     """
     claim = Claim(files, lease_s=lease_s)
     claim.write()
-    renewing = threading.Thread(target=claim.renew_until_ended, daemon=True)
-    renewing.start()
+    keeping = threading.Thread(target=claim.keep, daemon=True)
+    keeping.start()
     try:
         _wait_for_others(files, claim)
         yield claim
     finally:
         claim.end()
-        renewing.join(LEASE_S)
-        claim.end()  # it may have been renewed meanwhile
+        keeping.join(_ENDING_S)  # a store that does not answer is not waited for
 
 
 def is_claimed(files: StoreFiles) -> bool:

@@ -8,7 +8,9 @@ from glob import has_magic
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from modelship.batch.store_errors import translated
-from modelship.errors import BatchOutputError, MissingExtraError
+from modelship.batch.store_systems import opened_system, put
+from modelship.batch.store_waits import answering
+from modelship.errors import BatchOutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,11 +55,7 @@ class StoreFiles:
             If the driver of the store is not installed, or refuses the URL.
         """
         try:
-            from fsspec.core import url_to_fs
-        except ImportError:
-            raise MissingExtraError("fsspec", extra="batch") from None
-        try:
-            system, root = url_to_fs(url)
+            system, root = opened_system(url)
         except (ImportError, ValueError) as error:
             problem = f"its file system is not available: {error}".rstrip(".")
             advice = "Install the driver of fsspec for it, such as s3fs, gcsfs or adlfs."
@@ -66,7 +64,7 @@ class StoreFiles:
 
     def get(self, name: str) -> bytes:
         """Return an object; FileNotFoundError if there is none."""
-        with _translated():
+        with self._asking():
             found: bytes = self.system.cat_file(self._at(name))
             return found
 
@@ -77,31 +75,33 @@ class StoreFiles:
         paths = [self._at(each) for each in names]
         if any(map(has_magic, paths)):  # drivers take several paths for patterns
             return [self.get(each) for each in names]
-        with _translated():
+        with self._asking():
             found = self.system.cat(paths)
         return [found[each] for each in paths]
 
     def open(self, name: str) -> BinaryIO:
         """Open an object to read it."""
-        with _translated():
+        with self._asking():
             self.system.invalidate_cache()
             opened: BinaryIO = self.system.open(self._at(name), "rb")
             return opened
 
     def put(self, name: str, content: bytes) -> None:
         """Write an object at once, whether it exists or not."""
-        with _translated(is_put=True):
-            self.system.pipe_file(self._at(name), content)
+        with self._asking(is_put=True):
+            put(self.system, "pipe_file", self._at(name), content, size_bytes=len(content))
 
     def create(self, name: str, content: bytes) -> None:
         """Write an object at once; FileExistsError if it exists, also if it does meanwhile."""
-        with _translated(is_put=True):
-            self.system.pipe_file(self._at(name), content, mode="create")
+        with self._asking(is_put=True):
+            place = self._at(name)
+            put(self.system, "pipe_file", place, content, size_bytes=len(content), mode="create")
 
     def put_file(self, path: Path, name: str) -> None:
         """Write an object from a file of this machine."""
-        with _translated(is_put=True):
-            self.system.put_file(str(path), self._at(name))
+        with self._asking(is_put=True):
+            size = path.stat().st_size
+            put(self.system, "put_file", str(path), self._at(name), size_bytes=size)
 
     def put_folder(self, folder: Path, name: str) -> None:
         """Write the files of a folder of this machine."""
@@ -114,17 +114,17 @@ class StoreFiles:
         for each in self.sizes(name):
             target = folder / each.removeprefix(f"{name}/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _translated():
+            with self._asking():
                 self.system.get_file(self._at(each), str(target))
 
     def copy(self, name: str, other: str) -> None:
         """Copy an object within the store, at once; what was there is replaced."""
-        with _translated(is_put=True):
+        with self._asking(is_put=True):
             self.system.cp_file(self._at(name), self._at(other))
 
     def size(self, name: str) -> int | None:
         """Return the size of an object in bytes; None if there is none."""
-        with _translated(), suppress(FileNotFoundError):
+        with self._asking(), suppress(FileNotFoundError):
             self.system.invalidate_cache()
             facts = self.system.info(self._at(name))
             return int(facts["size"]) if facts["type"] == "file" else None
@@ -132,7 +132,7 @@ class StoreFiles:
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """Return the sizes of all objects in bytes, by their names; or of those below a name."""
-        with _translated():
+        with self._asking():
             self.system.invalidate_cache()
             try:
                 found = self.system.find(self._at(below) if below else self.root, detail=True)
@@ -149,7 +149,7 @@ class StoreFiles:
         """Remove objects; those that do not exist are ignored."""
         paths = [self._at(each) for each in names]
         plain = [each for each in paths if not has_magic(each)]
-        with _translated():
+        with self._asking():
             try:
                 if plain:
                     self.system.rm(plain)
@@ -163,9 +163,8 @@ class StoreFiles:
     def _at(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-
-@contextmanager
-def _translated(*, is_put: bool = False) -> Iterator[None]:
-    """Convert what a driver raises; to put an object without its bucket is an error, too."""
-    with translated(*(_EXISTS if is_put else _MISSING_OR_EXISTS)):
-        yield
+    @contextmanager
+    def _asking(self, *, is_put: bool = False) -> Iterator[None]:
+        """Convert what a driver raises; to put an object without its bucket is an error, too."""
+        with answering(self.url), translated(*(_EXISTS if is_put else _MISSING_OR_EXISTS)):
+            yield

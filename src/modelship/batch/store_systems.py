@@ -1,0 +1,123 @@
+"""Open the file systems of stores, with limits on how long their drivers wait for an answer.
+
+Drivers wait for minutes: that of S3 for 15 s, 25 times. What the user has set is kept, also in the
+configuration of fsspec, in that of AWS, and in variables of both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["canonical_url", "opened_system", "put"]
+
+_CONNECT_S: Final = 5
+_ANSWER_S: Final = 12
+_S3_CALLS: Final = 2
+_S3_TRIES: Final = 3  # of each call: 72 s without an answer, and pauses of up to 6 s
+_PUT_S: Final = 80.0
+_SLOWEST_BYTES_PER_S: Final = 50_000
+_GCS_ANSWER_S: Final = 9  # the driver tries 6 times, with pauses of 34 s
+
+
+def canonical_url(url: str) -> str:
+    """Return a URL with its scheme in small letters, as drivers are registered."""
+    scheme, sign, place = url.partition("://")
+    return f"{scheme.lower()}{sign}{place}" if sign else url
+
+
+def opened_system(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and its path there.
+
+    Raises
+    ------
+    MissingExtraError
+        If fsspec is not installed.
+    ImportError, ValueError
+        If the driver is not installed, or refuses the URL.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError:
+        raise MissingExtraError("fsspec", extra="batch") from None
+    url = canonical_url(url)
+    schemes = {each.partition("://")[0] for each in url.split("::")}
+    limits = {each: _LIMITS[each](_configured(each)) for each in schemes & _LIMITS.keys()}
+    system, place = url_to_fs(url, **limits)
+    if schemes & _S3:
+        system.retries = min(system.retries, _S3_CALLS)
+    return system, place
+
+
+def put(
+    system: Any,
+    operation: str,
+    *given: Any,
+    size_bytes: int,
+    limit_s: float = _PUT_S,
+    **named: Any,
+) -> None:
+    """Call an operation of a file system that sends bytes, with a limit on how long it takes.
+
+    Drivers have none while they send: they wait for the store to take what they send, and S3 may
+    be waited for before that (``Expect: 100-continue``).
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer than a store needs over a slow connection.
+    """
+    sending = getattr(system, f"_{operation}", None)
+    if not getattr(system, "async_impl", False) or sending is None:
+        getattr(system, operation)(*given, **named)
+        return
+    from fsspec.asyn import sync
+
+    limit_s += size_bytes / _SLOWEST_BYTES_PER_S
+    try:
+        sync(system.loop, sending, *given, timeout=limit_s, **named)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"no answer for {limit_s:.0f} s") from error
+
+
+def _configured(scheme: str) -> Mapping[str, Any]:
+    """Return what the user has given the driver of a scheme in fsspec's configuration."""
+    from fsspec.config import apply_config
+    from fsspec.registry import get_filesystem_class
+
+    given: Mapping[str, Any] = apply_config(get_filesystem_class(scheme), {})
+    return given
+
+
+def _s3_limits(given: Mapping[str, Any]) -> dict[str, Any]:
+    config = dict(given.get("config_kwargs") or {})
+    config.setdefault("connect_timeout", _CONNECT_S)
+    config.setdefault("read_timeout", _ANSWER_S)
+    if "retries" not in config and not _has_aws_tries(given.get("profile")):
+        config["retries"] = {"total_max_attempts": _S3_TRIES}
+    return {"config_kwargs": config}
+
+
+def _has_aws_tries(profile: str | None) -> bool:
+    """Return whether the user has set a number of tries for all clients of AWS."""
+    from botocore.session import Session
+
+    return Session(profile=profile).get_config_variable("max_attempts") is not None
+
+
+def _gcs_limits(given: Mapping[str, Any]) -> dict[str, Any]:
+    from aiohttp import ClientTimeout
+
+    limit = ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_GCS_ANSWER_S)
+    return {} if given.get("requests_timeout") else {"requests_timeout": limit}
+
+
+_S3: Final = {"s3", "s3a"}
+_LIMITS: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    **dict.fromkeys(_S3, _s3_limits),
+    **dict.fromkeys(("gs", "gcs"), _gcs_limits),
+}

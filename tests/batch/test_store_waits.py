@@ -1,0 +1,87 @@
+"""A store that does not answer is named on stderr, and its driver does not wait for long."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+import time
+
+import pytest
+from fsspec import asyn
+
+from modelship.batch.store_systems import opened_system, put
+from modelship.batch.store_waits import answering, say_wait, showing_waits
+
+
+def test_a_wait_is_shown_with_what_is_waited_for(capsys):
+    """At growing intervals, whichever thread waits, and not where output is not wanted."""
+
+    def wait():
+        with answering("s3://bucket/out"):
+            time.sleep(0.5)
+
+    for shown in (False, True):
+        with showing_waits(shown=shown, first_s=0.1):
+            waiting = threading.Thread(target=wait)
+            waiting.start()
+            waiting.join()
+    lines = capsys.readouterr().err.splitlines()
+    assert 1 <= len(lines) <= 3
+    assert all(re.fullmatch(r"waiting for s3://bucket/out: no answer for \d s", x) for x in lines)
+
+
+def test_a_line_is_shown_only_if_waits_are(capsys):
+    """With --quiet it is not."""
+    say_wait("one")
+    with showing_waits():
+        say_wait("two")
+    assert capsys.readouterr().err == "two\n"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("given", [{}, {"connect_timeout": 7, "retries": {"max_attempts": 9}}])
+def test_limits_of_a_driver_are_those_of_the_user_where_there_are_some(given, monkeypatch):
+    """Others are set, so that a store that hangs is an error within 80 s."""
+    pytest.importorskip("s3fs")
+    from fsspec.config import conf
+
+    monkeypatch.setitem(conf, "s3", {"config_kwargs": given} if given else {})
+    config = opened_system("S3://bucket/out")[0].config_kwargs
+    assert config["connect_timeout"] == given.get("connect_timeout", 5)
+    assert config["read_timeout"] == 12
+    assert config["retries"].get("total_max_attempts") == (None if given else 3)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "8")
+    assert ("retries" in opened_system("s3a://bucket/out")[0].config_kwargs) == bool(given)
+
+
+@pytest.mark.long
+def test_a_store_that_hangs_is_an_error_after_few_tries(monkeypatch):
+    """It accepts connections, and never answers: six tries in all, not 25."""
+    pytest.importorskip("s3fs")
+    from fsspec.config import conf
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        given = {"endpoint_url": url, "key": "a", "secret": "b"}
+        monkeypatch.setitem(conf, "s3", {**given, "config_kwargs": {"read_timeout": 0.2}})
+        system, place = opened_system("s3://bucket/out")
+        began = time.monotonic()
+        with pytest.raises(OSError, match="timeout"):
+            system.info(place)
+        assert time.monotonic() - began < 15
+
+
+def test_what_a_store_does_not_take_is_not_sent_for_ever():
+    """Drivers have no limit while they send."""
+
+    class Hanging:
+        async_impl = True
+        loop = asyn.get_loop()
+
+        async def _pipe_file(self, _path, _content):
+            await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError, match=r"no answer for 0 s"):
+        put(Hanging(), "pipe_file", "bucket/out", b"", size_bytes=0, limit_s=0.1)

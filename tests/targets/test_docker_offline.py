@@ -61,6 +61,12 @@ def test_an_engine_that_hangs_up_is_unavailable(kind):
     assert "Start Docker" in translated.hint
 
 
+ANSWERS = {
+    "version": {"ApiVersion": "1.41"},
+    "info": {"ID": "one", "Name": "here", "SystemTime": "2024-01-02T03:04:05.6Z"},
+}
+
+
 @pytest.fixture
 def lone_engine(monkeypatch):
     """Run what answers like an engine without containers, and return the paths it was asked for."""
@@ -71,7 +77,7 @@ def lone_engine(monkeypatch):
             asked.append(self.path.partition("?")[0])
             self.send_response(200)
             self.end_headers()
-            answer = {"ApiVersion": "1.41"} if self.path.endswith("/version") else []
+            answer = ANSWERS.get(self.path.rpartition("/")[2], [])
             self.wfile.write(json.dumps(answer).encode())
 
         def log_message(self, *_):
@@ -93,6 +99,18 @@ def test_an_engine_is_asked_for_its_version_once(lone_engine):
         raise docker.errors.APIError("refused")
     DeployTarget.open("docker").list()
     assert lone_engine.count("/version") == 2
+
+
+def test_an_engine_is_asked_once_which_it_is(lone_engine):
+    """Its clock is asked each time, since it is that of another machine."""
+    for _ in range(2):
+        with engine.connected() as found:
+            assert found.identity() == "one"
+            assert not found.is_here
+    assert lone_engine.count("/v1.41/info") == 1
+    with engine.connected() as found:
+        assert [found.now(), found.now()] == ["1704164645.6"] * 2
+    assert lone_engine.count("/v1.41/info") == 3
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket")  # by the SDK, when it cannot connect

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import PortTakenError
-from modelship.runtime.images.inspection import Container, unix_time
+from modelship.runtime.images.engine_facts import EngineFacts
+from modelship.runtime.images.inspection import Container
 from modelship.runtime.images.long_calls import follow
 
 if TYPE_CHECKING:
@@ -26,10 +27,9 @@ _NO_MOUNT = "bind source path does not exist"
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
-class ContainerCalls:
+class ContainerCalls(EngineFacts):
     """The container methods of an engine, separate from those for images."""
 
-    _api: Any
     _errors: Any
 
     def containers(self, *, labels: Sequence[str]) -> list[Container]:
@@ -170,7 +170,7 @@ class ContainerCalls:
             return True
         filters = {"container": container.name, "event": "oom"}
         # The clock of the engine may differ from ours; with a later time, the call would block.
-        until: Any = unix_time(self._api.info()["SystemTime"])
+        until: Any = self.now()
         # Read the stream to its end, since its connection stays open otherwise.
         return bool([*self._api.events(since=1, until=until, filters=filters)])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,7 @@ ADVICE = MappingProxyType(
 """The advice, by the name of the class in ``docker.errors`` or ``requests``."""
 
 _CHOICES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
-_api_versions: dict[tuple[str | None, ...], str] = {}  # of the engines of this process
+_facts: dict[tuple[str | None, ...], dict[str, str]] = {}  # of the engines of this process
 
 
 @contextmanager
@@ -89,42 +88,29 @@ def connected() -> Iterator[Engine]:
 
     foreign = (docker.errors.DockerException, docker.errors.StreamParseError)
     chosen = tuple(map(os.environ.get, _CHOICES))
+    facts = _facts.setdefault(chosen, {})
     try:
         # An engine that is asked for its version starts two programs to answer.
-        client = docker.from_env(timeout=_CALL_TIMEOUT_S, version=_api_versions.get(chosen))
-        _api_versions[chosen] = client.api.api_version
+        client = docker.from_env(timeout=_CALL_TIMEOUT_S, version=facts.get("ApiVersion"))
+        facts["ApiVersion"] = client.api.api_version
         try:
-            yield Engine(client)
+            yield Engine(client, facts)
         finally:
             client.close()
     except (*foreign, requests.RequestException) as error:
-        _api_versions.pop(chosen, None)  # another engine may have taken its place
+        _facts.pop(chosen, None)  # another engine may have taken its place
         raise translated(error) from error
 
 
 class Engine(ContainerCalls):
     """A Docker engine. Each call has a timeout; removing what does not exist is no error."""
 
-    def __init__(self, client: DockerClient) -> None:
+    def __init__(self, client: DockerClient, facts: dict[str, str]) -> None:
         import docker
 
         self._api: APIClient = client.api
+        self._facts = facts
         self._errors = docker.errors
-
-    def capacity(self) -> tuple[int, int]:
-        """Return the number of cores, and the memory in bytes, of the engine."""
-        info = self._api.info()
-        return info["NCPU"], info["MemTotal"]
-
-    def identity(self) -> str:
-        """Return a unique identifier of the engine."""
-        return str(self._api.info().get("ID") or self._api.base_url)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the engine runs on this machine, and not in a virtual machine."""
-        is_local = self._api.base_url.startswith("http+docker://")  # the SDK's for a Unix socket
-        return is_local and self._api.info()["Name"] == socket.gethostname()
 
     def image(self, reference: str) -> Image | None:
         """Return the image with this name or id, or None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from modelship import errors
 from modelship.batch.store_claims import claimed, is_claimed
 from modelship.batch.store_files import StoreFiles
 from modelship.batch.store_manifest import StoreLines
+from modelship.batch.store_waits import showing_waits
 
 LEASE_S = 0.6
 
@@ -61,11 +63,14 @@ def test_a_claim_that_is_renewed_elsewhere_is_respected(files):
     assert [*files.sizes()] == ["_modelship/drivers/other.json"]
 
 
-def test_a_claim_that_is_not_renewed_is_removed_after_a_lease(files):
-    """Whatever the clock of its machine says."""
+def test_a_claim_that_is_not_renewed_is_removed_after_a_lease(files, capsys):
+    """Whatever the clock of its machine says; the user sees once what is waited for."""
     put_claim(files, renewed=time.time() + 10_000)
     began = time.monotonic()
-    with claimed(files, lease_s=LEASE_S) as claim:
+    with showing_waits(), claimed(files, lease_s=LEASE_S) as claim:
+        assert re.fullmatch(
+            r"waiting for up to 1 s whether process 7 on far still .*\n", capsys.readouterr().err
+        )
         assert time.monotonic() - began >= LEASE_S
         assert [*files.sizes()] == [claim.name]
 
@@ -108,10 +113,14 @@ def test_a_killed_driver_of_this_machine_is_replaced_at_once(files):
 
 def test_a_driver_whose_claim_was_removed_enters_nothing(files):
     """Another one took it for dead."""
+    files.put("rows.csv", b"")
     with claimed(files, lease_s=LEASE_S) as claim:
         files.remove([claim.name])
         time.sleep(LEASE_S / 2)
         with pytest.raises(errors.BatchOutputError, match="could not be renewed"):
+            claim.require_held()
+        files.remove(["rows.csv"])
+        with pytest.raises(errors.BatchOutputError, match=r"the bucket or all of .* removed"):
             claim.require_held()
 
 

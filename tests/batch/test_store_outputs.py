@@ -163,3 +163,5 @@ def test_commands_on_the_output(job, url, tmp_path):
     assert evaluate_output(url, label="a", task="regression").metrics["mae"] == 1
     for typed in (["batch", "status", url], ["evaluate", url, "--label", "a"]):
         assert CliRunner().invoke(cli, typed).exit_code == 0
+    missing = CliRunner().invoke(cli, ["evaluate", f"{url}-2", "--label", "a"])
+    assert missing.exit_code == errors.BatchOutputError.exit_code

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.store_errors import translated
-from modelship.batch.store_systems import opened_system
+from modelship.batch.store_systems import canonical_url, opened_system
 from modelship.batch.store_waits import answering
 from modelship.errors import BatchInputError, nearest
 
@@ -70,6 +70,7 @@ def files_at(given: str) -> list[FoundFile]:
     BatchInputError
         If there is none, or it may not be read.
     """
+    given = canonical_url(given)
     try:
         with _asking(given):
             found = list(_remote_files(given) if is_remote(given) else _local_files(Path(given)))

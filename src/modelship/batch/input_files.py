@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from modelship.batch.batch_plan import FILES, InputFile
 from modelship.batch.file_places import files_at, is_remote, size_and_stamp
 from modelship.batch.row_files import format_of, formats, stem_of
+from modelship.batch.store_systems import one_place
 from modelship.batch.url_secrets import require_no_secret
 from modelship.errors import BatchInputError, InvalidOptionError, nearest
 
@@ -100,7 +101,9 @@ def _real(path: str) -> str:
 def _require_apart(given: str | Path, output: str | Path) -> None:
     """Refuse an input in the output, and an output among what is read."""
     one, other = _place(given), _place(output)
-    is_searched = Path(given).is_dir() or is_remote(given) or "**" in str(given)
+    is_searched = Path(given).is_dir() or "**" in str(given)
+    if is_remote(given):
+        is_searched = "*" in str(given) or not has_magic(str(given))
     if one == other or other in one.parents or (is_searched and one in other.parents):
         raise BatchInputError(
             str(given),
@@ -111,7 +114,7 @@ def _require_apart(given: str | Path, output: str | Path) -> None:
 
 def _place(path: str | Path) -> PurePosixPath:
     """Return a path to compare; that of a pattern is the folder in which it begins."""
-    text = str(path) if is_remote(path) else str(Path(path).resolve())
+    text = one_place(str(path)) if is_remote(path) else str(Path(path).resolve())
     parts = PurePosixPath(text).parts
     fixed = next((at for at, each in enumerate(parts) if has_magic(each)), len(parts))
     return PurePosixPath(*parts[:fixed])

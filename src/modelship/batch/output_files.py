@@ -7,12 +7,14 @@ an object store a copy of one object.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from modelship.batch.file_places import is_remote
 from modelship.batch.local_output import LocalOutput
 from modelship.batch.store_output import StoreOutput
+from modelship.batch.store_systems import canonical_url
 from modelship.batch.url_secrets import require_no_secret
 from modelship.errors import InvalidOptionError
 
@@ -133,9 +135,10 @@ def output_place(output: str | Path) -> Path | str:
     ------
     InvalidOptionError
         If its scheme is not that of an object store: files of others can be seen before they are
-        complete. Or if it has credentials, or one slash after it, as a Path of a URL has.
+        complete. Or if it has credentials, an empty folder (``//``), or one slash after the
+        scheme, as a Path of a URL has.
     """
-    path = str(output).removeprefix("file://")
+    path = canonical_url(str(output)).removeprefix("file://")
     if not is_remote(path):
         if path.partition(":/")[0] in _STORES and ":/" in path:
             raise InvalidOptionError("output", path, _TWO_SLASHES)
@@ -144,6 +147,9 @@ def output_place(output: str | Path) -> Path | str:
     scheme, _, place = path.partition("://")
     if scheme not in _STORES or not place.strip("/"):
         raise InvalidOptionError("output", path, _EXPECTED)
+    if "//" in place.rstrip("/"):
+        plain = f"{scheme}://{re.sub('/+', '/', place).strip('/')}"
+        raise InvalidOptionError("output", path, f"a URL without empty folders: {plain}")
     return path.rstrip("/")
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.output_names import OURS
 from modelship.batch.store_errors import StoreError
+from modelship.batch.store_waits import say_wait
 from modelship.errors import BatchOutputError
 
 if TYPE_CHECKING:
@@ -64,8 +65,15 @@ class Claim:
         Raises
         ------
         BatchOutputError
-            If it could not be renewed, or was removed.
+            If it could not be renewed, or was removed, alone or with all else.
         """
+        if self._is_lost and not self._files.sizes():
+            raise BatchOutputError(
+                self._files.url,
+                f"while the job ran, the bucket or all of its objects below {self._files.root} "
+                "were removed",
+                "End what does so, and run the same command again, once there is a bucket.",
+            )
         if self._is_lost or time.monotonic() - self._renewed_s > self._lease_s / 2:
             raise BatchOutputError(
                 self._files.url,
@@ -136,6 +144,7 @@ def is_claimed(files: StoreFiles) -> bool:
 def _wait_for_others(files: StoreFiles, own: Claim) -> None:
     """Remove the claims of drivers that were killed, and refuse to drive next to one that runs."""
     seen: dict[str, tuple[bytes, float]] = {}
+    is_said = False
     while others := _others(files, own):
         for name, content in others.items():
             found = _document(content)
@@ -144,8 +153,12 @@ def _wait_for_others(files: StoreFiles, own: Claim) -> None:
                 raise _held(files, found)
             if _ended_here(found) or time.monotonic() - since_s > _lease_of(found):
                 files.remove([name])
-        if any(not _ended_here(_document(each)) for each in others.values()):
-            time.sleep(min(map(_lease_of, map(_document, others.values()))) / _RENEWALS / 2)
+        running = [each for each in map(_document, others.values()) if not _ended_here(each)]
+        if running:
+            if not is_said:
+                say_wait(_waiting(files, running[0]))
+                is_said = True
+            time.sleep(min(map(_lease_of, running)) / _RENEWALS / 2)
     own.require_held()
 
 
@@ -192,6 +205,14 @@ def _held(files: StoreFiles, found: dict[str, Any]) -> BatchOutputError:
         files.url,
         f"another batch job (process {found.get('pid')} on {found.get('host')}) writes to it",
         "Wait until that one has ended, or end it, and run the same command again.",
+    )
+
+
+def _waiting(files: StoreFiles, found: dict[str, Any]) -> str:
+    """Return what is waited for, and for how long."""
+    return (
+        f"waiting for up to {_lease_of(found):.0f} s whether process {found.get('pid')} on "
+        f"{found.get('host')} still writes to {files.url}: it has left a claim there"
     )
 
 

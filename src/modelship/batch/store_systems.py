@@ -13,7 +13,7 @@ from modelship.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["canonical_url", "opened_system", "put"]
+__all__ = ["canonical_url", "one_place", "opened_system", "put"]
 
 _CONNECT_S: Final = 5
 _ANSWER_S: Final = 12
@@ -28,6 +28,15 @@ def canonical_url(url: str) -> str:
     """Return a URL with its scheme in small letters, as drivers are registered."""
     scheme, sign, place = url.partition("://")
     return f"{scheme.lower()}{sign}{place}" if sign else url
+
+
+def one_place(url: str) -> str:
+    """Return the same text for all URLs of one place: drivers have several schemes."""
+    scheme, sign, place = canonical_url(url).partition("://")
+    bucket, slash, path = place.partition("/")
+    if (scheme := _SCHEMES.get(scheme, scheme)) == "az":
+        bucket = bucket.partition("@")[0]  # the account is added, or is that of the driver
+    return f"{scheme}{sign}{bucket}{slash}{path}"
 
 
 def opened_system(url: str) -> tuple[Any, str]:
@@ -116,6 +125,7 @@ def _gcs_limits(given: Mapping[str, Any]) -> dict[str, Any]:
     return {} if given.get("requests_timeout") else {"requests_timeout": limit}
 
 
+_SCHEMES: Final = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
 _S3: Final = {"s3", "s3a"}
 _LIMITS: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     **dict.fromkeys(_S3, _s3_limits),

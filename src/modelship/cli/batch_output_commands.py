@@ -27,8 +27,10 @@ def status(*, output: str) -> None:
 
     require_batch_extra()
     from modelship.batch.batch_status import BatchStatus
+    from modelship.batch.store_waits import showing_waits
 
-    found = BatchStatus.of(output)
+    with showing_waits():
+        found = BatchStatus.of(output)
     answer(_document(found), lambda: say_facts(_facts(found)))
 
 
@@ -47,8 +49,10 @@ def report(*, output: str, page: Path) -> None:
 
     require_batch_extra()
     from modelship.batch.batch_page import write_page
+    from modelship.batch.store_waits import showing_waits
 
-    found = write_page(output, page)
+    with showing_waits():
+        found = write_page(output, page)
     answer({**_document(found), "html": str(page)}, lambda: click.echo(f"Written: {page}"))
 
 

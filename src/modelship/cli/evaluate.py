@@ -77,7 +77,7 @@ def evaluate(
     config = at.settings(model=model, name=name, data=data, require=require, **scoring)
     if config.models and not name:
         _refuse_functions(scoring)
-    if model and _is_output(model):
+    if model and _is_output(model, has_data=config.data is not None):
         report = _evaluate_output(model, config, data=data)
     elif config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
@@ -94,15 +94,19 @@ def evaluate(
     _say(report, config.require, failure)
 
 
-def _is_output(model: str) -> bool:
-    """Return whether a path has the output of a batch job, also in an object store."""
-    if not model.startswith(_STORES):
+def _is_output(model: str, *, has_data: bool) -> bool:
+    """Return whether a path has the output of a batch job, also in an object store.
+
+    Without a test set, nothing else in a store can be evaluated.
+    """
+    if not model.lower().startswith(_STORES):
         return Path(model, _PLAN).is_file()
     from modelship.batch.output_files import output_files
+    from modelship.batch.store_waits import showing_waits
 
     files = output_files(model)
-    with files.storing():
-        return files.exists(_PLAN)
+    with showing_waits(), files.storing():
+        return not has_data or files.exists(_PLAN)
 
 
 def _refuse_functions(scoring: Mapping[str, Any]) -> None:
@@ -120,6 +124,7 @@ def _evaluate_output(folder: str, config: Config, *, data: str | None) -> Report
 
     require_batch_extra()
     from modelship.batch.batch_evaluation import evaluate_output
+    from modelship.batch.store_waits import showing_waits
 
     label = config.scoring["label"]
     if data or not label:
@@ -127,7 +132,8 @@ def _evaluate_output(folder: str, config: Config, *, data: str | None) -> Report
             "Name the column of the true values in the output of a batch job with --label COLUMN, "
             "without --data."
         )
-    return evaluate_output(folder, label=label, task=config.scoring["task"])
+    with showing_waits():
+        return evaluate_output(folder, label=label, task=config.scoring["task"])
 
 
 def _evaluate(

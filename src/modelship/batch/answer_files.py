@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from json import loads
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 from pyarrow import csv, json, parquet
 
+from modelship.batch.answer_tables import array_of_json
 from modelship.batch.output_files import output_files
 from modelship.batch.row_files import formats
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
 
-__all__ = ["answer_columns_in", "output_tables"]
+__all__ = ["answer_columns_in", "last_columns", "output_tables"]
 
 _FILE = "file"
 
@@ -56,6 +59,25 @@ def output_tables(
                 table = _read(source, suffix, types, delimiter=delimiter)
             names = table.column_names
             yield entry, table.select(answer_columns_in(names, plan)) if answers_only else table
+
+
+def last_columns(source: BinaryIO, kind: str, count: int) -> pa.Table:
+    """Return the last columns of an output of some format; of CSV, as texts.
+
+    Those of JSON lines, whose names may differ from row to row, are named after their positions.
+    """
+    if kind == "parquet":
+        table = parquet.read_table(source, partitioning=None)
+        return table.select(table.column_names[-count:])
+    if kind == "jsonl":
+        rows = [[*loads(line).values()][-count:] for line in source]
+        columns = [[*each] for each in zip(*rows, strict=True)]
+        return pa.table([*map(array_of_json, columns)], names=[str(at) for at in range(count)])
+    found = formats()[kind]
+    fields = [*found.schema(source)][-count:]
+    texts = [pa.field(each.name, pa.string()) for each in fields]
+    [cut] = found.cuts(source, piece_bytes=sys.maxsize)
+    return found.read(source, cut, pa.schema(texts if found.keeps_text else fields)).table
 
 
 def _types(plan: BatchPlan) -> dict[str, pa.DataType]:

@@ -14,7 +14,7 @@ from modelship.batch.answer_types import as_texts, joined_types
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["answer_table", "joined_answers"]
+__all__ = ["answer_table", "array_of_json", "joined_answers"]
 
 
 def answer_table(header: Sequence[dict[str, Any]], content: bytes | bytearray) -> pa.Table:
@@ -50,14 +50,15 @@ def joined_answers(answers: Iterable[pa.Table]) -> pa.Table:
 
 def _array(dtype: str, part: memoryview) -> pa.Array:
     if dtype == "json":
-        return _of_json(json.loads(bytes(part)))
+        return array_of_json(json.loads(bytes(part)))
     values = np.frombuffer(part, dtype)
     if values.dtype.kind == "f" and not (is_finite := np.isfinite(values)).all():
         return pa.array(values, mask=~is_finite)
     return pa.array(values)
 
 
-def _of_json(values: list[Any]) -> pa.Array:
+def array_of_json(values: list[Any]) -> pa.Array:
+    """Return JSON values as an array; if they have different types, texts."""
     kinds = {type(each) for each in values} - {type(None)}
     if len(kinds) > 1 and kinds != {int, float}:  # pyarrow would convert true to 1
         return pa.array(as_texts(values), pa.string())

@@ -1,40 +1,55 @@
-"""Give the answers in Parquet files one type in all pieces, where the bundle does not tell it.
+"""Give the answers of a job the same columns in all of its output, and one type in Parquet.
 
-The answers of one piece may all be whole, or missing, and those of another have fractions. Readers
-of folders refuse files whose columns differ. So once all pieces are done, the files that differ are
-written again, with the types that hold all answers. If this is interrupted, at most the piece under
-way is scored again.
+The lists in the answers of one piece may have one length, and those of another have others; a key
+may be missing in all answers of a piece; or they may all be whole, and those of another have
+fractions. So once all pieces are done, the output that differs is written again. If this is
+interrupted, at most the piece under way is scored again.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modelship.batch.answer_files import answer_columns_in
-from modelship.batch.answer_tables import joined_answers
+from modelship.batch.answer_files import last_columns
+from modelship.batch.answer_forms import (
+    answer_columns,
+    common_form,
+    form_names,
+    form_of,
+)
+from modelship.batch.answer_lists import marked, with_lists
+from modelship.batch.answer_tables import array_of_json, joined_answers
 from modelship.batch.output_names import SUCCESS
+from modelship.batch.piece_rows import read_piece
+from modelship.batch.row_files import formats
+from modelship.batch.scorer.item_names import item_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import BinaryIO
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from modelship.batch.answer_forms import Form
     from modelship.batch.batch_plan import BatchPlan
-    from modelship.batch.manifest import Entry, Manifest
+    from modelship.batch.manifest import AnswerColumn, Entry, Manifest
     from modelship.batch.output_folder import OutputFolder
+    from modelship.batch.piece_rows import PieceRows
 
-__all__ = ["equal_answer_types"]
+__all__ = ["equal_answers"]
 
 _TYPED: Final = ".parquet"
+_ARRAYS: Final = ".npz"
+_TEXTS: Final = {"string", "large_string"}
 
 
-def equal_answer_types(
+def equal_answers(
     folder: OutputFolder, plan: BatchPlan, entries: Mapping[int, Entry], manifest: Manifest
 ) -> Iterator[Entry]:
-    """Write the files again whose answers differ in type; yield their new entries.
+    """Write the output again whose answers differ in columns or type; yield the new entries.
 
     Parameters
     ----------
@@ -46,38 +61,113 @@ def equal_answer_types(
         The entries of all pieces, by their number.
     manifest : Manifest
         The manifest.
+
+    Raises
+    ------
+    BatchInputError
+        If the input of a piece cannot be read any more, or has no such form in its format.
     """
-    typed = [entries[each] for each in sorted(entries) if entries[each].output.endswith(_TYPED)]
-    if len(typed) <= 1 or folder.files.exists(SUCCESS):
-        return
-    schemas = {each.piece: _answer_schema(folder, plan, each) for each in typed}
-    different = list(dict.fromkeys(schemas.values()))
-    if len(different) == 1:
-        return
-    wide = joined_answers(each.empty_table() for each in different).schema
-    for each in typed:
-        if schemas[each.piece] != wide:
-            table = _widened(folder, plan, each, wide)
-            yield folder.rewrite(each, partial(_write, table), manifest)
+    written = [entries[each] for each in sorted(entries) if entries[each].output]
+    known = dict.fromkeys(each.answers for each in written)
+    if len(known) <= 1 or () in known or folder.files.exists(SUCCESS):
+        return  # an earlier version of modelship noted no columns
+    job = _Job(folder, plan, common_form([form_of(each) for each in known]))
+    typed = {each.answers: each for each in written if each.output.endswith(_TYPED)}
+    parts = {answers: job.formed(job.empty(each), each) for answers, each in typed.items()}
+    wide = joined_answers(parts.values()).schema if parts else pa.schema([])
+    for each in written:
+        has_types = each.answers not in parts or parts[each.answers].schema == wide
+        if form_of(each.answers) != job.form_for(each) or not has_types:
+            yield job.rewrite(each, manifest, types=wide)
 
 
-def _answer_schema(folder: OutputFolder, plan: BatchPlan, entry: Entry) -> pa.Schema:
-    with folder.files.open(entry.output) as source:
-        found = pq.ParquetFile(source).schema_arrow.remove_metadata()
-    return pa.schema([found.field(each) for each in answer_columns_in(found.names, plan)])
+@dataclass(frozen=True)
+class _Job:
+    """A job, and the form that its answers have together."""
+
+    folder: OutputFolder
+    plan: BatchPlan
+    form: Form
+
+    def form_for(self, entry: Entry) -> Form:
+        """Return the form of the answers of a piece: a missing column has none in an array."""
+        if not entry.output.endswith(_ARRAYS):
+            return self.form
+        own = {each.name for each in entry.answers}
+        return tuple(each for each in self.form if each[0] in own)
+
+    def empty(self, entry: Entry) -> pa.Table:
+        """Return the answers in a Parquet file, without their rows."""
+        with self.folder.files.open(entry.output) as source:
+            schema = pq.ParquetFile(source).schema_arrow.remove_metadata()
+        names = form_names(form_of(entry.answers))
+        return _named(pa.schema([*schema][-len(names) :]).empty_table(), entry.answers)
+
+    def formed(self, answers: pa.Table, entry: Entry) -> pa.Table:
+        """Return answers in the form that they have together."""
+        form = self.form_for(entry)
+        lists = [each for each in entry.answers if each.width != dict(form)[each.name]]
+        if self._is_csv(entry):
+            answers = _with_values(answers, lists)
+        answers = with_lists(answers, [each.name for each in lists if each.width])
+        return _arranged(answers, form)
+
+    def rewrite(self, entry: Entry, manifest: Manifest, *, types: pa.Schema) -> Entry:
+        """Write the output of a piece again, with its answers in that form."""
+        rows = read_piece(self.plan, self.plan.pieces[entry.piece])
+        answers, spans = self._written(rows, entry)
+        answers = self.formed(answers, entry)
+        if entry.output.endswith(_TYPED):
+            answers = joined_answers([answers, types.empty_table()])
+        columns = answer_columns(answers.schema)
+        if self._is_csv(entry):  # all were read as texts
+            had = {(each.name, each.width): each for each in entry.answers}
+            columns = tuple(had.get((each.name, each.width), each) for each in columns)
+        write = partial(rows.write, answers, spans)
+        return self.folder.rewrite(entry, write, manifest, answers=columns)
+
+    def _written(self, rows: PieceRows, entry: Entry) -> tuple[pa.Table, Sequence[tuple[int, int]]]:
+        """Return the answers of a piece, and of which of its rows they are."""
+        kind = self.plan.output_format(rows.piece)
+        count = len(form_names(form_of(entry.answers)))
+        are_files = self.plan.options.are_files
+        with self.folder.files.open(entry.output) as source:
+            table = last_columns(source, kind, count + are_files)
+        if are_files:
+            spans = rows.spans_of(table.column(0).to_pylist())
+            table = table.remove_column(0)
+        else:
+            lines = self.folder.files.read(entry.failures) if entry.failures else b""
+            spans = rows.spans_without([json.loads(each)["row"] for each in lines.splitlines()])
+        return _named(table, entry.answers), spans
+
+    def _is_csv(self, entry: Entry) -> bool:
+        kind = formats()[self.plan.output_format(self.plan.pieces[entry.piece])]
+        return hasattr(kind, "delimiter")
 
 
-def _widened(folder: OutputFolder, plan: BatchPlan, entry: Entry, wide: pa.Schema) -> pa.Table:
-    """Return the rows of a piece, whose answers have other types."""
-    with folder.files.open(entry.output) as source:
-        rows = pq.read_table(source, partitioning=None)
-    names = answer_columns_in(rows.column_names, plan)
-    answers = joined_answers([rows.select(names), wide.empty_table()])
-    table = rows.drop_columns(names)
-    for field in wide:
-        table = table.append_column(field, answers.column(field.name))
+def _with_values(table: pa.Table, lists: Sequence[AnswerColumn]) -> pa.Table:
+    """Return a table of texts with the values, not the texts, of the items of lists."""
+    for column in lists:
+        for item, name in enumerate(item_names(column.name, column.width) if column.width else ()):
+            if column.type_of(item) not in _TEXTS:
+                at = table.column_names.index(name)
+                texts = table.column(at).to_pylist()
+                values = [None if each is None else json.loads(each) for each in texts]
+                table = table.set_column(at, name, array_of_json(values))
     return table
 
 
-def _write(table: pa.Table, file: BinaryIO) -> Any:
-    pq.write_table(table, file)
+def _named(table: pa.Table, columns: Sequence[AnswerColumn]) -> pa.Table:
+    """Return a table whose columns are those of answers, with their own names."""
+    names = form_names(form_of(columns))
+    widths = {each.name: each.width for each in columns if each.width}
+    return marked(table.rename_columns(names), widths)
+
+
+def _arranged(table: pa.Table, form: Form) -> pa.Table:
+    """Return a table with the columns of a form, in its order; one that is missing is null."""
+    for name in form_names(form):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows))
+    return table.select(form_names(form))

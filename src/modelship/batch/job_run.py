@@ -15,7 +15,7 @@ from modelship.batch.batch_plan import digests_of
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import TooManyFailedError
-from modelship.batch.equal_answers import equal_answer_types
+from modelship.batch.equal_answers import equal_answers
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
 from modelship.batch.output_folder import OutputFolder
@@ -112,19 +112,19 @@ def _run(
         ) from error
     if job.stopped.is_set():
         raise account.interrupted()
-    _equal_types(job, folder, account, manifest)
+    _equal_answers(job, folder, account, manifest)
     summary = account.summary(scored=len(left), output=str(job.output))
     document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
     folder.complete(document, account.entries.values())
     return summary
 
 
-def _equal_types(
+def _equal_answers(
     job: BatchJob, folder: OutputFolder, account: BatchAccount, manifest: Manifest
 ) -> None:
-    """Write the output again whose answers have other types than those of other pieces."""
+    """Write the output again whose answers have other columns or types than those of others."""
     try:
-        for entry in equal_answer_types(folder, account.plan, dict(account.entries), manifest):
+        for entry in equal_answers(folder, account.plan, dict(account.entries), manifest):
             account.entries[entry.piece] = entry
             if job.stopped.is_set():
                 break

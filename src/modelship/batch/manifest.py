@@ -17,9 +17,32 @@ if TYPE_CHECKING:
 
     from modelship.errors import BatchResumeError
 
-__all__ = ["Entry", "Manifest", "ManifestLines"]
+__all__ = ["AnswerColumn", "Entry", "Manifest", "ManifestLines"]
 
 _CHECK_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class AnswerColumn:
+    """A column of answers, or the columns of the items of its lists.
+
+    Parameters
+    ----------
+    name : str
+        Its name; in the output it may have another, if the input has a column of this name.
+    types : tuple[str, ...]
+        The name of its type; of each of its columns, if these differ.
+    width : int
+        The length of its lists, if there is a column for each of their items; 0 if there is not.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    width: int = 0
+
+    def type_of(self, item: int) -> str:
+        """Return the name of the type of one of its columns."""
+        return self.types[item if len(self.types) > 1 else 0]
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,8 @@ class Entry:
         How long it took.
     ended : float
         When it ended, in seconds since 1970.
+    answers : tuple[AnswerColumn, ...]
+        The columns of the answers in the output.
     """
 
     piece: int
@@ -59,6 +84,7 @@ class Entry:
     failures_bytes: int = 0
     seconds: float = 0.0
     ended: float = 0.0
+    answers: tuple[AnswerColumn, ...] = ()
 
 
 class ManifestLines(Protocol):
@@ -147,7 +173,9 @@ class Manifest:
         if document.pop("withdrawn", False):
             del entries[document["piece"]]
             return
-        entry = Entry(**document)
+        columns = document.pop("answers", ())
+        answers = tuple(AnswerColumn(**{**each, "types": (*each["types"],)}) for each in columns)
+        entry = Entry(**document, answers=answers)
         if entry.piece in entries:
             raise ValueError(entry.piece)
         entries[entry.piece] = entry

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from modelship.batch.batch_plan import BatchPlan
-from modelship.batch.manifest import Entry, Manifest
+from modelship.batch.manifest import AnswerColumn, Entry, Manifest
 from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
 from modelship.batch.row_files import suffix_of
@@ -167,20 +167,26 @@ class OutputFolder:
             failures_bytes=result.failures_bytes,
             seconds=round(result.seconds, 3),
             ended=time.time(),
+            answers=result.answers,
         )
         manifest.append(entry)
         self.files.discard(drafts)
         return entry
 
     def rewrite(
-        self, entry: Entry, write: Callable[[BinaryIO], object], manifest: Manifest
+        self,
+        entry: Entry,
+        write: Callable[[BinaryIO], object],
+        manifest: Manifest,
+        *,
+        answers: tuple[AnswerColumn, ...],
     ) -> Entry:
         """Replace the output of a piece; if that is interrupted, the piece is not done any more."""
         draft = f"{DRAFTS}/{entry.piece}-{uuid.uuid4().hex}"
         size, digest = self.files.write_draft(draft, write)
         manifest.withdraw(entry.piece)
         self.files.enter({draft: (entry.output, size)})
-        made = replace(entry, size_bytes=size, digest=digest)
+        made = replace(entry, size_bytes=size, digest=digest, answers=answers)
         manifest.append(made)
         self.files.discard([draft])
         return made

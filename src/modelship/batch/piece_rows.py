@@ -17,7 +17,7 @@ from modelship.batch.row_files import Cut, ReadRows, formats
 from modelship.errors import BatchInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.batch.batch_plan import BatchPlan, InputFile, Piece
     from modelship.batch.bisecting import BadRow
@@ -59,17 +59,19 @@ class PieceRows:
         """How many rows it has, with those that were refused."""
         return int(self.rows.table.num_rows) + len(self.rows.refused)
 
-    def write(self, answers: Sequence[tuple[int, int, pa.Table]], file: BinaryIO) -> None:
-        """Write the rows that were scored, as (first, stop, answer), with their answers.
+    def answers(self, parts: Iterable[pa.Table]) -> pa.Table:
+        """Return the answers of some calls together, as they are written."""
+        return _typed(joined_answers(parts), self.plan.columns.prediction)
+
+    def write(self, answers: pa.Table, spans: Sequence[tuple[int, int]], file: BinaryIO) -> None:
+        """Write the rows that were scored, in ranges (first, stop), with their answers.
 
         Raises
         ------
         BatchInputError
             If the format of the output has no form for a column.
         """
-        spans = [(start, stop) for start, stop, _ in answers]
-        joined = joined_answers(each for *_, each in answers)
-        scored = _renamed(_typed(joined, self.plan.columns.prediction), self._taken)
+        scored = _renamed(answers, self._taken)
         try:
             if self.rows.texts is not None:
                 self.rows.texts.parts(spans).write(scored, file)
@@ -81,6 +83,19 @@ class PieceRows:
         except (ValueError, pa.ArrowException) as error:
             path = self.plan.files[self.piece.file].path
             raise BatchInputError(path, f"its output cannot be written: {error}") from error
+
+    def spans_without(self, failed: Sequence[int]) -> list[tuple[int, int]]:
+        """Return the ranges of rows that were scored, but for those at positions in the file."""
+        places = np.delete(np.arange(self.count), [each.row for each in self.rows.refused])
+        return _spans(~np.isin(places + self.piece.first_row, failed))
+
+    def spans_of(self, names: Sequence[str]) -> list[tuple[int, int]]:
+        """Return the ranges of files that have names, of which some may be equal."""
+        left = [*reversed(names)]
+        held = self._kept.column("file").to_pylist()
+        return _spans(
+            np.array([bool(left) and left[-1] == each and bool(left.pop()) for each in held])
+        )
 
     def failures(self, bad: Sequence[BadRow]) -> bytes:
         """Return the rows that failed, and those that were refused, as JSON lines."""
@@ -149,6 +164,12 @@ def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
             file.path, f"{found.count} rows were read where {piece.rows} were counted"
         )
     return found
+
+
+def _spans(are_in: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
+    """Return the ranges of positions at which an array is true."""
+    changes = np.flatnonzero(np.diff(are_in.astype(np.int8), prepend=0, append=0)).tolist()
+    return [*zip(changes[::2], changes[1::2], strict=True)]
 
 
 def _side_by_side(rows: pa.Table, answers: pa.Table) -> pa.Table:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from modelship.batch.answer_forms import answer_columns
 from modelship.batch.bisecting import BadRow, Bisection
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import FixedSize
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from modelship.batch.bisecting import ScoreCall
     from modelship.batch.call_sizes import CallSizes
     from modelship.batch.first_rows import TriedRows
+    from modelship.batch.manifest import AnswerColumn
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
@@ -121,6 +123,8 @@ class PieceResult:
         The hex sha256 digest of the output.
     seconds : float
         How long it took.
+    answers : tuple[AnswerColumn, ...]
+        The columns of the answers.
     """
 
     piece: int
@@ -133,6 +137,7 @@ class PieceResult:
     size_bytes: int
     digest: str
     seconds: float
+    answers: tuple[AnswerColumn, ...]
 
 
 PieceOutcome: TypeAlias = "PieceResult | PostponedPiece | PieceProgress"
@@ -171,9 +176,13 @@ def score_piece(
     files = output_files(work.output)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
+    columns: tuple[AnswerColumn, ...] = ()
     if answers:
         draft = attempt
-        size, digest = files.write_draft(draft, partial(rows.write, answers))
+        spans = [(start, stop) for start, stop, _ in answers]
+        table = rows.answers(each for *_, each in answers)
+        columns = answer_columns(table.schema)
+        size, digest = files.write_draft(draft, partial(rows.write, table, spans))
     failures, failures_bytes, failed = "", 0, len(bad) + len(rows.rows.refused)
     if failed:
         failures = f"{attempt}.failed"
@@ -190,6 +199,7 @@ def score_piece(
         size_bytes=size,
         digest=digest,
         seconds=time.monotonic() - began,
+        answers=columns,
     )
 
 

@@ -16,7 +16,7 @@ from modelship.parity import ScoringRequest, compare
 ONLY_IN_PROCESS = """
 import sys
 def init():
-    assert "gunicorn.app.base" not in sys.modules, "this place is no good"
+    assert "modelship_server" not in sys.modules, "this place is no good"
 def run(raw_data):
     return raw_data
 """
@@ -45,11 +45,11 @@ def run(raw_data):
 """
 
 
-def test_a_place_that_fails_is_cleaned_up(make_bundle):
+def test_a_place_that_fails_is_cleaned_up(own, make_bundle):
     """The error is the place's own, and no service is left."""
     bundle = make_bundle(ONLY_IN_PROCESS)
     with pytest.raises(ModelshipError, match="this place is no good"):
-        compare(bundle, on=["process"], requests=[ScoringRequest("any")], show_output=False)
+        compare(bundle, on=[own], requests=[ScoringRequest("any")], show_output=False)
     assert DeployTarget.open("process").list() == ()
 
 

@@ -39,8 +39,15 @@ def serving_python(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def serving(serving_python, tmp_path_factory):
-    """Return the environment; it keeps the servers that were used last."""
+def serving_environment(serving_python, tmp_path_factory):
+    """Return the environment, with the programs that fork servers."""
     environment = ServingEnvironment(serving_python, tmp_path_factory.mktemp("services"))
     yield environment
-    environment.stop_all()
+    environment.close()
+
+
+@pytest.fixture(scope="module")
+def serving(serving_environment):
+    """Return the environment; its servers end with the module, for each costs while it idles."""
+    yield serving_environment
+    serving_environment.stop_all()

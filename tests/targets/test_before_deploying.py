@@ -52,7 +52,7 @@ def test_the_check_can_be_left_out(make_bundle):
     """Without it, the service itself says what is wrong."""
     with pytest.raises(Exception, match="is Failed") as caught:
         DeployTarget.open("process").deploy(
-            make_bundle(BROKEN), name="broken-svc", check="off", show_output=False
+            make_bundle(BROKEN), name="broken-svc", check="off", serving=OWN, show_output=False
         )
     assert "No module named 'cv2'" in str(caught.value)
 

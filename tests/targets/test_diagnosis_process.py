@@ -7,7 +7,7 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Serving
 from modelship.testing import cases, script_bundle, with_lock
 
 MISSING = "import lightgbm\n\ndef init(): pass\ndef run(raw_data): return 1\n"
@@ -92,7 +92,8 @@ def test_a_worker_that_is_killed_again_and_again(target, make):
 def test_a_service_that_was_killed_is_explained_later(target, make, home):
     """A healthy service has no diagnosis; one whose process is gone has one, known or not."""
     made = make(cases.SCALING, model={"factor": 2})
-    deployment = target.deploy(made, name="ailing", check="off", show_output=False)
+    own = Serving(server="modelship")
+    deployment = target.deploy(made, name="ailing", check="off", serving=own, show_output=False)
     assert deployment.diagnose() is None
     folder = home / "state" / "process" / deployment.instance.instance_id
     server = psutil.Process(int((folder / "pid").read_text()))

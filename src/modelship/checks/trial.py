@@ -9,15 +9,13 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import psutil
-
 from modelship.bundle.generated import TABLES
 from modelship.bundle.layout import model_files, source_folder
 from modelship.diagnosis import Surroundings
 from modelship.diagnosis.redaction import hidden
 from modelship.findings import RULES
 from modelship.progress import doing
-from modelship.runtime.descendants import descendants
+from modelship.runtime.descendants import memory_of_descendants
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ __all__ = ["Trial", "try_out"]
 
 _CHILD: Final = Path(__file__).with_name("trial_child.py")
 _VARIABLES: Final = {"PYTHONFAULTHANDLER": "1"}
-_PAUSE_S: Final = 0.01
+_PAUSE_S: Final = 0.02  # between two looks at its memory
 # Until the server's own modules are imported, a failure is not the script's fault.
 _STARTING_S: Final = 120.0
 _LOG_BYTES: Final = 64 * 1024
@@ -215,18 +213,10 @@ class _Watch:
 
     def _beyond(self, phase: str, seconds: float) -> str:
         """Return the limit that is exceeded, or ``""``."""
-        self.peak_bytes = max(self.peak_bytes, _memory_bytes(self._program.pid))
+        self.peak_bytes = max(self.peak_bytes, memory_of_descendants(self._program.pid))
         limits = {"": _STARTING_S, "run": self._profile.scoring_timeout_s}
         if self._profile.limits_memory and self.peak_bytes > self._resources.memory_bytes:
             return "memory"
         if seconds > limits.get(phase, self._profile.start_timeout_s):
             return "time"
         return "deadline" if time.monotonic() > self._end_s else ""
-
-
-def _memory_bytes(pid: int) -> int:
-    """Return the memory used by all children of a guard."""
-    try:
-        return sum(each.memory_info().rss for each in descendants(pid))
-    except (psutil.Error, OSError):  # one of them exited in the meantime
-        return 0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["answer_in_process"]
 
 _CHILD: Final = Path(__file__).with_name("in_process_child.py")
-_PAUSE_S: Final = 0.005
+_PAUSE_S: Final = 0.05
 _LOG_BYTES: Final = 1 << 20
 _FAILURES: Final = {"too large": TOO_LARGE, "ended": ENDED}
 _PLACE: Final = "script"
@@ -102,7 +102,8 @@ class _Script:
         """Extend `answers` up to `count` of them; return why it stopped early, or ``""``."""
         end_s = time.monotonic() + self._start_timeout_s
         while len(answers) < count:
-            has_ended = self._program.ends_within(0)  # before listening: its last report counts
+            # Before listening: its last report counts.
+            has_ended = self._program.ends_within(_PAUSE_S)
             told = self._program.told()
             answers += [_answer(each) for each in told if each]
             if told:
@@ -112,8 +113,6 @@ class _Script:
                 return ENDED
             elif time.monotonic() > end_s:
                 return TOO_SLOW
-            else:
-                time.sleep(_PAUSE_S)
         return ""
 
 

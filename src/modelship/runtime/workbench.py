@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
@@ -100,6 +101,7 @@ class Program:
         self._reading = reading
         self._log = log
         self._rest = b""
+        self._is_closed = False
 
     @property
     def pid(self) -> int:
@@ -107,7 +109,15 @@ class Program:
         return self._process.pid
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait up to `seconds` for the program to exit; return whether it did."""
+        """Wait up to `seconds` for a report or the exit of the program; return whether it exited.
+
+        A program that exits closes its end of the pipe. So there is something to read then, too.
+        """
+        if not self._is_closed:
+            reports = select.poll()
+            reports.register(self._reading, select.POLLIN)
+            reports.poll(seconds * 1000)
+            seconds = 0
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self._process.returncode is not None
@@ -126,6 +136,7 @@ class Program:
         with suppress(BlockingIOError):
             while chunk := os.read(self._reading, _CHUNK_BYTES):
                 chunks.append(chunk)
+            self._is_closed = True
         *lines, self._rest = b"".join(chunks).split(b"\n")
         return [each for each in map(_parsed, lines) if isinstance(each, dict)]
 

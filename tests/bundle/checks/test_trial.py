@@ -10,7 +10,7 @@ import pytest
 from cases.forked import forking_trials
 from modelship.bundle import Environment
 from modelship.bundle.profile import Profile
-from modelship.runtime.descendants import descendants
+from modelship.runtime.descendants import descendants, memory_of_descendants
 from modelship.testing import script_bundle, with_lock
 
 PLACE = Profile("a place", scoring_timeout_s=3.0, start_timeout_s=3.0)
@@ -184,6 +184,8 @@ def test_the_memory_of_all_processes_below_one_counts():
         process.stdout.readline()
         expected = {each.pid for each in psutil.Process().children(recursive=True)}
         found = {each.pid for each in descendants(os.getpid())}
+        some_bytes = psutil.Process(process.pid).memory_info().rss
+        assert memory_of_descendants(os.getpid()) > some_bytes > 0
         for each in psutil.Process(process.pid).children():
             each.kill()
     assert len(found) >= 3

@@ -205,6 +205,11 @@ class ServingEnvironment:
             server.process.terminate()  # all at once, for each takes a while
         for server in running:
             server.stop()
+        self._all.clear()
+        self._started.clear()
+
+    def close(self) -> None:
+        """End what forks servers, and all that it has started."""
         for each in self._fork_servers.values():
             each.end()
 

@@ -22,11 +22,11 @@ def light(shared_home, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def offline(shared_home, tmp_path_factory):
+def offline(shared_home):
     """Open a workspace for a module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODELSHIP_HOME", str(shared_home))
-        with OfflineWorkspace(tmp_path_factory.mktemp("workspace")) as offline:
+        with OfflineWorkspace() as offline:
             yield offline
 
 

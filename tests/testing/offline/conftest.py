@@ -51,9 +51,9 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def offline(tmp_path):
-    """Open an offline workspace on a folder below `tmp_path`."""
-    with OfflineWorkspace(tmp_path / "offline") as workspace:
+def offline():
+    """Open an offline workspace on a temporary folder, for which no keeper is started."""
+    with OfflineWorkspace() as workspace:
         yield workspace
 
 

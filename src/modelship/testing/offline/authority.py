@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,13 +66,13 @@ class Authority:
         self.own_path = folder / "authority.pem"
         """The root certificate of this authority alone, which a client reads much faster; PEM."""
         own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        bundle = "\n".join([*_texts(self._roots()), own])
-        write_private(self.bundle_path, bundle)
+        first, *rest = _texts(self._roots())
+        write_private(self.bundle_path, "\n".join([first, *rest, own]))
         write_private(self.own_path, own)
         write_roots(
             roots_of(self.bundle_path),
             bundle=self.bundle_path,
-            certificates=_CERTIFICATE.findall(bundle),
+            certificates=[*_certificates(first), *rest],
             own=own.strip(),
         )
 
@@ -144,9 +145,14 @@ class Authority:
 def _texts(files: list[Path]) -> list[str]:
     """Return the contents of the bundle: the first file, and what each further file adds."""
     first, *rest = [path.read_text(encoding="utf-8", errors="replace") for path in files]
-    found = dict.fromkeys(_CERTIFICATE.findall(first))
-    further = dict.fromkeys(each for text in rest for each in _CERTIFICATE.findall(text))
+    found = set(_certificates(first))
+    further = dict.fromkeys(each for text in rest for each in _certificates(text))
     return [first, *(each for each in further if each not in found)]
+
+
+@lru_cache(maxsize=4)  # the files of a machine are the same for all workspaces of a process
+def _certificates(text: str) -> tuple[str, ...]:
+    return tuple(_CERTIFICATE.findall(text))
 
 
 def _root(key: EllipticCurvePrivateKey) -> x509.Certificate:

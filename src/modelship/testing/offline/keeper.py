@@ -1,6 +1,7 @@
 """Keeps the listening sockets of a workspace that was killed, until it is started again.
 
-It runs as a separate program, with only the standard library. While the workspace is alive it does
+It runs as a separate program, with few modules of the standard library: each workspace starts one,
+and waits for it. While the workspace is alive it does
 nothing: a socket shared by two processes is served by the one that accepts. After the workspace has
 been killed, clients still connect, and wait. The next workspace in the folder takes over the
 sockets and serves them. If none starts in time, the clients get an error response, and the keeper
@@ -10,12 +11,10 @@ exits.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 __all__ = ["DONE", "LOCK", "MEETING", "keep"]
 
@@ -34,15 +33,15 @@ _LONGEST_MESSAGE = 4096
 _LARGEST_HEAD_BYTES = 1 << 16
 
 
-def keep(channel: socket.socket, folder: Path, *, held_s: float) -> None:
+def keep(channel: socket.socket, folder: str, *, held_s: float) -> None:
     """Hold sockets for a workspace until it exits, and hand them over if it was killed.
 
     Parameters
     ----------
     channel : socket
-        The workspace's side sends ``{"hold": NAME}`` with a socket, ``{"drop": NAME}``, and
-        ``{"end": ""}`` when it is closed.
-    folder : Path
+        The workspace's side sends ``hold NAME`` with a socket, ``drop NAME``, and ``end`` when it
+        is closed.
+    folder : str
         The folder of the workspace.
     held_s : float
         How long to wait for another workspace.
@@ -62,7 +61,7 @@ def _held_at_the_end(channel: socket.socket) -> dict[str, socket.socket] | None:
         text, descriptors, _, _ = socket.recv_fds(channel, _LONGEST_MESSAGE, 1)
         if not text:
             return held
-        [(verb, name)] = json.loads(text).items()
+        verb, _, name = text.decode().partition(" ")
         if verb == "end":
             return None
         if old := held.pop(name, None):
@@ -72,7 +71,7 @@ def _held_at_the_end(channel: socket.socket) -> dict[str, socket.socket] | None:
         channel.sendall(DONE)
 
 
-def _hand_over(held: dict[str, socket.socket], folder: Path, held_s: float) -> None:
+def _hand_over(held: dict[str, socket.socket], folder: str, held_s: float) -> None:
     with suppress(FileNotFoundError):
         os.unlink(MEETING)  # noqa: PTH108 - in the current folder
     with socket.socket(socket.AF_UNIX) as meeting:
@@ -87,13 +86,13 @@ def _hand_over(held: dict[str, socket.socket], folder: Path, held_s: float) -> N
             with heir:
                 heir.settimeout(_TURN_S)
                 for name, each in held.items():
-                    socket.send_fds(heir, [json.dumps(name).encode()], [each.fileno()])
+                    socket.send_fds(heir, [name.encode()], [each.fileno()])
                     heir.recv(len(DONE))
         finally:
             os.unlink(MEETING)  # noqa: PTH108 - in the current folder
 
 
-def _refuse_all(held: dict[str, socket.socket], folder: Path) -> None:
+def _refuse_all(held: dict[str, socket.socket], folder: str) -> None:
     """Send an error response to waiting clients."""
     words = f"The offline workspace was killed: start it again in the folder {folder}"
     line = words.encode("ascii", "replace").decode()
@@ -111,4 +110,4 @@ def _refuse_all(held: dict[str, socket.socket], folder: Path) -> None:
 
 if __name__ == "__main__":
     _, number, path, seconds = sys.argv
-    keep(socket.socket(fileno=int(number)), Path(path), held_s=float(seconds))
+    keep(socket.socket(fileno=int(number)), path, held_s=float(seconds))

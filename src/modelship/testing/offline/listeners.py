@@ -6,7 +6,6 @@ They outlive a workspace that is killed, so that clients wait for the next one i
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 import subprocess
@@ -99,7 +98,7 @@ class Listeners:
             if self._channel is None or self._keeper is None:
                 return
             with self._channel, suppress(OSError):
-                self._channel.sendall(json.dumps({"end": ""}).encode())
+                self._channel.sendall(b"end")
             self._channel = None
         try:
             self._keeper.wait(_ENDING_S)
@@ -114,7 +113,7 @@ class Listeners:
         self.close()
 
     def _tell(self, verb: str, name: str, *descriptors: int) -> None:
-        message = json.dumps({verb: name}).encode()
+        message = f"{verb} {name}".encode()
         with self._lock:
             if self._channel is None:
                 return
@@ -169,5 +168,5 @@ def _taken_over(keeper_side: socket.socket) -> dict[str, socket.socket]:
             return found
         listener = socket.socket(fileno=descriptors[0])
         listener.setblocking(True)  # the default of a new socket
-        found[json.loads(text)] = listener
+        found[text.decode()] = listener
         keeper_side.sendall(DONE)

@@ -6,6 +6,7 @@ requests, some 60 ms. In a folder it reads the file with the issuer's name (``op
 
 from __future__ import annotations
 
+import os
 import shutil
 from functools import cache
 from typing import TYPE_CHECKING
@@ -38,8 +39,18 @@ def write_roots(folder: Path, *, bundle: Path, certificates: Iterable[str], own:
     alike = [text for text, name in names.items() if name == names[own]]
     for number, text in enumerate(alike):
         (folder / f"{names[own]}.{number}").write_text(text, encoding="ascii")
-    for name in {*names.values()} - {names[own], None}:
-        (folder / f"{name}.0").symlink_to(f"../{bundle.name}")
+    others = {*names.values()} - {names[own], None}
+    links = [folder / f"{name}.0" for name in others]
+    for path in links:
+        _link(path, target=f"../{bundle.name}", alike=links[0])
+
+
+def _link(path: Path, *, target: str, alike: Path) -> None:
+    """Make a symbolic link, if possible as one more name of another: as a file it costs tenfold."""
+    try:
+        os.link(alike, path, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # the first one, or a system without such names
+        path.symlink_to(target)
 
 
 @cache  # the roots of a machine are the same for all workspaces of a process

@@ -20,6 +20,7 @@ import pytest
 
 import modelship as ms
 from modelship import errors
+from modelship.batch.piece_work import Work
 from modelship.bundle import Environment
 from modelship.testing import with_lock
 
@@ -95,8 +96,8 @@ class EngineClauses:
         """Return a function that makes a job of many pieces."""
         pd.DataFrame({"a": range(ROWS)}).to_csv(tmp_path / "rows.csv", index=False)
 
-        def made(init="pass"):
-            options = ms.BatchOptions(piece_bytes=40, call_rows=5)
+        def made(init="pass", *, piece_bytes=40, call_rows=5):
+            options = ms.BatchOptions(piece_bytes=piece_bytes, call_rows=call_rows)
             name, scheduler = engine
             return ms.BatchJob(
                 bundles(init), tmp_path / "rows.csv", tmp_path / "out",
@@ -143,6 +144,18 @@ class EngineClauses:
         made.run(show_output=False, on_progress=kill)
         assert accounted(made.output) == all_once()
         wait_until(lambda: not scorers(made.output), timeout_s=10)
+
+    def test_6_the_progress_of_a_piece_is_told(self, job, tmp_path):
+        """The rows of a piece that takes some time are counted before it is done."""
+        made = job(piece_bytes=2**20, call_rows=1)
+        saved = made.bundle.save(tmp_path / "saved")
+        work = Work(str(saved), str(made.output), made.plan(), 30, 60)
+        (tmp_path / "out").mkdir()
+        *told, last = made.engine.run(work, work.plan.pieces, stopped=threading.Event())
+        assert (last.rows_out, last.failed) == (ROWS - 6, 6)
+        scored = [each.scored for each in told]
+        assert scored == sorted({*scored})
+        assert 0 < scored[0] < ROWS
 
     def test_5_a_driver_that_is_killed_leaves_nothing_and_is_resumed(self, job, engine, tmp_path):
         """The scoring processes end by themselves, and the same command scores the rest."""

@@ -15,7 +15,7 @@ from modelship import errors
 from modelship.batch.batch_status import read_job
 from modelship.batch.driver_lock import driving
 from modelship.batch.output_names import DRAFTS
-from modelship.batch.scoring_process import CallError
+from modelship.batch.scoring_process import CallError, ScriptNotReadyError
 from modelship.testing import with_lock
 
 SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return []\n"
@@ -59,6 +59,25 @@ def test_every_piece_is_entered(job):
     assert scored(made.output).prediction.tolist() == list(range(1, 31))
     document = json.loads((made.output / "_SUCCESS").read_text())
     assert (document["rows_in"], document["job"]) == (30, made.plan().digest)
+
+
+class FakeUnstableProcess(FakeProcess):
+    """It starts twice, and then no more."""
+
+    def start(self):
+        self.starts = getattr(self, "starts", 0) + 1
+        if self.starts > 2:
+            raise ScriptNotReadyError("KeyError: 'DATABASE'")
+
+
+def test_a_script_that_has_started_before_may_lack_something_now(job):
+    """The error does not read as if it had never worked."""
+    made = job(engine=FakeEngine(FakeUnstableProcess()))
+    with pytest.raises(errors.BatchStoppedError, match="DATABASE") as caught:
+        made.run()
+    assert caught.value.done == 2
+    assert "It has started before" in caught.value.hint
+    assert "run the same command again" in caught.value.hint
 
 
 def test_a_piece_that_an_engine_runs_twice_counts_once(job):

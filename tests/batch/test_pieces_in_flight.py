@@ -8,6 +8,7 @@ import pytest
 
 from modelship import errors
 from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
+from modelship.batch.piece_progress import PieceProgress
 
 
 class FakeCluster:
@@ -17,6 +18,7 @@ class FakeCluster:
         self.failures = failures or {}
         self.tries = Counter()
         self.under_way = []
+        self.tells = False
         self.most_at_once = 0
         self._most = most
 
@@ -33,6 +35,9 @@ class FakeCluster:
         self.tries[piece.number] += 1
         errors_of = self.failures.get(piece.number, [])
         return [(piece, errors_of[tried] if tried < len(errors_of) else piece.number)]
+
+    def told(self):
+        return [PieceProgress(each, 1, 0, 1.0) for each in range(20)] if self.tells else []
 
 
 @pytest.fixture
@@ -51,6 +56,19 @@ def test_each_piece_has_its_result(pieces):
     cluster = FakeCluster()
     assert sorted(run(cluster, pieces)) == list(range(20))
     assert cluster.most_at_once == 4
+
+
+def test_the_progress_of_pieces_under_way_is_yielded(pieces):
+    """That of a piece which is done, or has not begun, would be counted twice."""
+    cluster = FakeCluster(most=2)
+    cluster.tells = True
+    first, *found = run(cluster, pieces)
+    assert first == 0
+    assert [each.piece for each in found[:1]] == [1]
+    done = [each for each in found if isinstance(each, int)]
+    assert done == list(range(1, 20))
+    for at, each in enumerate(found):
+        assert isinstance(each, int) or each.piece in found[at:]
 
 
 @pytest.mark.parametrize("error", [WorkerLostError("killed"), OSError("disk full")])

@@ -13,7 +13,7 @@ from modelship.batch.engines.worker_places import WorkerPlace, score_here
 from modelship.batch.piece_work import Work
 
 SCRIPT = """
-import json
+import json, time
 
 def init():
     pass
@@ -52,6 +52,23 @@ def test_files_are_sent_with_those_of_their_piece(work):
     piece = replace(plan.pieces[0], start=1, stop=2)
     sent, alone = narrowed(replace(work, plan=plan), piece)
     assert sent.plan.files_of(alone) == plan.files_of(piece)
+
+
+def test_an_error_of_the_progress_costs_no_piece(work, places):
+    """The driver shows less, and the rows are scored all the same."""
+    place = WorkerPlace(
+        work, place=places(SCRIPT.replace("    return", "    time.sleep(1.1)\n    return"))
+    )
+    told = []
+
+    def tell(progress):
+        told.append(progress)
+        raise OSError("the channel is closed")
+
+    result = place.score(work, work.plan.pieces[0], tell=tell)
+    place.close()
+    assert result.rows_out == work.plan.pieces[0].rows
+    assert told
 
 
 def test_an_idle_place_ends_its_processes(work, places, scorers_of, tmp_path):

@@ -6,6 +6,7 @@ import json
 import sys
 
 import pytest
+from fsspec import AbstractFileSystem, register_implementation
 
 from modelship.bundle import Environment, ScoringBundle
 from modelship.testing import with_lock
@@ -26,6 +27,15 @@ def run(raw_data):
         raise ValueError(f"a negative number, with {os.environ['TOKEN']}")
     return [sum(row) for row in rows]
 """
+
+
+class FakeInterruptedStore(AbstractFileSystem):
+    """The user presses Ctrl-C while it is asked."""
+
+    protocol = "interrupted"
+
+    def ls(self, _path, **_options):
+        raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +90,14 @@ def test_a_job_that_ends_early_names_the_command_that_resumes_it(bundle, rows, m
     assert "OSError: there is no model" in done.stderr
     resume = f"modelship batch {bundle} 'my rows.csv' -o out --variable FAIL=no --quiet"
     assert f"-> Fix the cause. This scores what is missing: {resume}" in done.stderr
+
+
+def test_an_interrupt_before_the_first_piece_names_the_command(bundle, modelship):
+    """Also while the files are listed or read for the plan."""
+    register_implementation("interrupted", FakeInterruptedStore, clobber=True)
+    done = modelship("batch", bundle, "interrupted://rows.csv", "-o", "out", "--quiet")
+    assert done.exit_code == 130
+    assert f"scores the rest: modelship batch {bundle} interrupted://rows.csv" in done.stderr
 
 
 def test_a_folder_of_something_else_is_no_output(here, modelship):

@@ -1,7 +1,10 @@
 """What is known to be a secret is hidden wherever a text of a log is told on."""
 
+from pathlib import Path
+
 import pytest
 
+from modelship.batch import scorer
 from modelship.diagnosis import diagnose
 from modelship.diagnosis.redaction import covered, hidden, hiding
 
@@ -47,3 +50,11 @@ def test_a_diagnosis_hides_it():
     with hiding(["abcdefgh"]):
         assert "abcdefgh" not in str(diagnose(log))
         assert covered("token=0123456789 abcdefgh") == "token=*** ***"
+
+
+def test_tracebacks_through_the_scorer_of_batch_jobs_are_shown_as_they_are():
+    """None of its lines reads as if it held a secret."""
+    folder = Path(scorer.__file__).parent
+    lines = [line for each in folder.glob("*.py") for line in each.read_text().splitlines()]
+    assert lines
+    assert [line for line in lines if covered(line) != line] == []

@@ -24,6 +24,11 @@ _AGAIN: Final = "Fix the cause, and run the same command again"
 _ELSEWHERE: Final = "Fix the cause, and name another output folder"
 _LONGER: Final = "If a call may take longer, give it more time with timeout_s (--call-timeout). "
 _ALLOW: Final = "if so many rows may fail, run it with "
+_STARTED_BEFORE: Final = (
+    "It has started before, for pieces that are done, and the bundle and the variables of the job "
+    "are the same by their digests. What may differ: secrets, the environment variables, files and "
+    "services that init() reads on this machine, and its free memory. "
+)
 _ANY: Final = "error_threshold=-1 (--error-threshold -1)"
 _MORE: Final = "a higher error_threshold (--error-threshold), which keeps what is done"
 
@@ -123,6 +128,11 @@ class BatchAccount:
         """Return the error of a job that ended early."""
         done, pieces = len(self.entries), len(self.plan.pieces)
         return BatchStoppedError(problem, done, pieces, covered(log), advice)
+
+    def not_ready(self, log: str) -> BatchStoppedError:
+        """Return the error of a job whose script does not start, or not any more."""
+        advice = f"{_STARTED_BEFORE}{_AGAIN}: it scores what is missing." if self.entries else ""
+        return self.stopped("the script does not start", log=log, advice=advice)
 
     def nothing_scored(self, tried: TriedRows) -> BatchStoppedError:
         """Return the error of a job whose first rows all failed."""

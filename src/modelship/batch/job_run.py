@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.batch.abandoned_folders import owned, remove_abandoned
 from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_checks import require_batchable
 from modelship.batch.batch_plan import digests_of
@@ -26,6 +23,7 @@ from modelship.batch.scoring_process import ScriptNotReadyError
 from modelship.batch.store_waits import showing_waits
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import BatchResumeError
+from modelship.runtime.owned_folders import owned_folder
 from modelship.runtime.variables import as_secrets
 
 if TYPE_CHECKING:
@@ -100,7 +98,7 @@ def _run(
         job.stopped.set()
     except ScriptNotReadyError as error:
         _forget_unbegun(folder, account)
-        raise account.stopped("the script does not start", log=str(error)) from error
+        raise account.not_ready(str(error)) from error
     except NothingScoredError as error:
         _forget_unbegun(folder, account)
         raise account.nothing_scored(error.tried) from error
@@ -140,9 +138,8 @@ def _results(
     """Yield the results of the pieces that are left, as the engine has them."""
     if not left:
         return
-    remove_abandoned("modelship-batch-")
-    with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place, owned(Path(place)):
-        bundle = job.bundle.save(Path(place) / "bundle")
+    with owned_folder("modelship-batch-") as place:
+        bundle = job.bundle.save(place / "bundle")
         work = Work(
             str(bundle),
             str(job.output),

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from modelship.batch.abandoned_folders import owned, remove_abandoned
 from modelship.batch.script_host import ScriptHost
 from modelship.bundle.payload import form_of
 from modelship.bundle.schemas import sample_rows
@@ -69,8 +68,7 @@ def scoring_place(
     EnvironmentSpecError
         If the environment cannot be created on this machine.
     """
-    remove_abandoned("modelship-workbench-")
-    with workbench(bundle, timeout_s=timeout_s) as bench, owned(bench.folder):
+    with workbench(bundle, timeout_s=timeout_s) as bench:
         place_files(bench.folder)
         own = {
             **bench.variables,

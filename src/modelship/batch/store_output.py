@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from modelship.batch.abandoned_folders import owned
 from modelship.batch.output_names import DRAFTS, OURS
 from modelship.batch.store_claims import Claim, claimed, is_claimed
 from modelship.batch.store_errors import StoreError
 from modelship.batch.store_files import StoreFiles
 from modelship.batch.store_manifest import StoreLines
 from modelship.errors import StorageError
+from modelship.runtime.owned_folders import owned_folder
 from modelship.sources.model_files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["StoreOutput"]
 
@@ -76,8 +75,8 @@ class StoreOutput:
         return {name: size for name, size in found.items() if not name.startswith(f"{OURS}/")}
 
     def write_draft(self, name: str, write: Callable[[BinaryIO], object]) -> tuple[int, str]:
-        with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place, owned(Path(place)):
-            path = Path(place) / "draft"
+        with owned_folder("modelship-batch-") as place:
+            path = place / "draft"
             with path.open("wb") as sink:
                 write(sink)
             self.files.put_file(path, name)

@@ -228,7 +228,7 @@ def _run(job: BatchJob, *, show_output: bool) -> BatchSummary:
         fixed = "" if isinstance(error, BatchInterruptedError) else "Fix the cause. "
         error.advice = error.advice or f"{fixed}This scores what is missing: {resume}"
         raise
-    except SystemExit:  # of SIGTERM
+    except (KeyboardInterrupt, SystemExit):  # before or after the pieces; of SIGTERM
         click.echo(f"ended; what is scored is kept. This scores the rest: {resume}", err=True)
         raise
 

@@ -10,21 +10,21 @@ import json
 import os
 import select
 import subprocess
-import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.layout import model_dir
 from modelship.bundle.programs import end, start
 from modelship.bundle.store import stage
 from modelship.runtime.environments import environment_python, service_variables
+from modelship.runtime.owned_folders import owned_folder
 from modelship.runtime.servers import SERVERS
 from modelship.state_paths import using_caches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from modelship.bundle.bundle import ScoringBundle
 
@@ -169,17 +169,17 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float, source: str = ".") -> 
     """
     with (
         using_caches(timeout_s=timeout_s),
-        tempfile.TemporaryDirectory(prefix="modelship-workbench-") as folder,
+        owned_folder("modelship-workbench-") as folder,
     ):
         python = environment_python(bundle.lock, timeout_s=timeout_s, asked_by=bundle.environment)
-        app = Path(folder) / "app"
+        app = folder / "app"
         stage(bundle, app, source=source)
         models = app / model_dir(bundle.models)
         variables = service_variables(python, app_root=app, model_dir=models)
         if source != ".":
             variables["AZUREML_SOURCE_DIRECTORY"] = source
         told = SERVERS["azmlinfsrv"].variables(bundle, sample_file="")
-        yield Workbench(python, Path(folder), {**variables, **told})
+        yield Workbench(python, folder, {**variables, **told})
 
 
 def _parsed(line: bytes) -> Any:

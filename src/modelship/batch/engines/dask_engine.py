@@ -7,12 +7,13 @@ import queue
 import uuid
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
 from modelship.batch.engines.sent_work import narrowed, sent_bundle
 from modelship.batch.engines.worker_places import close_here, score_here
+from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.process_limits import cores
 from modelship.errors import BatchEngineError
 from modelship.evaluation.extras import needs_extra
@@ -28,6 +29,7 @@ __all__ = ["DaskEngine"]
 
 _CONNECTING_S: Final = 30.0
 _ENDING_S: Final = 10.0
+_TOPIC: Final = "modelship-progress"  # one for all jobs: the scheduler keeps the end of each
 _FEWEST: Final = 16  # a cluster that grows with its load has to see one
 
 
@@ -96,6 +98,9 @@ class _DaskCluster:
         self._work = work
         self._sent: dict[str, tuple[Piece, Any]] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[PieceProgress] = queue.SimpleQueue()
+        self._job = uuid.uuid4().hex
+        self._client.subscribe_topic(_TOPIC, self._hear)
 
     def most(self) -> int:
         threads: dict[str, int] = self._called(self._client.nthreads)
@@ -104,8 +109,9 @@ class _DaskCluster:
     def send(self, piece: Piece) -> None:
         future = self._called(
             self._client.submit,
-            score_here,
+            _score_and_tell,
             *narrowed(self._work, piece),
+            self._job,
             key=f"modelship-{uuid.uuid4().hex}",
             pure=False,
         )
@@ -120,9 +126,18 @@ class _DaskCluster:
         piece, _ = self._sent.pop(future.key)
         return [(piece, _found(future))]
 
+    def told(self) -> list[PieceProgress]:
+        return [self._told.get_nowait() for _ in range(self._told.qsize())]
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, message = event
+        if message["job"] == self._job:
+            self._told.put(PieceProgress(**message["progress"]))
+
     def end(self) -> None:
         """Abandon the pieces under way, and end the scoring processes."""
         with suppress(Exception):  # the cluster may be gone; what is left of it ends when idle
+            self._client.unsubscribe_topic(_TOPIC)
             self._client.cancel([future for _, future in self._sent.values()], force=True)
             self._client.run(
                 close_here, self._work.bundle, on_error="ignore", callback_timeout=_ENDING_S
@@ -135,6 +150,18 @@ class _DaskCluster:
             if self._client.status == "running":
                 raise
             raise BatchEngineError("the scheduler of dask was lost") from error
+
+
+def _score_and_tell(work: Work, piece: Piece, job: str) -> PieceOutcome:
+    """Score a piece in a worker, whose scheduler passes its progress on."""
+    import distributed
+
+    worker = distributed.get_worker()
+
+    def tell(progress: PieceProgress) -> None:
+        worker.log_event(_TOPIC, {"job": job, "progress": asdict(progress)})
+
+    return score_here(work, piece, tell=tell)
 
 
 def _found(future: Any) -> PieceOutcome | BaseException:

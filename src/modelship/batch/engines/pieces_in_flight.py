@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_progress import PieceProgress
     from modelship.batch.piece_work import PieceOutcome
 
 __all__ = ["Cluster", "WorkerLostError", "results_of"]
@@ -44,6 +45,10 @@ class Cluster(Protocol):
         """
         ...
 
+    def told(self) -> list[PieceProgress]:
+        """Return what workers told of pieces since the last call; it may be late, or lost."""
+        ...
+
 
 def results_of(
     cluster: Cluster, pieces: Sequence[Piece], *, stopped: threading.Event
@@ -62,21 +67,23 @@ def results_of(
     """
     left = deque(pieces)
     failures: Counter[int] = Counter()
-    under_way, most, count_at_s = 0, 0, 0.0
+    under_way: set[int] = set()
+    most, count_at_s = 0, 0.0
     while (left or under_way) and not stopped.is_set():
         if left and time.monotonic() >= count_at_s:
             most, count_at_s = cluster.most(), time.monotonic() + _COUNT_EVERY_S
-        while left and under_way < most:
+        while left and len(under_way) < most:
+            under_way.add(left[0].number)
             cluster.send(left.popleft())
-            under_way += 1
         for piece, found in cluster.ended(timeout_s=_LOOK_EVERY_S):
-            under_way -= 1
+            under_way.remove(piece.number)
             if not isinstance(found, BaseException):
                 yield found
                 continue
             failures[piece.number] += 1
             _require_another_try(found, tries=failures[piece.number])
             left.appendleft(piece)
+        yield from (each for each in cluster.told() if each.piece in under_way)
 
 
 def _require_another_try(error: BaseException, *, tries: int) -> None:

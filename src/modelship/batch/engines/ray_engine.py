@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import time
+import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_progress import PieceProgress
     from modelship.batch.piece_work import PieceOutcome, Work
 
 __all__ = ["RayEngine"]
 
 _RETRIES: Final = 3
+_TOLD_AFTER_S: Final = 2.0
+_TOLD_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,18 +95,22 @@ class _RayCluster:
     def __init__(self, ray: Any, work: Work) -> None:
         self._ray = ray
         self._work = work
-        self._score = ray.remote(num_cpus=1, max_retries=_RETRIES)(score_here)
+        self._score = ray.remote(num_cpus=1, max_retries=_RETRIES)(_score_and_tell)
         self._sent: dict[Any, Piece] = {}
+        self._board = _Board(ray)
 
     def most(self) -> int:
         return 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def send(self, piece: Piece) -> None:
-        self._sent[self._score.remote(*narrowed(self._work, piece))] = piece
+        self._sent[self._score.remote(*narrowed(self._work, piece), self._board.name)] = piece
 
     def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceOutcome | BaseException]]:
         done, _ = self._ray.wait(list(self._sent), num_returns=1, timeout=timeout_s)
         return [(self._sent.pop(each), self._found(each)) for each in done]
+
+    def told(self) -> list[PieceProgress]:
+        return self._board.told()
 
     def end(self) -> None:
         """Abandon the pieces under way; their workers, and so the scoring processes, are killed."""
@@ -122,3 +131,61 @@ class _RayCluster:
             return error
         else:
             return result
+
+
+class _Board:
+    """Where workers note the progress of pieces: an actor, as soon as a job takes some time."""
+
+    def __init__(self, ray: Any) -> None:
+        self.name = f"modelship-{uuid.uuid4().hex}"
+        self._ray = ray
+        self._next_s = time.monotonic() + _TOLD_AFTER_S
+        self._actor: Any = None
+        self._asked: Any = None
+
+    def told(self) -> list[PieceProgress]:
+        """Return what is new, about once a second; do not wait."""
+        if time.monotonic() < self._next_s:
+            return []
+        self._next_s = time.monotonic() + _TOLD_EVERY_S
+        if self._actor is None:
+            self._actor = self._ray.remote(num_cpus=0)(_Notes).options(name=self.name).remote()
+        found = self._answer()
+        self._asked = self._asked or self._actor.take.remote()
+        return found
+
+    def _answer(self) -> list[PieceProgress]:
+        """Return the answer to the last question, if it is there."""
+        if self._asked is None or not self._ray.wait([self._asked], timeout=0)[0]:
+            return []
+        asked, self._asked = self._asked, None
+        try:
+            found: list[PieceProgress] = self._ray.get(asked)
+        except self._ray.exceptions.RayError:  # its machine was lost: the next one has another
+            self._actor = None
+            return []
+        return found
+
+
+class _Notes:
+    """The last progress of each piece, until it is taken."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, PieceProgress] = {}
+
+    def tell(self, progress: PieceProgress) -> None:
+        self._last[progress.piece] = progress
+
+    def take(self) -> list[PieceProgress]:
+        taken, self._last = [*self._last.values()], {}
+        return taken
+
+
+def _score_and_tell(work: Work, piece: Piece, board: str) -> PieceOutcome:
+    """Score a piece in a worker, and note its progress once there is an actor for it."""
+    import ray
+
+    def tell(progress: PieceProgress) -> None:
+        ray.get_actor(board).tell.remote(progress)
+
+    return score_here(work, piece, tell=tell)

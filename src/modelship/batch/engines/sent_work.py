@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.batch.abandoned_folders import owned
 from modelship.batch.file_places import is_remote
 from modelship.batch.output_files import output_files, output_place
 from modelship.batch.output_names import DRAFTS
 from modelship.batch.store_files import StoreFiles
 from modelship.errors import BatchEngineError
+from modelship.runtime.owned_folders import owned_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +55,8 @@ def received_bundle(work: Work) -> Iterator[Path]:
             raise _unseen(work)
         yield Path(work.bundle)
         return
-    with tempfile.TemporaryDirectory(prefix="modelship-batch-") as place, owned(Path(place)):
-        folder = Path(place) / "bundle"
+    with owned_folder("modelship-batch-") as place:
+        folder = place / "bundle"
         StoreFiles.at(work.bundle).get_folder("", folder)
         if not folder.is_dir():
             raise _unseen(work)

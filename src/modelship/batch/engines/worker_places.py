@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_progress import PieceProgress
     from modelship.batch.piece_work import PieceOutcome, Work
     from modelship.batch.scoring_process import ScoringPlace
 
@@ -32,8 +33,12 @@ _PLACES: dict[str, WorkerPlace] = {}
 _LOCK = threading.Lock()
 
 
-def score_here(work: Work, piece: Piece) -> PieceOutcome:
+def score_here(
+    work: Work, piece: Piece, *, tell: Callable[[PieceProgress], None] = lambda _progress: None
+) -> PieceOutcome:
     """Score a piece in this worker; the place of its job is prepared for the first one.
+
+    `tell` is called with its progress, about once a second.
 
     Raises
     ------
@@ -48,7 +53,15 @@ def score_here(work: Work, piece: Piece) -> PieceOutcome:
             if place is None or place.is_closed:
                 place = _PLACES[work.bundle] = WorkerPlace(work)
         with suppress(_ClosedError):
-            return place.score(work, piece)
+            return place.score(work, piece, tell=tell)
+
+
+def _suppressing(tell: Callable[[PieceProgress], None]) -> Callable[[PieceProgress], None]:
+    def tell_if_possible(progress: PieceProgress) -> None:
+        with suppress(Exception):  # the driver shows less, and that is all
+            tell(progress)
+
+    return tell_if_possible
 
 
 def close_here(bundle: str = "") -> None:
@@ -105,13 +118,22 @@ class WorkerPlace:
         """Whether it scores no more."""
         return self._closed.is_set()
 
-    def score(self, work: Work, piece: Piece) -> PieceOutcome:
-        """Score a piece with a scoring process that scores nothing else meanwhile."""
+    def score(
+        self,
+        work: Work,
+        piece: Piece,
+        *,
+        tell: Callable[[PieceProgress], None] = lambda _progress: None,
+    ) -> PieceOutcome:
+        """Score a piece with a scoring process that scores nothing else meanwhile.
+
+        An error of `tell` costs no piece.
+        """
         self._enter()
         try:
             process = self._taken()
             try:
-                return score_piece(work, piece, process)
+                return score_piece(work, piece, process, tell=_suppressing(tell))
             finally:
                 self._give_back(process)
         finally:

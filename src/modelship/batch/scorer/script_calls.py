@@ -88,12 +88,12 @@ class _BodyCall(ScriptCall):
 
     def __init__(self, run: Callable[..., Any], *, key: str, rows: str) -> None:
         self._run = run
-        self._key = key
+        self._rows_key = key
         self._as = rows
 
     def __call__(self, rows: BlockRows) -> Any:
         found = rows.records() if self._as == "records" else rows.lists()
-        return self._called({self._key: found} if self._key else found)
+        return self._called({self._rows_key: found} if self._rows_key else found)
 
     @abstractmethod
     def _called(self, body: Any) -> Any: ...

@@ -145,8 +145,10 @@ def test_a_script_that_does_not_start_is_an_error(place_of, text, message):
 
 @pytest.mark.parametrize("fork", ["", "FORKABLE = False\n"])
 def test_no_process_stays(place_of, scorers_of, tmp_path, fork):
-    """Children of the script end with it, in whatever way it was started."""
-    fault = "kept.append(subprocess.Popen(['sleep', '60']))"
+    """Children of the script end with it, in whatever way it was started, and these were."""
+    fault = (
+        "kept.extend(subprocess.Popen(['sleep', '60'], start_new_session=n > 0) for n in (0, 1))"
+    )
     place = place_of(fork + SCRIPT.replace("FAULT", fault))
     process = ScoringProcess(place, start_timeout_s=30)
     process.put(ROWS)

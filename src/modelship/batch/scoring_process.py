@@ -154,10 +154,10 @@ class ScoringProcess:
     def kill(self) -> str:
         """Kill the process with its children; return the end of its log."""
         process, self._process, self._pid = self._process, None, 0
+        if process is not None:
+            process.end()  # before it sees the end of the connection: its children are its own yet
         if self._connection is not None:
             self._connection.close()
-        if process is not None:
-            process.end()
         return self._log.tail()
 
     def _received(self, timeout_s: float) -> tuple[dict[str, Any], bytearray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import socket
@@ -14,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.batch.process_limits import CappedLog
+from modelship.batch.process_trees import end_tree
 from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.programs import end, start
 
@@ -205,10 +205,10 @@ class ScriptHost:
         )
 
     def _close(self) -> None:
+        if self._process is not None:
+            self._process.end()  # before it sees the end of the connection
         if self._control is not None:
             self._control.close()
-        if self._process is not None:
-            self._process.end()
         self._control, self._process = None, None
 
 
@@ -224,7 +224,10 @@ class _Program:
         return None
 
     def end(self) -> None:
-        end(self._process)
+        if self._process.poll() is None:
+            end_tree(self._process.pid)
+        else:
+            end(self._process)  # what is left of its session
         self.ended(within_s=_ENDING_S)
 
 
@@ -249,8 +252,7 @@ class _Fork:
 
     def end(self) -> None:
         if self._code is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._pid, signal.SIGKILL)
+            end_tree(self._pid)
             self.ended(within_s=_ENDING_S)
 
 

@@ -1,0 +1,50 @@
+"""End a process with all that it has started, also programs in sessions of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+from modelship.runtime.descendants import descendants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["end_tree"]
+
+_MOST_ROUNDS = 10
+
+
+def end_tree(pid: int) -> None:
+    """Kill a process that was not reaped yet, its descendants, and its process group.
+
+    They are stopped first, so that none starts another meanwhile. A descendant whose parent has
+    ended before is only found if it is in the group.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGSTOP)
+    for each in _stopped(pid):
+        with suppress(psutil.Error):
+            each.kill()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)  # it may not have its group yet
+
+
+def _stopped(pid: int) -> Iterable[psutil.Process]:
+    """Stop the descendants of a stopped process, and return them."""
+    found: set[psutil.Process] = set()
+    for _ in range(_MOST_ROUNDS):
+        new = {*descendants(pid)} - found
+        if not new:
+            break
+        found |= new
+        for each in new:
+            with suppress(psutil.Error):
+                each.suspend()
+    return found

@@ -12,7 +12,8 @@ from modelship.batch.scorer.answer_columns import columns_of_answer
 _ITEMS = st.integers(-9, 9) | st.none() | st.text("ab", max_size=2)
 _ANSWERS = st.none() | st.integers(0, 9) | st.lists(_ITEMS, max_size=3)
 _KEYS = st.sampled_from(["y", "y_0", "z"])
-_ONE_KIND = st.sampled_from([_ANSWERS, st.dictionaries(_KEYS, _ANSWERS, min_size=1)])
+_DICTS = st.dictionaries(_KEYS, _ANSWERS)
+_ONE_KIND = st.sampled_from([_ANSWERS, _DICTS, _DICTS | _ANSWERS])
 
 
 def _split(answers, stops):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
@@ -14,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import modelship as ms
-from modelship.parity.batch_parity import compare_batch
+from modelship.comparison.scoring_request import ScoringRequest
+from modelship.parity.batch_parity import _differences, compare_batch
 from modelship.testing import with_lock
 
 ROOT = Path(__file__).parents[2]
@@ -163,3 +165,20 @@ def test_answers_that_differ_are_shown_with_their_row(tmp_path, bare_lock):
     other = compare_batch(tmp_path / "out", Service(lambda row: row[0] * 3 + (row[0] > 1)))
     assert not other.equal
     assert other.differences[0].what == "prediction"
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "differ"),
+    [
+        ({"y": ["[1.0, 2]", "[3]"]}, [[1, 2], [3]], []),
+        ({"y": ["[1.0, 2]", "[3]"]}, [[1, 2], [4]], ["y"]),
+        ({"y": [[1], [3]], "z": [None, None]}, [[1], [3]], []),
+        ({"y": [[1], [3]], "z": [None, 1]}, [[1], [3]], ["columns"]),
+    ],
+)
+def test_lists_and_missing_columns_of_other_rows_are_compared(written, said, differ):
+    """Lists are JSON in CSV, and a column may be there only for other rows of the job."""
+    request = ScoringRequest("rows", body=b"")
+    tables = pa.table(written), pa.table({"y": said})
+    found = _differences(request, *tables, name="service", tolerance=0.0)
+    assert [each.what for each in found] == differ

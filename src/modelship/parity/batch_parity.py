@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -133,6 +134,10 @@ def _differences(
     tolerance: float,
 ) -> Iterator[Difference]:
     """Yield the first difference of each column."""
+    # A column that no answer to these rows has is there for other rows of the job.
+    for column in {*written.column_names} - {*said.column_names}:
+        if written[column].null_count == written.num_rows:
+            said = said.append_column(column, written[column])
     if set(written.column_names) != set(said.column_names):
         told = {_BATCH: ", ".join(written.column_names), name: ", ".join(said.column_names)}
         yield Difference(request, "columns", told)
@@ -147,6 +152,12 @@ def _differences(
 
 
 def _equal(one: Any, other: Any, *, tolerance: float) -> bool:
+    if isinstance(one, str) and isinstance(other, list):  # in CSV, lists are JSON
+        with suppress(ValueError):
+            one = json.loads(one)
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = zip(one, other, strict=True)
+        return all(_equal(*each, tolerance=tolerance) for each in pairs)
     if isinstance(one, float) and isinstance(other, float | int):
         both_missing = math.isnan(one) and other != other  # noqa: PLR0124 - NaN
         return both_missing or math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)

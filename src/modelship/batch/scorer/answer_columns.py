@@ -43,7 +43,7 @@ def columns_of_answer(answer: Any, *, rows: int) -> tuple[list[dict[str, Any]], 
     answer : object
         What run() returned. A list, an array of one dimension or a Series of `rows` values is the
         column ``prediction``; one of two dimensions, ``prediction_0`` and so on. A dict of such
-        values, a list of dicts and a DataFrame have a column for each key. With
+        values, a list with dicts and a DataFrame have a column for each key. With
         ``{"predictions", "probabilities", "classes"}`` there is ``probability_`` and the class for
         each. JSON text, and a response of a status below 400, are read first.
     rows : int
@@ -110,7 +110,7 @@ def _columns(answer: Any, *, rows: int) -> Iterator[_Column]:
         named = [(str(name), answer.iloc[:, at]) for at, name in enumerate(answer.columns)]
     elif isinstance(answer, Mapping):
         named = _named(answer)
-    elif _is_of_dicts(answer):
+    elif _has_dicts(answer):
         _require_rows(answer, rows=rows, name="")
         named = [*_by_key(answer).items()]
     else:
@@ -143,17 +143,22 @@ def _are_of_classes(*, predictions: Any, probabilities: Any, classes: Any) -> bo
     )
 
 
-def _is_of_dicts(answer: Any) -> bool:
-    return (
-        isinstance(answer, (list, tuple))
-        and len(answer) > 0
-        and all(isinstance(each, dict) for each in answer)
+def _has_dicts(answer: Any) -> bool:
+    """Return whether an answer is a list with a dict: then each row is read by itself."""
+    return isinstance(answer, (list, tuple)) and any(
+        issubclass(kind, dict) for kind in {*map(type, answer)}
     )
 
 
-def _by_key(records: Sequence[dict[Any, Any]]) -> dict[str, list[Any]]:
+def _by_key(answer: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return a column for each key; what is not a dict, or has no key, is under the usual one."""
+    records = [*map(_record, answer)]
     keys = {key: None for record in records for key in record}
     return {str(key): [record.get(key) for record in records] for key in keys}
+
+
+def _record(value: Any) -> dict[Any, Any]:
+    return (value or {_NAME: None}) if isinstance(value, dict) else {_NAME: value}
 
 
 def _flat(name: str, values: Any, *, taken: set[str]) -> Iterator[_Column]:

@@ -10,7 +10,7 @@ from docker_base import docker_says, exists
 from modelship.errors import ImageBuildError
 from modelship.progress import Deadline
 from modelship.runtime.images.engine import connected
-from modelship.runtime.images.layers import Layer, add_layer
+from modelship.runtime.images.layers import BUILD_PREFIX, Layer, add_layer
 
 pytestmark = pytest.mark.docker
 
@@ -48,3 +48,16 @@ def test_what_cannot_be_unpacked_is_an_error(add):
         added([b"no archive" * 200])
     assert name not in docker_says("ps", "--all", "--format", "{{.Labels}}")
     assert not exists(name)
+
+
+def test_only_containers_of_builds_are_forgotten(docker_base_image):
+    """What a killed build has left is removed, but no container that a user created of an image."""
+    token = secrets.token_hex(8)
+    label, theirs, ours = f"forgotten={token}", f"user-{token}", f"{BUILD_PREFIX}{token}"
+    for each in (theirs, ours):
+        docker_says("create", "--name", each, "--label", label, docker_base_image, "true")
+    with connected() as engine:
+        engine.sweep_forgotten(label, prefix=BUILD_PREFIX, age_s=0)
+    left = docker_says("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
+    docker_says("rm", theirs)
+    assert left.split() == [theirs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ADVICE", "Engine", "connected", "translated"]
 
 _CALL_TIMEOUT_S = 30
+_DAY_S = 86_400
 _STEP = "#(nop)"  # the builder's marker of a step that runs no command
 
 _START = "Start Docker (docker info has to answer), or set DOCKER_HOST to a running engine."
@@ -252,16 +254,19 @@ class Engine(ContainerCalls):
             for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
                 self.remove_image(image)
 
-    def sweep_forgotten(self, label: str, *, sparing: str) -> None:
-        """Remove what is a day old of the unnamed images and the stopped containers with a label.
+    def sweep_forgotten(self, label: str, *, prefix: str, age_s: int = _DAY_S) -> None:
+        """Remove what is old of the unnamed images and the containers of builds with a label.
 
-        Images inherit labels; containers with the label `sparing` are kept.
+        Containers inherit the labels of their images. Those of builds have names with a prefix, and
+        were never started.
         """
-        old = {"label": label, "until": "24h"}
+        unused = {"label": label, "status": "created", "name": f"^/{prefix}"}
         with suppress(self._errors.APIError):
-            self._api.prune_containers({**old, "label!": sparing})  # type: ignore[no-untyped-call]  # its stub
-        with suppress(self._errors.APIError):
-            self._api.prune_images({**old, "dangling": True})  # type: ignore[no-untyped-call]  # its stub
+            for container in self._api.containers(all=True, filters=unused):
+                if container["Created"] <= time.time() - age_s:
+                    self._api.remove_container(container["Id"], v=True)
+            old = {"label": label, "until": f"{age_s}s", "dangling": True}
+            self._api.prune_images(old)  # type: ignore[no-untyped-call]  # its stub
 
 
 def translated(error: Exception) -> ModelshipError:

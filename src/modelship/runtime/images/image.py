@@ -24,7 +24,13 @@ from modelship.bundle.store import stage_models
 from modelship.runtime.images import dockerfiles, labels
 from modelship.runtime.images.archive import Archive, below, sent
 from modelship.runtime.images.base_image import check_python, ensure_base, machine_of
-from modelship.runtime.images.layers import add_layer, models_layer, script_layer, swept
+from modelship.runtime.images.layers import (
+    BUILD_PREFIX,
+    add_layer,
+    models_layer,
+    script_layer,
+    swept,
+)
 from modelship.runtime.install import install_packages
 from modelship.staging import storing
 from modelship.state_paths import cache_folder, exclusive
@@ -160,9 +166,7 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
             made = partial(dockerfiles.environment, base_image)
             files = _packages(folder, python=lock.python)
             _build(engine, name, made, files=files, folder=folder, deadline=deadline)
-            engine.sweep_forgotten(
-                labels.BUILD, sparing=labels.RECORD
-            )  # left by builds whose process was killed
+            engine.sweep_forgotten(labels.BUILD, prefix=BUILD_PREFIX)
     return name
 
 
@@ -205,7 +209,7 @@ def _ensure_service(
                 stage_models(bundle, folder)
                 files = sent(Archive(below(folder, _APP), [_MODELS]), folder)
                 add_layer(engine, model, models, files, deadline=steps.deadline)
-            engine.sweep_forgotten(labels.BUILD, sparing=labels.RECORD)
+            engine.sweep_forgotten(labels.BUILD, prefix=BUILD_PREFIX)
         script = script_layer(
             model,
             entry_script=bundle.entry_script,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from modelship.batch.answer_tables import answer_table
 from modelship.batch.call_sizes import MeasuredSizes
 from modelship.batch.piece_work import score_piece
+from modelship.batch.scorer.answer_columns import columns_of_answer
 from modelship.batch.scoring_process import CallError
 
 
@@ -32,6 +34,25 @@ class FakeProcess:
         if any(each < 0 for each in values):
             raise CallError("ValueError: a negative number")
         return pa.table({"prediction": [each + 1 for each in values]})
+
+
+class Lists(FakeProcess):
+    """Answers with a list of as many items as the number of a row; it refuses negative ones."""
+
+    def score(self, first, stop, *, timeout_s):
+        """Return the answer to some rows."""
+        values = self.table.column("a").to_pylist()[first:stop]
+        if any(each < 0 for each in values):
+            raise CallError("ValueError: a negative number")
+        answers = [_lists_of(each) for each in values]
+        return answer_table(*columns_of_answer(answers, rows=len(answers)))
+
+
+def _lists_of(value):
+    """Return the answer to a number."""
+    if value == 0:
+        return {"y": None, "note": "none, no"}
+    return {"y": [float(at) for at in range(value)], "z": [str(value), value]}
 
 
 class FakeEngine:

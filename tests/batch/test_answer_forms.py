@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fake_scoring import FakeEngine, FakeProcess
+from fake_scoring import FakeEngine, FakeProcess, Lists
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from killed_jobs import begun, ended, run_killed_at
@@ -22,18 +22,6 @@ from modelship.batch.batch_status import read_job
 from modelship.batch.scorer.answer_columns import columns_of_answer
 from modelship.batch.scoring_process import CallError
 from modelship.sources.model_files import sha256_of
-
-
-class Lists(FakeProcess):
-    """Answers with a list of as many items as the number of a row; it refuses negative ones."""
-
-    def score(self, first, stop, *, timeout_s):
-        """Return the answer to some rows."""
-        values = self.table.column("a").to_pylist()[first:stop]
-        if any(each < 0 for each in values):
-            raise CallError("ValueError: a negative number")
-        answers = [answer(each) for each in values]
-        return answer_table(*columns_of_answer(answers, rows=len(answers)))
 
 
 class Sizes(FakeProcess):
@@ -47,13 +35,6 @@ class Sizes(FakeProcess):
             raise CallError("ValueError: an empty file")
         answers = [{"y": [each] * each} for each in sizes]
         return answer_table(*columns_of_answer(answers, rows=len(answers)))
-
-
-def answer(value):
-    """Return the answer to a number."""
-    if value == 0:
-        return {"y": None, "note": "none, no"}
-    return {"y": [float(at) for at in range(value)], "z": [str(value), value]}
 
 
 @pytest.fixture

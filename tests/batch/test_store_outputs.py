@@ -14,7 +14,7 @@ import fsspec
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from fake_scoring import FakeEngine
+from fake_scoring import FakeEngine, Lists
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from killed_jobs import begun, ended, expected, run_killed_at
@@ -165,3 +165,14 @@ def test_commands_on_the_output(job, url, tmp_path):
         assert CliRunner().invoke(cli, typed).exit_code == 0
     missing = CliRunner().invoke(cli, ["evaluate", f"{url}-2", "--label", "a"])
     assert missing.exit_code == errors.BatchOutputError.exit_code
+
+
+def test_lists_of_other_lengths_are_written_again(job, url, tmp_path):
+    """In all pieces as lists; the objects are those of the manifest, and the report shows them."""
+    given = {"engine": FakeEngine(Lists()), "options": ms.BatchOptions(piece_bytes=4)}
+    job([2, 2, -1, 0, 3], **given).run().to_html(tmp_path / "report.html")
+    written = {name: each for name, each in objects(url).items() if not name.startswith("_")}
+    headers = {each.splitlines()[0] for each in written.values()}
+    assert (len(written) > 1, headers) == (True, {b"a,y,z,note"})
+    assert b'\n3,"[0.0, 1.0, 2.0]","[""3"", 3]",\n' in written[max(written)]
+    assert job([2, 2, -1, 0, 3], verify=True, **given).run().scored == 0

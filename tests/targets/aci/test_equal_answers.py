@@ -120,7 +120,7 @@ def test_the_same_requests_get_equal_answers(
         deployments = {
             name: stack.enter_context(
                 DeployTarget.open(name, **each).deploy(
-                    bundle, name=f"equal-{os.getpid()}", show_output=False
+                    bundle, name=f"equal-{os.getpid()}", check="static", show_output=False
                 )
             )
             for name, each in options.items()

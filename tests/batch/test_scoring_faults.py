@@ -191,6 +191,18 @@ def test_calls_end_when_the_job_does(process_of):
         scored(process)
 
 
+def test_processes_in_init_end_when_the_job_does(place_of):
+    """Also those that wait for the script that another one loads."""
+    place = place_of("import time\ndef init(): time.sleep(600)\ndef run(raw_data): return []\n")
+    began = time.monotonic()
+    for _ in range(2):
+        process = ScoringProcess(place, start_timeout_s=600, is_stopped=lambda: True)
+        with pytest.raises(ScoringStoppedError):
+            process.start()
+        process.close()
+    assert time.monotonic() - began < 5
+
+
 def test_an_answer_with_another_number_of_rows_fails(process_of):
     """It cannot be assigned to the rows."""
     process = process_of("return rows[1:]")

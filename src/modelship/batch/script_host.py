@@ -182,6 +182,9 @@ class ScriptHost:
             raise self._failed(f"init() took longer than {timeout_s:g} s") from None
         except BROKEN:
             raise self._failed("the process ended in init()") from None
+        except BaseException:  # calls are to end: nobody waits for it any more
+            self._close()
+            raise
         if "error" in ready:
             self._close()
             raise ScriptNotReadyError(ready["error"])

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from modelship.batch.batch_job import BatchJob
     from modelship.batch.batch_plan import BatchOptions
     from modelship.batch.batch_summary import BatchSummary
 
@@ -55,6 +54,19 @@ class _BatchCommand(click.Command):
         made = super().make_context(info_name, args, parent, **extra)
         made.meta[_TYPED] = shlex.join([*made.command_path.split(), *typed])
         return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Score; if it ends early, at whatever moment, show the command that resumes it."""
+        resume = ctx.meta[_TYPED]
+        try:
+            return super().invoke(ctx)
+        except BatchStoppedError as error:
+            fixed = "" if isinstance(error, BatchInterruptedError) else "Fix the cause. "
+            error.advice = error.advice or f"{fixed}This scores what is missing: {resume}"
+            raise
+        except (KeyboardInterrupt, SystemExit):  # before or after the pieces; of SIGTERM
+            click.echo(f"ended; what is scored is kept. This scores the rest: {resume}", err=True)
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("On the output"):
@@ -206,7 +218,7 @@ def batch(
         trust_model=trust_model,
         start_timeout_s=config.timeout_s,
     )
-    summary = _run(job, show_output=not quiet)
+    summary = job.run(show_output=not quiet)
     answer(_document(summary), lambda: _say(summary))
 
 
@@ -217,20 +229,6 @@ def _options(*, piece_mb: float, **others: Any) -> BatchOptions:
     given: dict[str, Any] = {name: None if value == () else value for name, value in others.items()}
     arguments = given.pop("arguments") or ()
     return BatchOptions(piece_bytes=round(piece_mb * _MIB), arguments=arguments, **given)
-
-
-def _run(job: BatchJob, *, show_output: bool) -> BatchSummary:
-    """Run a job; if it ends early, show the command that resumes it."""
-    resume = click.get_current_context().meta[_TYPED]
-    try:
-        return job.run(show_output=show_output)
-    except BatchStoppedError as error:
-        fixed = "" if isinstance(error, BatchInterruptedError) else "Fix the cause. "
-        error.advice = error.advice or f"{fixed}This scores what is missing: {resume}"
-        raise
-    except (KeyboardInterrupt, SystemExit):  # before or after the pieces; of SIGTERM
-        click.echo(f"ended; what is scored is kept. This scores the rest: {resume}", err=True)
-        raise
 
 
 def _document(summary: BatchSummary) -> dict[str, object]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import socket
+import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +22,11 @@ import modelship as ms
 from modelship.batch.scoring_places import ScoringPlace, place_files
 from modelship.bundle import Environment
 from modelship.testing import with_lock
+
+# That of every azurite; it is in its documentation.
+AZURITE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +126,6 @@ def model_bundle(numbers, tmp_path_factory):
 def s3_server():
     """Return a bucket in a server on this machine with the protocol of S3."""
     moto = pytest.importorskip("moto.server")
-    fsspec = pytest.importorskip("fsspec")
     pytest.importorskip("s3fs")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -131,3 +139,67 @@ def s3_server():
     yield "bucket"
     given.undo()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def gcs_server():
+    """Return a bucket in a server with the protocol of Google Cloud Storage, without conditions."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server")
+    given = pytest.MonkeyPatch()
+    given.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it asks for the kind of a bucket
+    pytest.importorskip("gcsfs")
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
+    port = free_port()
+    server = emulator.create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket")
+    server.start()
+    given.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    given.setitem(fsspec.config.conf, "gs", {"token": "anon", "project": "none"})
+    yield "bucket"
+    given.undo()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory):
+    """Return a container in a server with the protocol of Azure Blob Storage: npm's azurite."""
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("azurite is not installed: npm install -g azurite")
+    pytest.importorskip("adlfs")
+    port = free_port()
+    command = [
+        program,
+        "--silent",
+        "--disableTelemetry",
+        "--skipApiVersionCheck",
+        "--inMemoryPersistence",
+    ]
+    command += ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    given = pytest.MonkeyPatch()
+    account = f"AccountName=devstoreaccount1;AccountKey={AZURITE_KEY}"
+    endpoint = f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1"
+    with subprocess.Popen(command, cwd=tmp_path_factory.mktemp("azurite")) as server:
+        given.setenv(
+            "AZURE_STORAGE_CONNECTION_STRING", f"DefaultEndpointsProtocol=http;{account};{endpoint}"
+        )
+        wait_for(port)
+        fsspec.filesystem("az").mkdir("bucket")
+        yield "bucket"
+        given.undo()
+        server.terminate()
+
+
+def free_port():
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+def wait_for(port):
+    """Wait until a server of this machine listens on a port."""
+    end_s = time.monotonic() + 60
+    while True:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        assert time.monotonic() < end_s, "it does not start"
+        time.sleep(0.1)

@@ -11,7 +11,7 @@ import time
 import pytest
 from fsspec import asyn
 
-from modelship.batch.store_systems import opened_system, put
+from modelship.batch.store_systems import in_time, opened_system
 from modelship.batch.store_waits import answering, say_wait, showing_waits
 
 
@@ -84,4 +84,4 @@ def test_what_a_store_does_not_take_is_not_sent_for_ever():
             await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError, match=r"no answer for 0 s"):
-        put(Hanging(), "pipe_file", "bucket/out", b"", size_bytes=0, limit_s=0.1)
+        in_time(Hanging(), "pipe_file", "bucket/out", b"", size_bytes=0, limit_s=0.1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.store_errors import translated
-from modelship.batch.store_systems import canonical_url, opened_system
+from modelship.batch.store_systems import canonical_url, in_time, opened_system
 from modelship.batch.store_waits import answering
 from modelship.errors import BatchInputError, nearest
 
@@ -184,7 +184,7 @@ def size_and_stamp(path: str) -> tuple[int, str]:
         system, place = _file_system(path)
         with _asking(path):
             system.invalidate_cache()
-            facts = system.info(place)
+            facts = in_time(system, "info", place)
         return int(facts["size"]), str(next((facts[k] for k in _STAMPS if facts.get(k)), ""))
     status = Path(path).stat()
     return status.st_size, str(status.st_mtime_ns)
@@ -260,7 +260,7 @@ def _remote_files(given: str) -> Iterator[FoundFile]:
 def _is_file(system: Any, place: str) -> bool:
     """Return whether it is a file; isfile() of fsspec hides that a store does not answer."""
     try:
-        return bool(system.info(place)["type"] == "file")
+        return bool(in_time(system, "info", place)["type"] == "file")
     except FileNotFoundError:
         return False
 

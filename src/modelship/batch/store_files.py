@@ -8,7 +8,7 @@ from glob import has_magic
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from modelship.batch.store_errors import translated
-from modelship.batch.store_systems import opened_system, put
+from modelship.batch.store_systems import in_time, opened_system
 from modelship.batch.store_waits import answering
 from modelship.errors import BatchOutputError
 
@@ -89,19 +89,21 @@ class StoreFiles:
     def put(self, name: str, content: bytes) -> None:
         """Write an object at once, whether it exists or not."""
         with self._asking(is_put=True):
-            put(self.system, "pipe_file", self._at(name), content, size_bytes=len(content))
+            in_time(self.system, "pipe_file", self._at(name), content, size_bytes=len(content))
 
     def create(self, name: str, content: bytes) -> None:
         """Write an object at once; FileExistsError if it exists, also if it does meanwhile."""
         with self._asking(is_put=True):
             place = self._at(name)
-            put(self.system, "pipe_file", place, content, size_bytes=len(content), mode="create")
+            in_time(
+                self.system, "pipe_file", place, content, size_bytes=len(content), mode="create"
+            )
 
     def put_file(self, path: Path, name: str) -> None:
         """Write an object from a file of this machine."""
         with self._asking(is_put=True):
             size = path.stat().st_size
-            put(self.system, "put_file", str(path), self._at(name), size_bytes=size)
+            in_time(self.system, "put_file", str(path), self._at(name), size_bytes=size)
 
     def put_folder(self, folder: Path, name: str) -> None:
         """Write the files of a folder of this machine."""
@@ -126,7 +128,7 @@ class StoreFiles:
         """Return the size of an object in bytes; None if there is none."""
         with self._asking(), suppress(FileNotFoundError):
             self.system.invalidate_cache()
-            facts = self.system.info(self._at(name))
+            facts = in_time(self.system, "info", self._at(name))
             return int(facts["size"]) if facts["type"] == "file" else None
         return None
 

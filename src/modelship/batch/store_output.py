@@ -87,7 +87,7 @@ class StoreOutput:
         for draft, (name, size) in drafts.items():
             if self._claim is not None:
                 self._claim.require_held()
-            self.files.copy(draft, name)
+            self._copy(draft, name)
             self._wait_for_copy(name, size)
 
     def discard(self, drafts: Iterable[str]) -> None:
@@ -135,6 +135,16 @@ class StoreOutput:
             yield
         except StoreError as error:
             raise StorageError(self.shown, str(error), _ADVICE) from error
+
+    def _copy(self, draft: str, name: str) -> None:
+        try:
+            self.files.copy(draft, name)
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                bucket = self.files.root.partition("/")[0]
+                gone = f"while the job ran, {draft} was removed, or all of its bucket {bucket}"
+                raise StoreError(gone) from error.__cause__
+            raise
 
     def _wait_for_copy(self, name: str, size: int) -> None:
         """Wait until a copy is complete: Azure, for one, may answer before it is."""

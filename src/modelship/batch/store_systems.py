@@ -13,13 +13,13 @@ from modelship.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["canonical_url", "one_place", "opened_system", "put"]
+__all__ = ["canonical_url", "in_time", "one_place", "opened_system"]
 
 _CONNECT_S: Final = 5
 _ANSWER_S: Final = 12
 _S3_CALLS: Final = 2
 _S3_TRIES: Final = 3  # of each call: 72 s without an answer, and pauses of up to 6 s
-_PUT_S: Final = 80.0
+_CALL_S: Final = 80.0
 _SLOWEST_BYTES_PER_S: Final = 50_000
 _GCS_ANSWER_S: Final = 9  # the driver tries 6 times, with pauses of 34 s
 
@@ -62,33 +62,32 @@ def opened_system(url: str) -> tuple[Any, str]:
     return system, place
 
 
-def put(
+def in_time(
     system: Any,
     operation: str,
     *given: Any,
-    size_bytes: int,
-    limit_s: float = _PUT_S,
+    size_bytes: int = 0,
+    limit_s: float = _CALL_S,
     **named: Any,
-) -> None:
-    """Call an operation of a file system that sends bytes, with a limit on how long it takes.
+) -> Any:
+    """Return what an operation of a file system on one object returns, if it does so in time.
 
-    Drivers have none while they send: they wait for the store to take what they send, and S3 may
-    be waited for before that (``Expect: 100-continue``).
+    Drivers have no limit while they send bytes: they wait for the store to take them, and S3 may
+    be waited for before that (``Expect: 100-continue``). That of Azure waits for 20 minutes.
 
     Raises
     ------
     TimeoutError
         If it takes longer than a store needs over a slow connection.
     """
-    sending = getattr(system, f"_{operation}", None)
-    if not getattr(system, "async_impl", False) or sending is None:
-        getattr(system, operation)(*given, **named)
-        return
+    awaited = getattr(system, f"_{operation}", None)
+    if not getattr(system, "async_impl", False) or awaited is None:
+        return getattr(system, operation)(*given, **named)
     from fsspec.asyn import sync
 
     limit_s += size_bytes / _SLOWEST_BYTES_PER_S
     try:
-        sync(system.loop, sending, *given, timeout=limit_s, **named)
+        return sync(system.loop, awaited, *given, timeout=limit_s, **named)
     except TimeoutError as error:
         raise TimeoutError(str(error) or f"no answer for {limit_s:.0f} s") from error
 

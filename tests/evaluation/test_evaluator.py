@@ -245,21 +245,17 @@ def test_progress_bar_needs_a_terminal(digits, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress_is_shown_on_a_terminal():
+def test_progress_is_shown_on_a_terminal(monkeypatch):
     """On a terminal a bar counts up to all rows, and False turns it off."""
-    code = """if True:
-        import sys
-        from modelship.evaluation import Evaluator
+    terminal, theirs = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(theirs, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
         for progress in (None, False):
             evaluator = Evaluator([[0]] * 4, [1] * 4, batch_size=2, progress=progress)
             evaluator.evaluate(lambda batch: [1, 1])
-            print("end", end=";", file=sys.stderr, flush=True)
-    """
-    terminal, stderr = pty.openpty()
-    command = [sys.executable, "-c", code]
-    subprocess.run(command, stderr=stderr, check=True, env={**os.environ, "TERM": "xterm"})
-    by_default, off, _ = os.read(terminal, 100_000).split(b"end;")
-    os.close(stderr)
+            print("end", end=";", file=stderr, flush=True)
+        by_default, off, _ = os.read(terminal, 100_000).split(b"end;")
     os.close(terminal)
     assert b"scoring" in by_default
     assert off == b""

@@ -39,8 +39,9 @@ _OPTIONS = {"reference": (), "default": (), "strict": ("--strict",)}
 # Not gunicorn, which reads its folder on import.
 _IMPORTED = {
     _OURS: (
-        "httptools", "modelship_server.command", "modelship_server.description",
-        "modelship_server.supervisor", "modelship_server.tracing", "orjson", "uvloop",
+        "email.utils", "http", "httptools", "modelship_server.command",
+        "modelship_server.description", "modelship_server.supervisor", "modelship_server.tracing",
+        "modelship_server.worker", "modelship_server.worker_service", "orjson", "shutil", "termios", "uvloop",
     ),
     _REFERENCE: (
         "azure.monitor.opentelemetry.exporter", "flask_cors", "inference_schema.schema_util",

@@ -388,6 +388,12 @@ def write_light_script():
     Path("score.py").write_text(LIGHT_SCRIPT)
 
 
+@pytest.fixture(scope="session")
+def digits_files():
+    """Return the files of :func:`fitted_files`."""
+    return fitted_files()
+
+
 @cache
 def fitted_files():
     """Return the model of the documents and its data, as files; the first worker fits it."""

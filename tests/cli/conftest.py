@@ -33,20 +33,14 @@ SCRIPTS = {
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory):
+def files(tmp_path_factory, digits_files):
     """Return a folder with a model, a test set, a request and bundles for memory."""
-    import joblib  # dear, and not all who read this file need them
-    import numpy as np
-    from sklearn.datasets import load_digits
-    from sklearn.linear_model import LogisticRegression
-
     folder = tmp_path_factory.mktemp("files")
-    X, y = load_digits(return_X_y=True)
-    joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), folder / "model.pkl")
-    np.savez(folder / "test.npz", X=X[1200:], y=y[1200:])
-    (folder / "request.json").write_text(json.dumps({"data": X[1200:1203].tolist()}))
+    for name, content in digits_files.items():
+        (folder / name).write_bytes(content)
+    sample = {"data": json.loads(digits_files["request.json"])["data"][:2]}
     model = Model.read(folder / "model.pkl")
-    offline_bundle(ScoringBundle(model, sample_input={"data": X[:2]})).save(folder / "bundle")
+    offline_bundle(ScoringBundle(model, sample_input=sample)).save(folder / "bundle")
     for name, script in SCRIPTS.items():
         (folder / f"{name}.py").write_text(script)
         scripted = ScoringBundle(model, entry_script=folder / f"{name}.py")

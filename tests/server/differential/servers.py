@@ -41,7 +41,8 @@ _IMPORTED = {
     _OURS: (
         "email.utils", "http", "httptools", "modelship_server.command",
         "modelship_server.description", "modelship_server.supervisor", "modelship_server.tracing",
-        "modelship_server.worker", "modelship_server.worker_service", "orjson", "shutil", "termios", "uvloop",
+        "modelship_server.worker", "modelship_server.worker_service", "orjson", "shutil", "termios",
+        "uvloop",
     ),
     _REFERENCE: (
         "azure.monitor.opentelemetry.exporter", "flask_cors", "inference_schema.schema_util",

@@ -94,7 +94,7 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
     are found too, and a process that reuses an old id is left alone.
     """
     server = _pid(folder)
-    asked = [each for each in _family(instance_id) if each.pid == server] if grace_s else []
+    asked = _server(instance_id, server) if grace_s and server is not None else []
     _signal(asked, psutil.Process.terminate)
     _wait(asked, timeout_s=grace_s)
     end_s = time.monotonic() + _KILLING_S
@@ -117,6 +117,14 @@ def _pid(folder: Path) -> int | None:
     return int(found) if _PROCESS_ID.fullmatch(found) else None
 
 
+def _server(instance_id: str, pid: int) -> list[psutil.Process]:
+    """Return the server alone, if it lives: to look for its children reads all processes."""
+    with suppress(psutil.Error):
+        found = psutil.Process(pid)
+        return [found] if _is_ours(found, instance_id) else []
+    return []
+
+
 def _family(instance_id: str, *, server: int | None = None) -> list[psutil.Process]:
     """Return the processes with our marker, and `server` also before it shows an environment."""
     found = psutil.process_iter()
@@ -129,12 +137,11 @@ def _is_ours(process: psutil.Process, instance_id: str, *, begins: bool = False)
     In the middle of execve(2) it shows no environment yet; `begins` says whether that counts too.
     """
     try:
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
         variables = process.environ()
+        ours = variables.get(MARKER) == instance_id or (begins and not variables)
+        return ours and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-    return variables.get(MARKER) == instance_id or (begins and not variables)
 
 
 def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process], None]) -> None:

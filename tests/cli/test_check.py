@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cases.forked import forking_trials
 from modelship.bundle import Environment
 from modelship.testing import script_bundle, with_lock
 
@@ -15,6 +16,13 @@ def run(raw_data):
 """
 PRINTING = FINE.replace("return", "print(raw_data)\n    return")
 FAILING = FINE.replace("return len", "return 1 / 0 + len")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked():
+    """Let the trials of this module be forks of one process, since a Python for each takes long."""
+    with pytest.MonkeyPatch.context() as patch, forking_trials(patch):
+        yield
 
 
 @pytest.fixture
@@ -55,8 +63,9 @@ def test_without_a_trial_the_script_is_not_run(save, modelship):
 def test_a_warning_fails_it_only_if_asked(save, modelship):
     """A warning is shown with exit code 0, and with --strict it is 5."""
     folder = save(PRINTING)
-    assert modelship("check", folder).stdout.startswith("warning MS111  score.py:5\n")
-    assert modelship("check", folder).exit_code == 0
+    done = modelship("check", folder)
+    assert done.stdout.startswith("warning MS111  score.py:5\n")
+    assert done.exit_code == 0
     assert modelship("check", folder, "--strict").exit_code == 5
 
 

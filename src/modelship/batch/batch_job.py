@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from modelship.batch.batch_extra import require_batch_extra
 from modelship.batch.batch_plan import BatchOptions, digests_of
 from modelship.batch.engines.known_engines import opened_engine
+from modelship.batch.mini_batch_options import require_mini_batches
 from modelship.batch.option_limits import require_limits
 from modelship.batch.output_files import output_place
 from modelship.bundle import ScoringBundle
@@ -131,6 +132,7 @@ class BatchJob:
             retries=retries,
             memory_gb=memory_gb,
         )
+        require_mini_batches(self.bundle, self.options)
         require_batch_extra()
         self.engine: Engine = (
             opened_engine(engine, workers=workers, scheduler=scheduler)
@@ -190,6 +192,11 @@ class BatchJob:
         from modelship.batch.job_run import run_job
 
         return run_job(self, show_output=show_output, on_progress=on_progress)
+
+    @property
+    def may_postpone(self) -> bool:
+        """Whether the job ends if its first rows all fail."""
+        return self.error_threshold is None and not self.options.output_action
 
     def stop(self) -> None:
         """Let a run in another thread end as by Ctrl-C; it raises BatchInterruptedError."""

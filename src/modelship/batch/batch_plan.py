@@ -9,19 +9,34 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modelship.batch.input_columns import InputColumns
+from modelship.batch.mini_batch.mini_batch_settings import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FILES", "USUAL_ROWS", "BatchOptions", "BatchPlan", "InputFile", "Piece", "digests_of"]
+__all__ = [
+    "FILES",
+    "OUTPUT_ACTIONS",
+    "USUAL_ROWS",
+    "BatchOptions",
+    "BatchPlan",
+    "InputFile",
+    "Piece",
+    "digests_of",
+]
 
 FORMAT = 1
 FILES = "files"
 """The items, and the format, of files that are scored as they are."""
 
+APPEND_ROW = "append_row"
+OUTPUT_ACTIONS = ("", APPEND_ROW, "summary_only")
+"""What becomes of the elements that a script of ParallelRunStep returns."""
+
 USUAL_ROWS = 50_000
 """The most rows of a call, unless the user says how many."""
 _USUAL_FILES = 10
+_USUAL_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,15 @@ class BatchOptions:
         ``run_batch(mini_batch)`` takes them.
     arguments : tuple[str, ...]
         The arguments of the script.
+    output_action : {"", "append_row", "summary_only"}
+        If given, mini-batches are scored as by Azure's ParallelRunStep. ``"append_row"`` writes
+        the elements that ``run(mini_batch)`` returns to one file, and ``"summary_only"`` counts
+        them: the script writes files itself.
+    append_row_file_name : str
+        The name of that file.
+    mini_batch_size : int or str
+        How many files a mini-batch has, 10 by default; or about how many bytes of a table, such as
+        ``"10MB"``, 1 MB by default. Only with `output_action`.
     """
 
     output_format: str = ""
@@ -119,6 +143,21 @@ class BatchOptions:
     feature_columns: tuple[str, ...] | None = None
     items: str = "rows"
     arguments: tuple[str, ...] = ()
+    output_action: str = ""
+    append_row_file_name: str = "parallel_run_step.txt"
+    mini_batch_size: int | str = ""
+
+    @property
+    def appends_rows(self) -> bool:
+        """Whether the elements that a script returns are written to one file."""
+        return self.output_action == APPEND_ROW
+
+    @property
+    def bytes_per_piece(self) -> int:
+        """About how many bytes a piece has; that of a table is a mini-batch, if there are any."""
+        if not self.output_action:
+            return self.piece_bytes
+        return size_of(self.mini_batch_size) if self.mini_batch_size else _USUAL_BYTES
 
     @property
     def are_files(self) -> bool:
@@ -128,6 +167,8 @@ class BatchOptions:
     @property
     def items_per_call(self) -> int:
         """How many rows or files run() gets at once, or at most."""
+        if self.are_files and self.mini_batch_size:
+            return size_of(self.mini_batch_size)
         return self.call_rows or (_USUAL_FILES if self.are_files else USUAL_ROWS)
 
 

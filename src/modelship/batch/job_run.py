@@ -15,6 +15,7 @@ from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.equal_answers import equal_answers
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
+from modelship.batch.joined_elements import join_elements
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
@@ -111,6 +112,7 @@ def _run(
     if job.stopped.is_set():
         raise account.interrupted()
     _equal_answers(job, folder, account, manifest)
+    join_elements(folder.files, plan, account.entries.values())
     summary = account.summary(scored=len(left), output=str(job.output))
     document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
     folder.complete(document, account.entries.values())
@@ -142,7 +144,7 @@ def _results(
         bundle = job.bundle.save(place / "bundle")
         work = Work(
             str(bundle),
-            str(job.output),
+            job.output if isinstance(job.output, str) else str(job.output.absolute()),
             plan,
             job.timeout_s,
             job.start_timeout_s,
@@ -151,7 +153,7 @@ def _results(
             retries=job.retries,
             memory_gb=job.memory_gb,
             error_threshold=-1 if job.error_threshold is None else job.error_threshold,
-            may_postpone=job.error_threshold is None and not is_proven,
+            may_postpone=job.may_postpone and not is_proven,
         )
         yield from proven_results(job.engine, work, left, stopped=job.stopped)
 

@@ -71,6 +71,8 @@ class Entry:
         When it ended, in seconds since 1970.
     answers : tuple[AnswerColumn, ...]
         The columns of the answers in the output.
+    failed_batches : int
+        How many of its mini-batches failed.
     """
 
     piece: int
@@ -85,6 +87,7 @@ class Entry:
     seconds: float = 0.0
     ended: float = 0.0
     answers: tuple[AnswerColumn, ...] = ()
+    failed_batches: int = 0
 
 
 class ManifestLines(Protocol):

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from modelship.batch.batch_plan import BatchPlan
+from modelship.batch.joined_elements import require_joined
 from modelship.batch.manifest import AnswerColumn, Entry, Manifest
 from modelship.batch.output_files import output_files
-from modelship.batch.output_names import DRAFTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
+from modelship.batch.output_names import DRAFTS, ELEMENTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
 from modelship.batch.row_files import suffix_of
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
 from modelship.sources.model_files import sha256_in
@@ -135,13 +136,16 @@ class OutputFolder:
         """
         entries = manifest.read()
         sizes = self.files.sizes()
-        self._remove_unknown(plan, entries, sizes)
+        if not plan.options.output_action:  # a script of ParallelRunStep writes files of its own
+            self._remove_unknown(plan, entries, sizes)
         self.files.remove_drafts()
         for number, entry in list(entries.items()):
             if not self._is_whole(entry, sizes, verify=verify):
                 self.files.remove((SUCCESS, *filter(None, (entry.output, entry.failures))))
                 manifest.withdraw(number)
                 del entries[number]
+        if plan.options.appends_rows:
+            require_joined(self.files, plan, entries.values(), sizes)
         return entries
 
     def enter(self, plan: BatchPlan, result: PieceResult, manifest: Manifest) -> Entry:
@@ -165,6 +169,7 @@ class OutputFolder:
             digest=result.digest,
             failures=failures,
             failures_bytes=result.failures_bytes,
+            failed_batches=result.failed_batches,
             seconds=round(result.seconds, 3),
             ended=time.time(),
             answers=result.answers,
@@ -250,6 +255,8 @@ class OutputFolder:
 
 
 def _output_of(plan: BatchPlan, piece: Piece) -> str:
+    if plan.options.appends_rows:
+        return f"{ELEMENTS}/{plan.name_of(piece)}.txt"
     return plan.name_of(piece) + suffix_of(plan.output_format(piece))
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DRAFTS", "FAILED", "LOCK", "MANIFEST", "OURS", "PLAN", "SUCCESS", "is_data"]
+__all__ = [
+    "DRAFTS",
+    "ELEMENTS",
+    "FAILED",
+    "LOCK",
+    "MANIFEST",
+    "OURS",
+    "PLAN",
+    "SUCCESS",
+    "is_data",
+]
 
 OURS: Final = "_modelship"
 """The folder of the plan and the manifest."""
@@ -17,6 +27,8 @@ SUCCESS: Final = "_SUCCESS"
 """The file that says that the job is complete."""
 FAILED: Final = "_failed"
 """The folder with the failed rows."""
+ELEMENTS: Final = "_elements"
+"""The folder with the elements of mini-batches, which are joined to one file at the end."""
 
 
 def is_data(name: str) -> bool:

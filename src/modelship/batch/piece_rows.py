@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from modelship.batch.batch_plan import BatchPlan, InputFile, Piece
     from modelship.batch.bisecting import BadRow
+    from modelship.batch.scored_rows import MissingRows
 
 __all__ = ["PieceRows", "read_piece"]
 
@@ -97,9 +98,10 @@ class PieceRows:
             np.array([bool(left) and left[-1] == each and bool(left.pop()) for each in held])
         )
 
-    def failures(self, bad: Sequence[BadRow]) -> bytes:
-        """Return the rows that failed, and those that were refused, as JSON lines."""
-        found = sorted((*self._failed(bad), *self._refused()), key=lambda each: each[0])
+    def failures(self, bad: Sequence[BadRow], missing: Sequence[MissingRows] = ()) -> bytes:
+        """Return the rows that failed, are missing or were refused, as JSON lines."""
+        lines_of = (*self._failed(bad), *self._missing(missing), *self._refused())
+        found = sorted(lines_of, key=lambda each: each[0])
         lines = (json.dumps(each, default=str, ensure_ascii=False) for _, each in found)
         return "".join(f"{line}\n" for line in lines).encode(errors="replace")
 
@@ -127,6 +129,18 @@ class PieceRows:
             else:
                 text = {} if self.rows.texts is None else {"text": self.rows.texts.text(each.row)}
                 yield place, {**self._of(place, each.reason), "values": held, **text}
+
+    def _missing(self, missing: Sequence[MissingRows]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield a line for each missing element: to which row it belongs is not known."""
+        for each in missing:
+            told = f"run() returned {each.elements} elements for the {each.stop - each.first}"
+            if self.plan.options.are_files:
+                names = self._kept.column("file").to_pylist()
+                span = f"files from {names[each.first]!r} to {names[each.stop - 1]!r}"
+                line: dict[str, Any] = {"file": "", "reason": f"{told} {span}"}
+            else:
+                line = {**self._of(each.first, f"{told} rows of its mini-batch"), "row": None}
+            yield from [(each.stop - 1, line)] * each.rows
 
     def _refused(self) -> Iterator[tuple[int, dict[str, Any]]]:
         for each in self.rows.refused:

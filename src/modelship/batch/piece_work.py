@@ -7,17 +7,19 @@ import time
 import uuid
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from modelship.batch.answer_forms import answer_columns
 from modelship.batch.bisecting import BadRow, Bisection
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import FixedSize
 from modelship.batch.first_rows import NothingScoredError, PostponedPiece
+from modelship.batch.mini_batch_work import scored_in_mini_batches
 from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS
 from modelship.batch.piece_progress import PieceProgress, progress_teller
 from modelship.batch.piece_rows import read_piece
+from modelship.batch.scored_rows import ScoredRows
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from modelship.batch.call_sizes import CallSizes
     from modelship.batch.first_rows import TriedRows
     from modelship.batch.manifest import AnswerColumn
+    from modelship.batch.piece_rows import PieceRows
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.runtime.variables import Secret
 
@@ -97,6 +100,7 @@ class Work:
             "AZUREML_BI_OUTPUT_PATH": self.output,
             "MODELSHIP_BATCH_ITEMS": self.plan.options.items,
             "MODELSHIP_BATCH_ARGUMENTS": json.dumps(self.plan.options.arguments),
+            "MODELSHIP_BATCH_OUTPUT_ACTION": self.plan.options.output_action,
         }
 
 
@@ -125,6 +129,8 @@ class PieceResult:
         How long it took.
     answers : tuple[AnswerColumn, ...]
         The columns of the answers.
+    failed_batches : int
+        How many of its mini-batches failed, if ParallelRunStep's are scored.
     """
 
     piece: int
@@ -138,6 +144,7 @@ class PieceResult:
     digest: str
     seconds: float
     answers: tuple[AnswerColumn, ...]
+    failed_batches: int = 0
 
 
 PieceOutcome: TypeAlias = "PieceResult | PostponedPiece | PieceProgress"
@@ -170,28 +177,25 @@ def score_piece(
     began = time.monotonic()
     rows = read_piece(work.plan, piece)
     try:
-        answers, bad = _scored(work, rows.script_table, process, tell=progress_teller(piece, tell))
+        scored = _scored(work, rows, process, tell=progress_teller(piece, tell))
     except NothingScoredError as error:
         return _postponed(work, piece, error.tried)
     files = output_files(work.output)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
-    columns: tuple[AnswerColumn, ...] = ()
-    if answers:
+    if scored.write is not None:
         draft = attempt
-        spans = [(start, stop) for start, stop, _ in answers]
-        table = rows.answers(each for *_, each in answers)
-        columns = answer_columns(table.schema)
-        size, digest = files.write_draft(draft, partial(rows.write, table, spans))
-    failures, failures_bytes, failed = "", 0, len(bad) + len(rows.rows.refused)
+        size, digest = files.write_draft(draft, scored.write)
+    failures, failures_bytes = "", 0
+    failed = scored.failed + len(rows.rows.refused)
     if failed:
         failures = f"{attempt}.failed"
-        lines = rows.failures(_without_secrets(bad, work))
+        lines = rows.failures(_without_secrets(scored.bad, work), scored.missing)
         failures_bytes, _ = files.write_draft(failures, lambda sink: sink.write(lines))
     return PieceResult(
         piece=piece.number,
         rows_in=rows.count,
-        rows_out=sum(stop - start for start, stop, _ in answers),
+        rows_out=scored.rows_out,
         failed=failed,
         draft=draft,
         failures=failures,
@@ -199,16 +203,20 @@ def score_piece(
         size_bytes=size,
         digest=digest,
         seconds=time.monotonic() - began,
-        answers=columns,
+        answers=scored.answers,
+        failed_batches=scored.failed_batches,
     )
 
 
 def _scored(
-    work: Work, table: pa.Table, process: ScoringProcess, *, tell: Callable[[int, int], None]
-) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
-    """Return the answers to rows, and the rows that failed."""
+    work: Work, rows: PieceRows, process: ScoringProcess, *, tell: Callable[[int, int], None]
+) -> ScoredRows:
+    """Score the rows of a piece."""
+    table = rows.script_table
     if not table.num_rows:
-        return [], []
+        return ScoredRows()
+    if work.plan.options.output_action:
+        return scored_in_mini_batches(work, table, process, tell=tell)
     bisection = Bisection(
         _call_of(table, process),
         timeout_s=work.timeout_s,
@@ -217,7 +225,17 @@ def _scored(
         needs_proof=work.may_postpone,
         tell=tell,
     )
-    return bisection.run(table.num_rows, sizes=_sizes(work, process))
+    answers, bad = bisection.run(table.num_rows, sizes=_sizes(work, process))
+    if not answers:
+        return ScoredRows(bad=bad)
+    spans = [(start, stop) for start, stop, _ in answers]
+    found = rows.answers(each for *_, each in answers)
+    return ScoredRows(
+        rows_out=sum(stop - start for start, stop in spans),
+        write=partial(rows.write, found, spans),
+        answers=answer_columns(found.schema),
+        bad=bad,
+    )
 
 
 def _sizes(work: Work, process: ScoringProcess) -> CallSizes:

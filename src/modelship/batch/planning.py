@@ -47,7 +47,7 @@ def plan_job(
         size = _FILES_OF_CALLS * options.items_per_call
         return BatchPlan(bundle.digest, options, files, tuple(_pieces_of_files(len(files), size)))
     schemas = [_schema(file) for file in files]
-    pieces = tuple(_pieces(files, piece_bytes=options.piece_bytes))
+    pieces = tuple(_pieces(files, piece_bytes=options.bytes_per_piece))
     columns = _columns(bundle, options, files, schemas, pieces)
     return BatchPlan(bundle.digest, options, files, pieces, columns)
 

@@ -87,7 +87,7 @@ def place_files(folder: Path) -> None:
 
     The bytecode is copied too: it is valid for the same version of Python, and ignored by others.
     """
-    for name in ("server", "batch/scorer"):
+    for name in ("server", "batch/scorer", "batch/mini_batch"):
         shutil.copytree(_SOURCE / name, folder / PACKAGE / name)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import MeasuredSizes
+from modelship.batch.mini_batch_work import Elements
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scorer.scorer_messages import send
@@ -122,6 +123,28 @@ class ScoringProcess:
         ScriptNotReadyError
             If the script does not start again.
         """
+        table = _table_of(*self._answer(first, stop, timeout_s))
+        if self._exceeds():
+            self.kill()
+        if table.num_rows != stop - first:
+            raise CallError(f"the answer has {table.num_rows} rows for {stop - first}")
+        return table
+
+    def score_mini_batch(self, first: int, stop: int, *, timeout_s: float) -> Elements:
+        """Return the elements for the items `first` to `stop` of those that were put.
+
+        Raises
+        ------
+        CallError, ScoringStoppedError, ScriptNotReadyError
+            As :meth:`score`.
+        """
+        header, content = self._answer(first, stop, timeout_s)
+        if self._exceeds():
+            self.kill()
+        return Elements(header["elements"], bytes(content))
+
+    def _answer(self, first: int, stop: int, timeout_s: float) -> tuple[dict[str, Any], bytearray]:
+        """Call the script with rows, and return its answer."""
         self.start()
         connection = self._connection
         assert connection is not None  # noqa: S101 - started above
@@ -139,12 +162,7 @@ class ScoringProcess:
         self._log.cap()
         if "error" in header:
             raise CallError(header["reason"], header["error"])
-        table = _table_of(header["columns"], content)
-        if self._exceeds():
-            self.kill()
-        if table.num_rows != stop - first:
-            raise CallError(f"the answer has {table.num_rows} rows for {stop - first}")
-        return table
+        return header, content
 
     def close(self) -> None:
         """End the process, and free its memory."""
@@ -245,7 +263,7 @@ class ScoringProcess:
             )
 
 
-def _table_of(header: list[dict[str, Any]], content: bytearray) -> pa.Table:
+def _table_of(header: dict[str, Any], content: bytearray) -> pa.Table:
     """Return the columns of an answer, which a script may have filled with anything.
 
     Raises
@@ -254,7 +272,7 @@ def _table_of(header: list[dict[str, Any]], content: bytearray) -> pa.Table:
         If they are no columns, such as texts that are not Unicode.
     """
     try:
-        return answer_table(header, content)
+        return answer_table(header["columns"], content)
     except Exception as error:
         raise CallError(f"its answer has no form in a table: {error}") from error
 

@@ -113,6 +113,19 @@ _what_is_written = gathered(
             "--argument", "arguments", multiple=True, metavar="TEXT",
             help="An argument of the script, for its sys.argv; may be repeated.",
         ),
+        click.option(
+            "--output-action", type=click.Choice(["append_row", "summary_only"]),
+            help="Score mini-batches as ParallelRunStep does, and append what run() returns to one "
+            "file, or only count it.",
+        ),
+        click.option(
+            "--append-row-file-name", default="parallel_run_step.txt", metavar="NAME",
+            help="The name of that file [default: parallel_run_step.txt].",
+        ),
+        click.option(
+            "--mini-batch-size", default="", metavar="SIZE",
+            help="Files in a mini-batch, or about how many bytes of a table [default: 10, or 1MB].",
+        ),
     ),
     into="written",
 )  # fmt: skip
@@ -227,8 +240,10 @@ def _options(*, piece_mb: float, **others: Any) -> BatchOptions:
 
     # An option that is not given is an empty tuple.
     given: dict[str, Any] = {name: None if value == () else value for name, value in others.items()}
-    arguments = given.pop("arguments") or ()
-    return BatchOptions(piece_bytes=round(piece_mb * _MIB), arguments=arguments, **given)
+    arguments, action = given.pop("arguments") or (), given.pop("output_action") or ""
+    return BatchOptions(
+        piece_bytes=round(piece_mb * _MIB), arguments=arguments, output_action=action, **given
+    )
 
 
 def _document(summary: BatchSummary) -> dict[str, object]:

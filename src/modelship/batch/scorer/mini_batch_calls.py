@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from .block_rows import BlockRows
 
-__all__ = ["MINI_BATCH_NAMES", "answer_of_mini_batch", "mini_batch_call", "mini_batch_function"]
+__all__ = [
+    "MINI_BATCH_NAMES",
+    "answer_of_mini_batch",
+    "mini_batch_call",
+    "mini_batch_function",
+    "rows_call",
+]
 
 MINI_BATCH_NAMES = ("mini_batch", "minibatch")
 """The names of a parameter of ``run()`` that tell a mini-batch from a request."""
@@ -30,14 +36,16 @@ def mini_batch_function(module: ModuleType) -> Callable[[Any], Any] | None:
 
 
 def mini_batch_call(function: Callable[[Any], Any], *, files: bool) -> Callable[[BlockRows], Any]:
+    """Return what calls a function with rows, and returns the elements of its answer."""
+    called = rows_call(function, files=files)
+    return lambda rows: answer_of_mini_batch(called(rows))
+
+
+def rows_call(function: Callable[[Any], Any], *, files: bool) -> Callable[[BlockRows], Any]:
     """Return what calls a function with rows: a list of paths, or a DataFrame."""
-
-    def call(rows: BlockRows) -> Any:
-        return answer_of_mini_batch(
-            function(rows.json_columns()["path"] if files else rows.frame())
-        )
-
-    return call
+    if files:
+        return lambda rows: function(rows.json_columns()["path"])
+    return lambda rows: function(rows.frame())
 
 
 def answer_of_mini_batch(returned: Any) -> Any:

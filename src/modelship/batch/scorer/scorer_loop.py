@@ -20,7 +20,6 @@ from typing import Any
 from ...server.entry_script import EntryScript
 from ...server.processes import end_with_parent
 from ...server.thread_counts import bound_threads, let_threads
-from .answer_columns import columns_of_answer
 from .block_rows import BlockRows
 from .scorer_messages import receive, send
 from .script_calls import ScriptCall, call_for
@@ -82,17 +81,17 @@ def serve_calls(connection: ScorerConnection, memory: int, call: ScriptCall) -> 
             question = connection.receive()
         except (EOFError, OSError):
             return
-        _answer(connection, call, rows.of(question), question["stop"] - question["start"])
+        _answer(connection, call, rows.of(question))
 
 
-def _answer(connection: ScorerConnection, call: Any, rows: BlockRows, count: int) -> None:
+def _answer(connection: ScorerConnection, call: ScriptCall, rows: BlockRows) -> None:
     try:
-        header, content = columns_of_answer(call(rows), rows=count)
+        header, content = call.message(rows)
     except BaseException as error:  # noqa: BLE001 - so does the server
         told = traceback.format_exc()
         connection.send({"error": told, "reason": _line(error)})
     else:
-        connection.send({"columns": header}, content)
+        connection.send(header, content)
 
 
 def _line(error: BaseException) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...server.inputs import SchemaInput, TextInput
 from ...server.table_plan import TablePlan
-from .mini_batch_calls import mini_batch_call, mini_batch_function
+from ..mini_batch.mini_batches import result_of
+from .answer_columns import columns_of_answer
+from .mini_batch_calls import mini_batch_call, mini_batch_function, rows_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,11 @@ class ScriptCall(ABC):
     @abstractmethod
     def __call__(self, rows: BlockRows) -> Any:
         """Return the answer to some rows."""
+
+    def message(self, rows: BlockRows) -> tuple[dict[str, Any], bytes]:
+        """Return the message to the host with the answer to some rows."""
+        header, content = columns_of_answer(self(rows), rows=len(rows))
+        return {"columns": header}, content
 
 
 class _ArrayCall(ScriptCall):
@@ -83,6 +90,14 @@ class _MiniBatchCall(ScriptCall):
         return self._call(rows)
 
 
+class _ElementsCall(_MiniBatchCall):
+    """A script whose elements are counted, and written as text, as by ParallelRunStep."""
+
+    def message(self, rows: BlockRows) -> tuple[dict[str, Any], bytes]:
+        found = result_of(self(rows), items=len(rows))
+        return {"elements": found.rows}, found.text.encode(errors="backslashreplace")
+
+
 class _BodyCall(ScriptCall):
     """A script that takes JSON: the rows go into a body as in the bundle's sample."""
 
@@ -123,6 +138,8 @@ def call_for(script: EntryScript) -> ScriptCall:
     """
     files = os.environ.get("MODELSHIP_BATCH_ITEMS") == "files"
     function = mini_batch_function(script.module)
+    if function is not None and os.environ.get("MODELSHIP_BATCH_OUTPUT_ACTION"):
+        return _ElementsCall(rows_call(function, files=files))
     if function is not None:
         return _MiniBatchCall(mini_batch_call(function, files=files))
     if files:

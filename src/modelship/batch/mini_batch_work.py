@@ -1,0 +1,126 @@
+"""Score a piece as ParallelRunStep does: each mini-batch succeeds or fails as a whole.
+
+The rules are those of :mod:`modelship.batch.mini_batch.batch_pool`. A mini-batch is never halved:
+what a script does with it may depend on all of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from modelship.batch.bisecting import BadRow, TooManyFailedError
+from modelship.batch.call_errors import CallError
+from modelship.batch.scored_rows import MissingRows, ScoredRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from modelship.batch.piece_work import Work
+    from modelship.batch.scoring_process import ScoringProcess
+
+__all__ = ["Elements", "MiniBatchCall", "scored_in_mini_batches"]
+
+
+class Elements(NamedTuple):
+    """The elements that run() returned for a mini-batch.
+
+    Parameters
+    ----------
+    rows : int
+        How many there are.
+    text : bytes
+        Each as text, on a line of its own.
+    """
+
+    rows: int
+    text: bytes
+
+
+class MiniBatchCall(Protocol):
+    """Returns the elements for the items from a first to an exclusive last, or raises CallError."""
+
+    def __call__(self, first: int, stop: int, *, timeout_s: float) -> Elements: ...
+
+
+def scored_in_mini_batches(
+    work: Work, table: pa.Table, process: ScoringProcess, *, tell: Callable[[int, int], None]
+) -> ScoredRows:
+    """Score the rows of a piece; those of tables are one mini-batch.
+
+    Raises
+    ------
+    TooManyFailedError
+        If more items fail than may.
+    """
+    options = work.plan.options
+    call = _call_of(table, process)
+    size = options.items_per_call if options.are_files else table.num_rows
+    texts: list[bytes] = []
+    bad: list[BadRow] = []
+    missing: list[MissingRows] = []
+    failed = failed_batches = 0
+    for first in range(0, table.num_rows, size):
+        stop = min(first + size, table.num_rows)
+        found = _tried(call, first, stop, work)
+        rows = 0 if isinstance(found, CallError) else min(found.rows, stop - first)
+        if isinstance(found, CallError):
+            failed_batches += 1
+        else:
+            texts.append(found.text)
+        if rows:
+            missing.append(MissingRows(first, stop, rows))
+        else:
+            bad += [BadRow(each, _reason(found)) for each in range(first, stop)]
+        failed += stop - first - rows
+        if 0 <= work.error_threshold < failed:
+            raise TooManyFailedError(failed, _reason(found))
+        tell(stop - failed, failed)
+    write = (lambda file: file.writelines(texts)) if options.appends_rows and any(texts) else None
+    missing = [each for each in missing if each.rows]
+    return ScoredRows(
+        rows_out=table.num_rows - failed,
+        write=write,
+        bad=bad,
+        missing=missing,
+        failed_batches=failed_batches,
+    )
+
+
+def _call_of(table: pa.Table, process: ScoringProcess) -> MiniBatchCall:
+    """Return what scores mini-batches of the rows of a table in a process."""
+
+    def call(first: int, stop: int, *, timeout_s: float) -> Elements:
+        try:
+            process.put(table.slice(first, stop - first))
+        except ValueError as error:
+            raise CallError(f"{type(error).__name__}: {error}") from error
+        return process.score_mini_batch(0, stop - first, timeout_s=timeout_s)
+
+    return call
+
+
+def _tried(call: MiniBatchCall, first: int, stop: int, work: Work) -> Elements | CallError:
+    """Return the elements of a mini-batch, or the error of its last try."""
+    found: Elements | CallError
+    for _ in range(1 + work.retries):
+        found = _outcome(call, first, stop, timeout_s=work.timeout_s)
+        if not isinstance(found, CallError):
+            break
+    return found
+
+
+def _outcome(
+    call: MiniBatchCall, first: int, stop: int, *, timeout_s: float
+) -> Elements | CallError:
+    try:
+        return call(first, stop, timeout_s=timeout_s)
+    except CallError as error:
+        return error
+
+
+def _reason(found: Elements | CallError) -> str:
+    if isinstance(found, CallError):
+        return found.reason
+    return f"run() returned {found.rows} elements for its mini-batch"

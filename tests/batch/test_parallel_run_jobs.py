@@ -1,0 +1,179 @@
+"""Jobs with the mini-batches of ParallelRunStep: what is written, counted and resumed."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import modelship as ms
+from modelship.batch.bisecting import TooManyFailedError
+from modelship.batch.mini_batch_work import Elements, scored_in_mini_batches
+from modelship.batch.scoring_process import CallError
+from modelship.bundle import Environment
+from modelship.errors import InvalidOptionError
+from modelship.testing import with_lock
+
+SCRIPT = """
+import os, pathlib
+
+def init():
+    pass
+
+def run(mini_batch):
+    names = [pathlib.Path(each).name for each in mini_batch]
+    if "3.txt" in names:
+        raise ValueError("three")
+    out = pathlib.Path(os.environ["AZUREML_BI_OUTPUT_PATH"])
+    (out / f"of-{names[0]}").write_text(" ".join(names))
+    return [(each, None) for each in names if each != "4.txt"]
+"""
+
+
+@pytest.fixture
+def bundle(bare_lock, tmp_path):
+    """Return the bundle of the script."""
+    (tmp_path / "score.py").write_text(SCRIPT)
+    environment = Environment(python=bare_lock.python, requirements=())
+    made = ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=environment)
+    return with_lock(made, lock=bare_lock)
+
+
+@pytest.fixture
+def job(bundle, tmp_path):
+    """Return a function that makes a job over seven files, in mini-batches of two."""
+    (tmp_path / "in").mkdir()
+    for number in range(7):
+        (tmp_path / f"in/{number}.txt").write_text("")
+
+    def made(action):
+        options = ms.BatchOptions(items="files", output_action=action, mini_batch_size=2)
+        return ms.BatchJob(bundle, tmp_path / "in", tmp_path / "out", options=options)
+
+    return made
+
+
+def test_append_row_writes_one_file_of_elements(job, tmp_path):
+    """Without a header; a mini-batch that raises fails as a whole, and a missing element counts."""
+    summary = job("append_row").run(show_output=False)
+    assert (summary.rows_in, summary.rows_out, summary.failed) == (7, 4, 3)
+    written = tmp_path / "out/parallel_run_step.txt"
+    lines = [f"('{each}.txt', None)\n" for each in (0, 1, 5, 6)]
+    assert written.read_text() == "".join(lines)
+    failed = (tmp_path / "out/_failed/predictions-00000.jsonl").read_text().splitlines()
+    reason = "run() returned 1 elements for the 2 files from '4.txt' to '5.txt'"
+    assert [json.loads(each) for each in failed] == [
+        {"file": "2.txt", "reason": "ValueError: three"},
+        {"file": "3.txt", "reason": "ValueError: three"},
+        {"file": "", "reason": reason},
+    ]
+    written.unlink()
+    assert job("append_row").run(show_output=False).scored == 0
+    assert written.read_text() == "".join(lines)
+
+
+def test_summary_only_counts_the_elements(job, tmp_path):
+    """The files are those of the script, and they are no obstacle to another run."""
+    summary = job("summary_only").run(show_output=False)
+    assert (summary.rows_in, summary.rows_out, summary.failed) == (7, 4, 3)
+    names = {each.name for each in (tmp_path / "out").iterdir() if each.name[0] != "_"}
+    assert names == {"of-0.txt", "of-4.txt", "of-6.txt"}
+    assert job("summary_only").run(show_output=False).scored == 0
+
+
+class Scripted:
+    """A process whose calls come out as they are listed."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = [*outcomes]
+
+    def put(self, table):
+        """Do nothing."""
+
+    def score_mini_batch(self, first, stop, *, timeout_s):
+        """Return or raise the next outcome."""
+        found = self.outcomes.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def scored(*outcomes, threshold=-1, rows=4):
+    """Return what comes of mini-batches of two files with three tries."""
+    options = ms.BatchOptions(items="files", output_action="append_row", mini_batch_size=2)
+    plan = SimpleNamespace(options=options)
+    work = SimpleNamespace(plan=plan, retries=2, timeout_s=1, error_threshold=threshold)
+    table = pa.table({"path": ["x"] * rows})
+    return scored_in_mini_batches(work, table, Scripted(*outcomes), tell=lambda *_: None)
+
+
+def test_a_mini_batch_that_succeeds_later_is_no_failure():
+    """It is tried as often as the contract says."""
+    error = CallError("no")
+    found = scored(error, error, Elements(2, b"a\nb\n"), error, error, error)
+    assert (found.rows_out, found.failed, found.failed_batches) == (2, 2, 1)
+
+
+def test_more_elements_than_items_are_no_failure():
+    """They are written, and count as the items."""
+    found = scored(Elements(3, b"a\nb\nc\n"), Elements(0, b""))
+    assert (found.rows_out, len(found.bad), found.failed_batches) == (2, 2, 0)
+
+
+def test_too_many_failed_items_end_the_piece():
+    """The threshold counts items, not mini-batches."""
+    with pytest.raises(TooManyFailedError):
+        scored(Elements(1, b"a\n"), Elements(1, b"a\n"), threshold=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"output_action": "both"}, "'append_row' or 'summary_only'"),
+        ({"mini_batch_size": "10"}, "no effect without output_action"),
+        ({"output_action": "append_row", "call_rows": 5}, "no effect with append_row"),
+        ({"output_action": "append_row", "mini_batch_size": "ten"}, "'10MB'"),
+        (
+            {"output_action": "append_row", "items": "files", "mini_batch_size": "1KB"},
+            "how many files",
+        ),
+        ({"output_action": "append_row", "append_row_file_name": "_SUCCESS"}, "name of a file"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(bundle, given, message):
+    """With the name of the option."""
+    with pytest.raises(InvalidOptionError, match=message):
+        ms.BatchJob(bundle, "in", "out", options=ms.BatchOptions(**given))
+
+
+def test_a_script_without_mini_batches_is_refused(idle_bundle):
+    """Its run() takes requests."""
+    options = ms.BatchOptions(output_action="append_row")
+    with pytest.raises(InvalidOptionError, match=r"run\(mini_batch\)"):
+        ms.BatchJob(idle_bundle, "in", "out", options=options)
+
+
+OF_TABLES = """
+def init():
+    pass
+
+def run(mini_batch):
+    return mini_batch[["a", "region"]]
+"""
+
+
+@pytest.mark.long
+def test_a_table_is_split_by_its_size(model_bundle, tmp_path):
+    """A mini-batch is a DataFrame; the one that is returned is written with spaces."""
+    (tmp_path / "score.py").write_text(OF_TABLES)
+    environment = model_bundle[0].environment
+    bundle = ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=environment)
+    place = tmp_path / "in/region=EU"
+    place.mkdir(parents=True)
+    pd.DataFrame({"a": range(1000)}).to_csv(place / "rows.csv", index=False)
+    options = ms.BatchOptions(output_action="append_row", mini_batch_size="1kb")
+    summary = ms.BatchJob(bundle, tmp_path / "in", tmp_path / "out", options=options).run()
+    assert (summary.rows_out, summary.pieces) == (1000, 4)
+    lines = (tmp_path / "out/parallel_run_step.txt").read_text().splitlines()
+    assert lines == [f"{each} EU" for each in range(1000)]

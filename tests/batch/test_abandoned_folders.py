@@ -36,6 +36,8 @@ def temporary(tmp_path, monkeypatch):
 def test_a_folder_is_removed_at_the_end(temporary):
     """Its lock, too; other folders and locks stay."""
     (temporary / "other-left").mkdir()
+    (temporary / "job-0.new").touch()
+    os.utime(temporary / "job-0.new", (0, 0))
     with owned_folder("job-") as folder:
         (folder / "model").touch()
         with owned_folder("job-"):

@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["owned_folder"]
 
 _LOCK: Final = ".lock"
+_DRAFT: Final = ".new"
+_DRAFT_S: Final = 600.0
 
 
 @contextmanager
@@ -39,7 +42,7 @@ def owned_folder(prefix: str) -> Iterator[Path]:
         If it cannot be created.
     """
     _remove_abandoned(prefix)
-    descriptor, draft = tempfile.mkstemp(prefix=prefix, suffix=".new")
+    descriptor, draft = tempfile.mkstemp(prefix=prefix, suffix=_DRAFT)
     lock = Path(draft).with_suffix(_LOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -59,6 +62,11 @@ def _remove_abandoned(prefix: str) -> None:
         with suppress(OSError):
             if lock.lstat().st_uid == os.geteuid():
                 _remove_if_free(lock)
+    for draft in Path(tempfile.gettempdir()).glob(f"{prefix}*{_DRAFT}"):
+        with suppress(OSError):  # of a process that was killed before it had a folder
+            found = draft.lstat()
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > _DRAFT_S:
+                draft.unlink()
 
 
 def _remove_if_free(lock: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import socket
 import threading
@@ -11,6 +12,7 @@ import time
 import pytest
 from fsspec import asyn
 
+from modelship.batch.store_errors import without_traces
 from modelship.batch.store_systems import in_time, opened_system
 from modelship.batch.store_waits import answering, say_wait, showing_waits
 
@@ -38,6 +40,15 @@ def test_a_line_is_shown_only_if_waits_are(capsys):
     with showing_waits():
         say_wait("two")
     assert capsys.readouterr().err == "two\n"
+
+
+def test_asyncio_tells_nothing_of_connections_that_a_store_closed(caplog):
+    """The driver raises an error of its own; all else is logged."""
+    with without_traces():
+        for error in (ConnectionResetError(), ValueError()):
+            text = "Task exception was never retrieved"
+            logging.getLogger("asyncio").error(text, exc_info=error)
+    assert [type(each.exc_info[1]) for each in caplog.records] == [ValueError]
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from modelship.errors import ModelshipError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["StoreError", "translated"]
+__all__ = ["StoreError", "translated", "without_traces"]
 
 
 class StoreError(OSError):
@@ -38,3 +39,23 @@ def translated(*passed: type[Exception]) -> Iterator[None]:
         if isinstance(error, (ModelshipError, StoreError, *passed)):
             raise
         raise StoreError(covered(f"{type(error).__name__}: {error}".rstrip(".: "))) from error
+
+
+@contextmanager
+def without_traces() -> Iterator[None]:
+    """Leave out asyncio's tracebacks of connections that a store has closed, in the body.
+
+    A driver raises its own error of the same request.
+    """
+    logger = logging.getLogger("asyncio")
+    logger.addFilter(_is_of_others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_of_others)
+
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    is_lost = isinstance(error, ConnectionError)
+    return not (is_lost and "never retrieved" in record.getMessage())

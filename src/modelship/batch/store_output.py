@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from modelship.batch.output_names import DRAFTS, OURS
 from modelship.batch.store_claims import Claim, claimed, is_claimed
-from modelship.batch.store_errors import StoreError
+from modelship.batch.store_errors import StoreError, without_traces
 from modelship.batch.store_files import StoreFiles
 from modelship.batch.store_manifest import StoreLines
 from modelship.errors import StorageError
@@ -132,7 +132,8 @@ class StoreOutput:
     @contextmanager
     def storing(self) -> Iterator[None]:
         try:
-            yield
+            with without_traces():
+                yield
         except StoreError as error:
             raise StorageError(self.shown, str(error), _ADVICE) from error
 

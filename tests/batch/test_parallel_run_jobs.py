@@ -12,7 +12,7 @@ from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.mini_batch_work import Elements, scored_in_mini_batches
 from modelship.batch.scoring_process import CallError
 from modelship.bundle import Environment
-from modelship.errors import InvalidOptionError
+from modelship.errors import BatchStoppedError, InvalidOptionError
 from modelship.testing import with_lock
 
 SCRIPT = """
@@ -52,6 +52,17 @@ def job(bundle, tmp_path):
         return ms.BatchJob(bundle, tmp_path / "in", tmp_path / "out", options=options)
 
     return made
+
+
+@pytest.mark.long
+def test_too_many_failed_mini_batches_end_the_job(job):
+    """A higher threshold keeps what is done."""
+    made = job("summary_only")
+    made.mini_batch_error_threshold = 0
+    with pytest.raises(BatchStoppedError, match="1 of the mini-batches failed, more than 0"):
+        made.run(show_output=False)
+    made.mini_batch_error_threshold = 1
+    assert made.run(show_output=False).scored == 0
 
 
 def test_append_row_writes_one_file_of_elements(job, tmp_path):

@@ -31,6 +31,7 @@ _STARTED_BEFORE: Final = (
 )
 _ANY: Final = "error_threshold=-1 (--error-threshold -1)"
 _MORE: Final = "a higher error_threshold (--error-threshold), which keeps what is done"
+_MORE_BATCHES: Final = "a higher mini_batch_error_threshold, which keeps what is done"
 
 
 class BatchAccount:
@@ -91,6 +92,19 @@ class BatchAccount:
         """
         if 0 <= error_threshold < self._failed:
             raise self.too_many(f"{self._failed} rows failed, more than {error_threshold}")
+
+    def require_batches_at_most(self, threshold: int) -> None:
+        """Check the number of failed mini-batches; -1 allows any.
+
+        Raises
+        ------
+        BatchStoppedError
+            If there are more.
+        """
+        failed = sum(each.failed_batches for each in self.entries.values())
+        if 0 <= threshold < failed:
+            problem = f"{failed} of the mini-batches failed, more than {threshold}"
+            raise self.stopped(problem, advice=self._advice(_MORE_BATCHES))
 
     def summary(self, *, scored: int, output: str) -> BatchSummary:
         """Return the counts of a job whose pieces are all done.

@@ -58,9 +58,13 @@ class BatchJob:
     error_threshold : int, optional
         How many rows may fail in the whole job; -1 for any number. By default any number may,
         unless the first rows all fail, which ends the job.
+    mini_batch_error_threshold : int
+        How many mini-batches may fail in the whole job, if there is an `output_action`; -1 for any
+        number.
     retries : int
         How many times a row that failed alone is tried again before it counts as failed. The rows
-        of a call that fails are halved first, until each row that fails is alone.
+        of a call that fails are halved first, until each row that fails is alone. With an
+        `output_action`, how many times a mini-batch is tried again.
     memory_gb : float
         How much memory of its own a scoring process may have, in GB; 0 for any. One that exceeds it
         in a call is killed, and the call has failed; one that exceeds it after a call is replaced.
@@ -100,6 +104,7 @@ class BatchJob:
         timeout_s: float = 60.0,
         start_timeout_s: float = 600.0,
         error_threshold: int | None = None,
+        mini_batch_error_threshold: int = -1,
         retries: int = 1,
         memory_gb: float = 0.0,
         check: Check = "static",
@@ -115,6 +120,7 @@ class BatchJob:
         self.timeout_s = timeout_s
         self.start_timeout_s = start_timeout_s
         self.error_threshold = error_threshold
+        self.mini_batch_error_threshold = mini_batch_error_threshold
         self.retries = retries
         self.memory_gb = memory_gb
         self.check = check
@@ -129,6 +135,7 @@ class BatchJob:
             timeout_s=timeout_s,
             start_timeout_s=start_timeout_s,
             error_threshold=error_threshold,
+            mini_batch_error_threshold=mini_batch_error_threshold,
             retries=retries,
             memory_gb=memory_gb,
         )

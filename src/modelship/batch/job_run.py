@@ -79,6 +79,7 @@ def _run(
     before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
     threshold = -1 if job.error_threshold is None else job.error_threshold
     account.require_at_most(threshold)  # an earlier run may have ended by it
+    account.require_batches_at_most(job.mini_batch_error_threshold)
     try:
         with (
             progress_of(before, shown=show_output, on_progress=on_progress) as report,
@@ -95,6 +96,7 @@ def _run(
                 account.add(entry)
                 report.done(entry)
                 account.require_at_most(threshold)
+                account.require_batches_at_most(job.mini_batch_error_threshold)
     except KeyboardInterrupt:
         job.stopped.set()
     except ScriptNotReadyError as error:

@@ -21,6 +21,7 @@ _LEAST: Final = {
     "retries": 0,
     "memory_gb": 0,
     "error_threshold": -1,
+    "mini_batch_error_threshold": -1,
 }
 _POSITIVE: Final = ("timeout_s", "start_timeout_s")
 

@@ -11,6 +11,7 @@ import click
 from modelship.cli.batch_output_commands import parity_of_output, report, status
 from modelship.cli.config import Config
 from modelship.cli.output import answer
+from modelship.cli.parallel_run_option import parallel_run_option, under_parallel_run
 from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.shared_options import (
     PATH,
@@ -156,6 +157,10 @@ _how_it_runs = gathered(
             help="Before resuming, read what is written again and compare the digests.",
         ),
         click.option(
+            "--mini-batch-error-threshold", type=click.IntRange(min=-1), default=-1, metavar="N",
+            help="Mini-batches that may fail, with --output-action; -1: any number [default: -1].",
+        ),
+        click.option(
             "--error-threshold", type=click.IntRange(min=-1), metavar="N",
             help="Rows that may fail; -1: any number [default: any, unless the first all fail].",
         ),
@@ -183,6 +188,7 @@ _how_it_runs = gathered(
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds for one call of run() [default: 60].",
 )
+@parallel_run_option
 @environment_options
 @click.option(
     "--check",
@@ -201,6 +207,7 @@ def batch(
     written: Mapping[str, Any],
     running: Mapping[str, Any],
     call_timeout_s: float,
+    parallel_run: Path | None,
     variables: tuple[tuple[str, str], ...],
     secrets: tuple[tuple[str, str], ...],
     check: str | None,
@@ -219,14 +226,15 @@ def batch(
     from modelship.batch.batch_job import BatchJob
 
     config = Config.find(config_file).overridden_by(timeout_s=timeout_s)
+    run = {**running, "timeout_s": call_timeout_s, **environment_under(config, variables, secrets)}
+    if parallel_run is not None:
+        written, run = under_parallel_run(parallel_run, written, run)
     job = BatchJob(
         bundle_folder,
         inputs,
         output,
         options=_options(**written),
-        **running,
-        timeout_s=call_timeout_s,
-        **environment_under(config, variables, secrets),
+        **run,
         check=check or "static",  # type: ignore[arg-type]  # click has checked it
         trust_model=trust_model,
         start_timeout_s=config.timeout_s,

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from fsspec import asyn
@@ -96,3 +97,15 @@ def test_what_a_store_does_not_take_is_not_sent_for_ever():
 
     with pytest.raises(TimeoutError, match=r"no answer for 0 s"):
         in_time(Hanging(), "pipe_file", "bucket/out", b"", size_bytes=0, limit_s=0.1)
+
+
+@pytest.mark.parametrize(("own_s", "expected_s"), [(60, 360), (1, 80), (None, 80)])
+def test_a_job_waits_as_long_as_the_user_lets_the_driver(monkeypatch, own_s, expected_s):
+    """A longer time limit of the driver is one of the whole operation, too."""
+    waited = []
+    monkeypatch.setattr(asyn, "sync", lambda *_, timeout: waited.append(timeout))
+    system = SimpleNamespace(
+        async_impl=True, loop=None, _info=print, config_kwargs={"read_timeout": own_s}
+    )
+    in_time(system, "info", "bucket/out")
+    assert waited == [expected_s]

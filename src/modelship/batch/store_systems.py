@@ -67,7 +67,7 @@ def in_time(
     operation: str,
     *given: Any,
     size_bytes: int = 0,
-    limit_s: float = _CALL_S,
+    limit_s: float | None = None,
     **named: Any,
 ) -> Any:
     """Return what an operation of a file system on one object returns, if it does so in time.
@@ -85,11 +85,18 @@ def in_time(
         return getattr(system, operation)(*given, **named)
     from fsspec.asyn import sync
 
+    limit_s = _limit_s(system) if limit_s is None else limit_s
     limit_s += size_bytes / _SLOWEST_BYTES_PER_S
     try:
         return sync(system.loop, awaited, *given, timeout=limit_s, **named)
     except TimeoutError as error:
         raise TimeoutError(str(error) or f"no answer for {limit_s:.0f} s") from error
+
+
+def _limit_s(system: Any) -> float:
+    """Return how long an operation may take: longer if the user has given the driver more time."""
+    own_s = (getattr(system, "config_kwargs", None) or {}).get("read_timeout") or 0
+    return max(_CALL_S, _S3_CALLS * _S3_TRIES * float(own_s))
 
 
 def _configured(scheme: str) -> Mapping[str, Any]:

@@ -133,6 +133,9 @@ class BatchOptions:
     mini_batch_size : int or str
         How many files a mini-batch has, 10 by default; or about how many bytes of a table, such as
         ``"10MB"``, 1 MB by default. Only with `output_action`.
+    partition_keys : tuple[str, ...]
+        Keys of the folders of a partitioned input, such as ``region=EU``: what has the same values
+        is one mini-batch. Only with `output_action`, and without `mini_batch_size`.
     """
 
     output_format: str = ""
@@ -146,6 +149,12 @@ class BatchOptions:
     output_action: str = ""
     append_row_file_name: str = "parallel_run_step.txt"
     mini_batch_size: int | str = ""
+    partition_keys: tuple[str, ...] = ()
+
+    @property
+    def has_whole_files(self) -> bool:
+        """Whether a piece is some files, and not a part of one."""
+        return self.are_files or bool(self.partition_keys)
 
     @property
     def appends_rows(self) -> bool:
@@ -210,7 +219,7 @@ class BatchPlan:
         return self.options.output_format or ("csv" if own == FILES else own)
 
     def files_of(self, piece: Piece) -> tuple[InputFile, ...]:
-        """Return the files that a piece of files, not of rows, has."""
+        """Return the files of a piece that has whole ones."""
         return self.files[piece.start : piece.stop]
 
     @cached_property
@@ -220,7 +229,7 @@ class BatchPlan:
 
     def name_of(self, piece: Piece) -> str:
         """Return the path of what comes of a piece, below the output folder, without a suffix."""
-        name = "predictions" if self.options.are_files else self.files[piece.file].stem
+        name = "predictions" if self.options.has_whole_files else self.files[piece.file].stem
         return f"{name}-{piece.part:05d}"
 
     def difference_from(self, before: BatchPlan) -> str:

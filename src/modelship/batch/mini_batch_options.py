@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["require_mini_batches"]
 
 _USUAL: Final = BatchOptions()
-_OF_MINI_BATCHES: Final = ("append_row_file_name", "mini_batch_size")
+_OF_MINI_BATCHES: Final = ("append_row_file_name", "mini_batch_size", "partition_keys")
 _OF_ROWS: Final = ("output_format", "piece_bytes", "call_rows", "columns")
 
 
@@ -41,6 +41,9 @@ def require_mini_batches(bundle: ScoringBundle, options: BatchOptions) -> None:
         expected = f"a script with run(mini_batch), which {bundle.entry_script} does not define"
         raise InvalidOptionError("output_action", action, expected)
     _require_size(options)
+    if options.partition_keys and options.mini_batch_size:
+        expected = "nothing here: partition_keys decides what a mini-batch is"
+        raise InvalidOptionError("mini_batch_size", options.mini_batch_size, expected)
     name = options.append_row_file_name
     if not (is_file_name(name) and is_data(name)):
         expected = "the name of a file that does not begin with '_' or '.'"

@@ -47,7 +47,7 @@ class MiniBatchCall(Protocol):
 def scored_in_mini_batches(
     work: Work, table: pa.Table, process: ScoringProcess, *, tell: Callable[[int, int], None]
 ) -> ScoredRows:
-    """Score the rows of a piece; those of tables are one mini-batch.
+    """Score the rows of a piece; those of tables, and of a group, are one mini-batch.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def scored_in_mini_batches(
     """
     options = work.plan.options
     call = _call_of(table, process)
-    size = options.items_per_call if options.are_files else table.num_rows
+    is_split = options.are_files and not options.partition_keys
+    size = options.items_per_call if is_split else table.num_rows
     texts: list[bytes] = []
     bad: list[BadRow] = []
     missing: list[MissingRows] = []

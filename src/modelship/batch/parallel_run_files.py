@@ -83,6 +83,7 @@ def read_parallel_run(
             "output_action": "append_row" if found.append_row else "summary_only",
             "append_row_file_name": found.output_file_name,
             "mini_batch_size": found.mini_batch_size or "",
+            "partition_keys": found.partition_keys,
             "arguments": found.arguments or tuple(arguments),
         },
         job={
@@ -142,5 +143,3 @@ def _require_kept(found: BatchSettings) -> None:
             found.allowed_failed_percent,
             "100 here: use mini_batch_error_threshold, the number of mini-batches",
         )
-    if found.partition_keys:
-        raise InvalidOptionError("partition_keys", found.partition_keys, "none here")

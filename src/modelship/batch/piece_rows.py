@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from bisect import bisect_right
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -40,11 +42,14 @@ class PieceRows:
         The piece.
     rows : ReadRows
         Its rows, with the keys of its folders.
+    starts : tuple[int, ...]
+        The position of the first row of each of its files, if it has whole ones.
     """
 
     plan: BatchPlan
     piece: Piece
     rows: ReadRows
+    starts: tuple[int, ...] = ()
 
     @property
     def script_table(self) -> pa.Table:
@@ -147,8 +152,11 @@ class PieceRows:
             yield each.row, {**self._of(each.row, each.reason), "values": each.values}
 
     def _of(self, row: int, reason: str) -> dict[str, Any]:
-        file = self.plan.files[self.piece.file].name
-        return {"file": file, "row": self.piece.first_row + row, "reason": reason}
+        file, first = self.piece.file, self.piece.first_row
+        if self.starts:
+            at = bisect_right(self.starts, row) - 1
+            file, first = self.piece.start + at, -self.starts[at]
+        return {"file": self.plan.files[file].name, "row": first + row, "reason": reason}
 
 
 def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
@@ -163,21 +171,48 @@ def read_piece(plan: BatchPlan, piece: Piece) -> PieceRows:
         require_same(plan.files_of(piece))
         table = pa.table({"path": [each.path for each in plan.files_of(piece)]})
         return PieceRows(plan, piece, ReadRows(table))
+    if plan.options.partition_keys:
+        return _read_group(plan, piece)
     file = plan.files[piece.file]
     cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)
+    found = PieceRows(plan, piece, _read(plan, file, cut, keep_text=keeps_text(file, plan.options)))
+    _require_counted(found)
+    return found
+
+
+def _read_group(plan: BatchPlan, piece: Piece) -> PieceRows:
+    """Read the rows of all files of a group."""
+    tables, refused, starts, count = [], [], [], 0
+    for file in plan.files_of(piece):
+        with reading(file) as source:
+            cuts = formats()[file.format].cuts(source, piece_bytes=sys.maxsize)
+        starts.append(count)
+        for cut in cuts:
+            rows = _read(plan, file, cut)
+            tables.append(rows.table)
+            refused += [replace(each, row=count + each.row) for each in rows.refused]
+            count += rows.table.num_rows + len(rows.refused)
+    joined = ReadRows(pa.concat_tables(tables), tuple(refused))
+    found = PieceRows(plan, piece, joined, tuple(starts))
+    _require_counted(found)
+    return found
+
+
+def _read(plan: BatchPlan, file: InputFile, cut: Cut, *, keep_text: bool = False) -> ReadRows:
+    """Read rows of a file, with the keys of its folders."""
     schema = plan.columns.schema
     in_file = pa.schema([each for each in schema if each.name not in plan.columns.keys])
     with reading(file) as source:
-        rows = formats()[file.format].read(
-            source, cut, in_file, keep_text=keeps_text(file, plan.options)
-        )
-    table = _with_keys(rows.table, file, schema)
-    found = PieceRows(plan, piece, ReadRows(table, rows.refused, rows.texts))
-    if found.count != piece.rows:
+        rows = formats()[file.format].read(source, cut, in_file, keep_text=keep_text)
+    return ReadRows(_with_keys(rows.table, file, schema), rows.refused, rows.texts)
+
+
+def _require_counted(found: PieceRows) -> None:
+    if found.count != found.piece.rows:
         raise BatchInputError(
-            file.path, f"{found.count} rows were read where {piece.rows} were counted"
+            found.plan.files[found.piece.file].path,
+            f"{found.count} rows were read where {found.piece.rows} were counted",
         )
-    return found
 
 
 def _spans(are_in: np.ndarray[Any, Any]) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from modelship.batch.column_types import column_types, keeps_text
 from modelship.batch.file_places import reading
 from modelship.batch.input_columns import InputColumns, prediction_type, type_of
 from modelship.batch.input_files import input_files, require_format
+from modelship.batch.partition_groups import grouped_files, pieces_of_groups
 from modelship.batch.row_files import formats
 from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.script_rows import CHOSEN, require_columns, script_rows
@@ -43,12 +44,17 @@ def plan_job(
         If there is no file, one cannot be read, or it lacks a column of the model.
     """
     files = files_of_job(inputs, output, options)
+    keys = options.partition_keys
+    if options.are_files and keys:
+        return BatchPlan(bundle.digest, options, files, tuple(pieces_of_groups(files, keys)))
     if options.are_files:
         size = _FILES_OF_CALLS * options.items_per_call
         return BatchPlan(bundle.digest, options, files, tuple(_pieces_of_files(len(files), size)))
     schemas = [_schema(file) for file in files]
     pieces = tuple(_pieces(files, piece_bytes=options.bytes_per_piece))
     columns = _columns(bundle, options, files, schemas, pieces)
+    if keys:
+        pieces = tuple(pieces_of_groups(files, keys, cuts=pieces))
     return BatchPlan(bundle.digest, options, files, pieces, columns)
 
 
@@ -67,7 +73,8 @@ def files_of_job(
     if options.output_format:
         require_format("output_format", options.output_format, tuple(formats()))
     kind = FILES if options.are_files else options.input_format
-    return input_files(inputs, output=output, input_format=kind)
+    found = input_files(inputs, output=output, input_format=kind)
+    return grouped_files(found, options.partition_keys) if options.partition_keys else found
 
 
 def _schema(file: InputFile) -> pa.Schema:

@@ -127,6 +127,11 @@ _what_is_written = gathered(
             "--mini-batch-size", default="", metavar="SIZE",
             help="Files in a mini-batch, or about how many bytes of a table [default: 10, or 1MB].",
         ),
+        click.option(
+            "--partition-key", "partition_keys", multiple=True, metavar="NAME",
+            help="A key of the folders, as in region=EU: a mini-batch has all that has the same; "
+            "may be repeated.",
+        ),
     ),
     into="written",
 )  # fmt: skip
@@ -248,10 +253,9 @@ def _options(*, piece_mb: float, **others: Any) -> BatchOptions:
 
     # An option that is not given is an empty tuple.
     given: dict[str, Any] = {name: None if value == () else value for name, value in others.items()}
-    arguments, action = given.pop("arguments") or (), given.pop("output_action") or ""
-    return BatchOptions(
-        piece_bytes=round(piece_mb * _MIB), arguments=arguments, output_action=action, **given
-    )
+    for name, unset in (("arguments", ()), ("partition_keys", ()), ("output_action", "")):
+        given[name] = given[name] or unset
+    return BatchOptions(piece_bytes=round(piece_mb * _MIB), **given)
 
 
 def _document(summary: BatchSummary) -> dict[str, object]:

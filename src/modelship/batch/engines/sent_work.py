@@ -76,7 +76,7 @@ def narrowed(work: Work, piece: Piece) -> tuple[Work, Piece]:
     A plan may have a million pieces, and it would be sent with each of them.
     """
     plan = work.plan
-    if plan.options.are_files:
+    if plan.options.has_whole_files:
         files = plan.files_of(piece)
         alone = replace(piece, file=0, start=0, stop=len(files))
     else:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from modelship.batch.batch_plan import FILES, InputFile
 from modelship.batch.file_places import files_at, is_remote, size_and_stamp
+from modelship.batch.mltables import TableSource, table_sources
 from modelship.batch.row_files import format_of, formats, stem_of
 from modelship.batch.store_systems import one_place
 from modelship.batch.url_secrets import require_no_secret
@@ -50,16 +51,26 @@ def input_files(
     """
     if input_format:
         require_format("input_format", input_format, (*formats(), FILES))
-    for each in inputs:
-        require_no_secret("inputs", str(each))
-        _require_apart(each, output)
-    found = [file for each in inputs for file in files_at(str(each))]
+    sources = _sources(inputs, input_format)
+    for path, _ in sources:
+        require_no_secret("inputs", path)
+        _require_apart(path, output)
+    placed = [(file, kind) for path, kind in sources for file in files_at(path)]
+    found = [file for file, _ in placed]
     if not found:
         raise BatchInputError(str(inputs[0]) if inputs else "nothing", "it has no file")
     _require_different(found)
     _require_inside(found)
-    named = zip(found, _stems(found), strict=True)
-    return tuple(_input_file(file, stem, input_format) for file, stem in named)
+    named = zip(placed, _stems(found), strict=True)
+    return tuple(_input_file(file, stem, kind) for (file, kind), stem in named)
+
+
+def _sources(inputs: Sequence[str | Path], input_format: str) -> list[TableSource]:
+    """Return the paths that inputs stand for, each with the format of its files."""
+    if input_format == FILES:
+        return [TableSource(str(each), FILES) for each in inputs]
+    found = [source for each in inputs for source in table_sources(str(each))]
+    return [TableSource(path, input_format or kind) for path, kind in found]
 
 
 def require_format(option: str, name: str, known: Sequence[str]) -> None:

@@ -8,7 +8,10 @@ import pyarrow as pa
 import pytest
 
 import modelship as ms
+from modelship.batch.batch_plan import BatchPlan
 from modelship.batch.bisecting import TooManyFailedError
+from modelship.batch.mini_batch.batch_pool import score_files
+from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
 from modelship.batch.mini_batch_work import Elements, scored_in_mini_batches
 from modelship.batch.scoring_process import CallError
 from modelship.bundle import Environment
@@ -66,12 +69,18 @@ def test_too_many_failed_mini_batches_end_the_job(job):
 
 
 def test_append_row_writes_one_file_of_elements(job, tmp_path):
-    """Without a header; a mini-batch that raises fails as a whole, and a missing element counts."""
+    """A mini-batch that raises fails as a whole, and a missing element counts; as on Azure."""
     summary = job("append_row").run(show_output=False)
     assert (summary.rows_in, summary.rows_out, summary.failed) == (7, 4, 3)
     written = tmp_path / "out/parallel_run_step.txt"
     lines = [f"('{each}.txt', None)\n" for each in (0, 1, 5, 6)]
     assert written.read_text() == "".join(lines)
+    script, place = str(tmp_path / "score.py"), tmp_path / "azure"
+    as_on_azure = BatchSettings(
+        script, str(tmp_path / "in"), str(place), mini_batch_size=2, max_retries=0
+    )
+    assert score_files(as_on_azure, say=lambda _: None).failed == summary.failed
+    assert (place / "predictions.csv").read_text() == "".join(lines)
     failed = (tmp_path / "out/_failed/predictions-00000.jsonl").read_text().splitlines()
     reason = "run() returned 1 elements for the 2 files from '4.txt' to '5.txt'"
     assert [json.loads(each) for each in failed] == [
@@ -188,3 +197,12 @@ def test_a_table_is_split_by_its_size(model_bundle, tmp_path):
     assert (summary.rows_out, summary.pieces) == (1000, 4)
     lines = (tmp_path / "out/parallel_run_step.txt").read_text().splitlines()
     assert lines == [f"{each} EU" for each in range(1000)]
+
+
+def test_a_plan_has_only_options_that_are_given():
+    """So jobs of versions without these are resumed."""
+    usual = BatchPlan("digest", ms.BatchOptions(), (), ())
+    assert "output_action" not in usual.to_json()
+    assert BatchPlan.from_json(usual.to_json()) == usual
+    given = ms.BatchOptions(output_action="append_row", partition_keys=("a", "b"))
+    assert BatchPlan.from_json(BatchPlan("digest", given, (), ()).to_json()).options == given

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+_LATER_OPTIONS = ("output_action", "append_row_file_name", "mini_batch_size", "partition_keys")
 FILES = "files"
 """The items, and the format, of files that are scored as they are."""
 
@@ -225,7 +226,17 @@ class BatchPlan:
     @cached_property
     def digest(self) -> str:
         """The hex sha256 digest of the plan."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._document).encode()).hexdigest()
+
+    @property
+    def _document(self) -> dict[str, Any]:
+        """The plan as JSON values; an option that came later is left out where it is not given."""
+        document, usual = asdict(self), BatchOptions()
+        options = document["options"]
+        for each in _LATER_OPTIONS:
+            if options[each] == getattr(usual, each):
+                del options[each]
+        return document
 
     def name_of(self, piece: Piece) -> str:
         """Return the path of what comes of a piece, below the output folder, without a suffix."""
@@ -253,7 +264,7 @@ class BatchPlan:
 
     def to_json(self) -> str:
         """Return the plan as JSON text with its digest; equal plans have equal texts."""
-        document = {"modelship_batch_plan": FORMAT, "digest": self.digest, **asdict(self)}
+        document = {"modelship_batch_plan": FORMAT, "digest": self.digest, **self._document}
         return json.dumps(document, indent=1)
 
     @classmethod

@@ -74,6 +74,8 @@ def ray_cluster(tmp_path_factory):
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
         pytest.importorskip("ray", reason="the extra ray is not installed")
+        # Next to opentelemetry-proto, which other tests need, Ray does not start without it.
+        pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]

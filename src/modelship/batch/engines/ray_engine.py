@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import logging
 import time
 import uuid
@@ -80,13 +80,20 @@ class RayEngine:
                 ray.init(num_cpus=self.workers or cores(), include_dashboard=False, **usual)
         except Exception as error:
             raise BatchEngineError(
-                f"Ray cannot be reached or started: {error}",
-                advice="Start it with `ray start --head`, and name the address that it prints.",
+                f"Ray cannot be reached or started: {error}", advice=_advice()
             ) from error
         try:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _advice() -> str:
+    """Return what helps: Ray does not start next to a part of OpenTelemetry without its API."""
+    has_part = importlib.util.find_spec("opentelemetry") is not None
+    if has_part and importlib.util.find_spec("opentelemetry.metrics") is None:
+        return "Install what Ray needs next to opentelemetry-proto: pip install opentelemetry-sdk."
+    return "Start it with `ray start --head`, and name the address that it prints."
 
 
 class _RayCluster:

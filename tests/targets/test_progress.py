@@ -63,7 +63,7 @@ def test_elsewhere_what_takes_long_is_told_from_time_to_time(monkeypatch):
     """What is done of it stands behind it; the first line comes after some seconds."""
     lines = queue.Queue()
     monkeypatch.setattr(progress, "_FIRST_LINE_S", 0.01)
-    monkeypatch.setattr(progress, "_write", lines.put)
+    monkeypatch.setattr(progress, "write_line", lines.put)
     with showing("Check the bundle"), doing("try the script") as say:
         say("try init()")
         while "init()" not in (line := lines.get(timeout=30)):
@@ -98,7 +98,7 @@ def test_an_activity_is_shown_only_if_it_takes_long(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     lines = queue.Queue()
     monkeypatch.setattr(progress, "_FIRST_LINE_S", 0.01)
-    monkeypatch.setattr(progress, "_write", lines.put)
+    monkeypatch.setattr(progress, "write_line", lines.put)
     with steps.activity("Route the requests to it"):
         assert lines.get(timeout=30).startswith("[svc] Route the requests to it")
 

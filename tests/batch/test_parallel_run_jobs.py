@@ -167,6 +167,12 @@ def test_options_that_mean_nothing_are_refused(bundle, given, message):
         ms.BatchJob(bundle, "in", "out", options=ms.BatchOptions(**given))
 
 
+def test_a_threshold_without_an_action_is_refused(bundle):
+    """There are no mini-batches then."""
+    with pytest.raises(InvalidOptionError, match="no effect without output_action"):
+        ms.BatchJob(bundle, "in", "out", mini_batch_error_threshold=1)
+
+
 def test_a_script_without_mini_batches_is_refused(idle_bundle):
     """Its run() takes requests."""
     options = ms.BatchOptions(output_action="append_row")

@@ -139,7 +139,9 @@ class BatchJob:
             retries=retries,
             memory_gb=memory_gb,
         )
-        require_mini_batches(self.bundle, self.options)
+        require_mini_batches(
+            self.bundle, self.options, mini_batch_error_threshold=mini_batch_error_threshold
+        )
         require_batch_extra()
         self.engine: Engine = (
             opened_engine(engine, workers=workers, scheduler=scheduler)

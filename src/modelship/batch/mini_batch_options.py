@@ -20,7 +20,9 @@ _OF_MINI_BATCHES: Final = ("append_row_file_name", "mini_batch_size", "partition
 _OF_ROWS: Final = ("output_format", "piece_bytes", "call_rows", "columns")
 
 
-def require_mini_batches(bundle: ScoringBundle, options: BatchOptions) -> None:
+def require_mini_batches(
+    bundle: ScoringBundle, options: BatchOptions, *, mini_batch_error_threshold: int = -1
+) -> None:
     """Check the options of mini-batches, and that a script takes them.
 
     Raises
@@ -31,6 +33,9 @@ def require_mini_batches(bundle: ScoringBundle, options: BatchOptions) -> None:
     action = options.output_action
     if action not in OUTPUT_ACTIONS:
         raise InvalidOptionError("output_action", action, "'append_row' or 'summary_only'")
+    if not action and mini_batch_error_threshold != -1:
+        expected = "-1: it has no effect without output_action"
+        raise InvalidOptionError("mini_batch_error_threshold", mini_batch_error_threshold, expected)
     if not action:
         _require_usual(
             options, _OF_MINI_BATCHES, "nothing here: it has no effect without output_action"

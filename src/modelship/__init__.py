@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelship.batch.batch_job import BatchJob
-    from modelship.batch.batch_plan import BatchOptions
     from modelship.batch.batch_summary import BatchSummary
+    from modelship.batch.job_options import BatchOptions
     from modelship.bundle import Environment, Resources, ScoringBundle
     from modelship.client.client import Client
     from modelship.errors import ModelshipError
@@ -68,7 +68,7 @@ _NAMES = {
     "routing": ("Bounds", "Canary", "Shadow"),
     "client.client": ("Client",),
     "batch.batch_job": ("BatchJob",),
-    "batch.batch_plan": ("BatchOptions",),
+    "batch.job_options": ("BatchOptions",),
     "batch.batch_summary": ("BatchSummary",),
     "findings": ("Diagnosis", "Finding"),
     "bundle": ("Environment", "Resources", "ScoringBundle"),

@@ -21,8 +21,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from modelship.batch.batch_plan import USUAL_ROWS
 from modelship.batch.call_errors import CallError
+from modelship.batch.job_options import USUAL_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.batch.batch_plan import OUTPUT_ACTIONS, BatchOptions
+from modelship.batch.job_options import OUTPUT_ACTIONS, BatchOptions
 from modelship.batch.mini_batch.mini_batch_settings import is_file_name, size_of
 from modelship.batch.output_names import is_data
 from modelship.bundle.mini_batch_scripts import mini_batch_function

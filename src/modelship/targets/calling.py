@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modelship.errors import InvalidOptionError, ScoringRequestError, UnsupportedError
 from modelship.progress import Deadline
 from modelship.targets.backend import SupportsDirect
+from modelship.targets.endpoint_answers import name_timeout
 from modelship.targets.http_scoring import score
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 
@@ -54,7 +55,11 @@ class Caller:
         """
         uri = instance.direct_uri if directly else instance.scoring_uri
         ask = partial(score, uri, payload, headers=self._headers(instance, directly=directly))
-        return self._with_key(instance, ask, timeout_s=timeout_s)
+        try:
+            return self._with_key(instance, ask, timeout_s=timeout_s)
+        except ScoringRequestError as error:
+            name_timeout(error, instance, self._backend)
+            raise
 
     def description(
         self, instance: Instance, *, timeout_s: float, directly: bool = False

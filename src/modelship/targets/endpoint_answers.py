@@ -7,7 +7,7 @@ online endpoint deployment and scoring" of Azure Machine Learning's documentatio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from modelship.errors import ScoringRequestError
 from modelship.findings import RULES
@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
     from modelship.errors import ScoringError
     from modelship.findings import Diagnosis
+    from modelship.targets.instance import Instance
 
-__all__ = ["container_status", "diagnosis_of_answer", "explained_answer"]
+__all__ = [
+    "SupportsRequestTimeout",
+    "container_status",
+    "diagnosis_of_answer",
+    "explained_answer",
+    "name_timeout",
+]
 
 _MODEL_ERROR: Final = 424
 _MODEL_STATUS: Final = "ms-azureml-model-error-statuscode"
 _MODEL_REASON: Final = "ms-azureml-model-error-reason"
 _NO_ROUTE: Final = "No valid deployments to route to"
 _LATE: Final = "upstream request timeout"
+_LATE_STATUS: Final = 408
 _SERVER_ERROR: Final = 500
 _CODES: Final = {404: "MS612", 408: "MS405", 429: "MS611"}
 _REASON_CHARS: Final = 100
@@ -35,14 +43,27 @@ _ADD_TRAFFIC: Final = (
     "Send traffic to one of its deployments: az ml online-endpoint update --name NAME --traffic "
     "DEPLOYMENT=100."
 )
+_MOST_MS: Final = 180_000
+_STILL_WORKS: Final = "the container still works on this one."
 _ADD_TIME: Final = (
-    "Raise request_timeout_ms (5000 by default, at most 180000), or send fewer rows per request: "
-    "the container still works on this one."
+    "Raise request_timeout_ms ({now}, at most 180000), or send fewer rows per request: "
+    f"{_STILL_WORKS}"
+)
+_SEND_LESS: Final = (
+    f"Send fewer rows per request: request_timeout_ms is at its maximum, 180000, and {_STILL_WORKS}"
 )
 _SEND_FEWER: Final = (
     "Send fewer requests at once. An online endpoint admits 2 x max_concurrent_requests_per_"
     "instance x instance_count; raise the first together with the workers of the server."
 )
+
+
+@runtime_checkable
+class SupportsRequestTimeout(Protocol):
+    """A backend whose place has a front with a time limit of its own for each request."""
+
+    def request_timeout_ms(self, instance: Instance) -> int | None:
+        """Return the time limit of requests to an instance in milliseconds; None if unknown."""
 
 
 def container_status(status: int, headers: Mapping[str, str]) -> int | None:
@@ -83,7 +104,19 @@ def diagnosis_of_answer(error: ScoringError) -> Diagnosis | None:
         return None
     cause = f"{said['problem'][0].upper()}{said['problem'][1:]}."
     evidence = tuple(line for line in error.body.splitlines()[:1] if line)
-    return RULES[_CODES[error.status]].diagnosis(cause, advice=said["advice"], evidence=evidence)
+    advice = error.advice or said["advice"]  # that of the error may name the deployment's timeout
+    return RULES[_CODES[error.status]].diagnosis(cause, advice=advice, evidence=evidence)
+
+
+def name_timeout(error: ScoringRequestError, instance: Instance, backend: object) -> None:
+    """Name the timeout of the instance in the advice, if a front has not waited any longer."""
+    is_late = error.status == _LATE_STATUS and _LATE in error.body
+    if not is_late or not isinstance(backend, SupportsRequestTimeout):
+        return
+    found = backend.request_timeout_ms(instance)
+    if found is not None:
+        now = f"{found} for this deployment"
+        error.advice = _SEND_LESS if found >= _MOST_MS else _ADD_TIME.format(now=now)
 
 
 def _of_container(status: int, reason: str) -> dict[str, str]:
@@ -94,6 +127,11 @@ def _of_container(status: int, reason: str) -> dict[str, str]:
 
 _FRONT: Final = (
     (404, _NO_ROUTE, "no deployment of the endpoint gets traffic", _ADD_TRAFFIC),
-    (408, _LATE, "the script's run() took longer than the endpoint waits", _ADD_TIME),
+    (
+        _LATE_STATUS,
+        _LATE,
+        "the script's run() took longer than the endpoint waits",
+        _ADD_TIME.format(now="5000 by default"),
+    ),
     (429, "", "the service has more requests at once than it admits", _SEND_FEWER),
 )

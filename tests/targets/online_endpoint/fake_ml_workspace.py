@@ -22,7 +22,8 @@ _REASON = b"ms-azureml-model-error-statuscode: 500\r\nms-azureml-model-error-rea
 class FakeMlWorkspace:
     """Keeps documents as Azure Resource Manager does; an operation ends at the next look.
 
-    ``failure`` is why the next deployment fails; ``sent`` counts the calls that change something.
+    ``failure`` is why the next deployment fails; ``is_late`` is whether each answer takes longer
+    than the front waits; ``sent`` counts the calls that change something.
     """
 
     def __init__(self, folder):
@@ -30,6 +31,7 @@ class FakeMlWorkspace:
         self.location = WorkspaceLocation("sub", "group", "fake")
         self.name, self.id = "fake", "/subscriptions/sub/workspaces/fake"
         self.failure = ""
+        self.is_late = False
         self.sent = Counter()
         self._models, self._environments, self._codes = {}, {}, {}
         self._endpoints, self._deployments, self._fronts = {}, {}, {}
@@ -178,6 +180,8 @@ class FakeMlWorkspace:
         chosen = chosen or max(traffic, key=traffic.get, default="")
         if (name, chosen) not in self._deployments:
             return HttpAnswer(404, b"No valid deployments to route to", JSON)
+        if self.is_late:
+            return HttpAnswer(408, b"upstream request timeout", JSON)
         return self.running[name, chosen].answer(request.body)
 
 

@@ -23,6 +23,7 @@ from modelship.targets.online_endpoint.endpoint_place import (
     state_of,
 )
 from modelship.targets.online_endpoint.endpoint_traffic import leader_of
+from modelship.targets.online_endpoint.iso_durations import ms_of_iso
 from modelship.targets.online_endpoint.setting_checks import check_switch
 from modelship.targets.online_endpoint.traffic_trials import TrafficTrial
 from modelship.targets.state import State
@@ -186,6 +187,15 @@ class EndpointServices(TargetBackend):
         return WorkspaceReleases(
             self._workspace, model_name=model_name, target=self.name, name=name
         )
+
+    def request_timeout_ms(self, instance: Instance) -> int | None:
+        """Return how long the endpoint waits for an answer; None if that cannot be read."""
+        try:
+            found = self._deployment(instance)
+            settings = ((found or {}).get("properties") or {}).get("requestSettings") or {}
+            return ms_of_iso(str(settings.get("requestTimeout")))
+        except (WorkspaceError, ValueError):  # the answer itself is what the caller has to know
+            return None
 
     def keys(self, instance: Instance) -> ServiceKeys:
         """Return the keys of an endpoint, or its token as both of them."""

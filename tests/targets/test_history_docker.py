@@ -86,7 +86,7 @@ def test_two_homes_deploy_one_name_in_turn(deployer, tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLD, name], env=environment, **pipes) as holder:
         assert holder.stdout.readline() == "held\n"
         bundle = deployer.bundle(answering(1))
-        with pytest.raises(DeploymentTimeoutError, match="another deployment of this name"):
+        with pytest.raises(DeploymentTimeoutError, match="has been deploying it"):
             deployer.target.deploy(bundle, name=name, timeout_s=1, show_output=False)
         holder.kill()
     backend = deployer.target._backend

@@ -1,12 +1,14 @@
 """DeployTarget itself: what it refuses before any backend is asked."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
+from file_backend import FileBackend, make_bundle
 
 from modelship.errors import DeploymentTimeoutError, InvalidOptionError
 from modelship.state_paths import exclusive
-from modelship.targets import DeployTarget
+from modelship.targets import Change, DeployTarget, ReleaseRecord
 from modelship.testing import offline_bundle, script_bundle
 
 
@@ -23,21 +25,44 @@ def test_a_folder_in_place_of_a_bundle_is_told_how(memory_target):
         memory_target.deploy("bundle", name="some-svc")
 
 
-def test_waiting_for_another_deployment_has_a_deadline(memory_target, tmp_path):
-    """A deployment that waits for another one of the same name says so in time."""
-    script = "def init(): ...\ndef run(raw_data): ..."
-    bundle = offline_bundle(script_bundle(script, folder=tmp_path, environment=None))
+@contextmanager
+def held_by_another(lock):
+    """Hold a lock in another thread, as another process would."""
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with exclusive("memory-busy-svc", timeout_s=5):
+        with exclusive(lock, timeout_s=5):
             held.set()
             done.wait(10)
 
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait(5)
-    with pytest.raises(DeploymentTimeoutError, match="another deployment of this name"):
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_waiting_for_another_deployment_has_a_deadline(memory_target, tmp_path):
+    """A deployment that waits for another one of the same name says so in time."""
+    script = "def init(): ...\ndef run(raw_data): ..."
+    bundle = offline_bundle(script_bundle(script, folder=tmp_path, environment=None))
+    busy = pytest.raises(DeploymentTimeoutError, match="another process has been deploying it")
+    with held_by_another("memory-busy-svc"), busy:
         memory_target.deploy(bundle, name="busy-svc", timeout_s=0.2, show_output=False)
-    done.set()
-    thread.join()
+
+
+def test_the_one_who_deploys_is_named(tmp_path, monkeypatch):
+    """The change in progress in the history has the user and the time."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    backend = FileBackend(tmp_path)
+    change = Change.begun("deploy", ReleaseRecord())
+    backend.journal("busy-svc").write(change)
+    with held_by_another("file-busy-svc"), pytest.raises(DeploymentTimeoutError) as caught:
+        DeployTarget(backend).deploy(
+            make_bundle(tmp_path / "bundle"), name="busy-svc", timeout_s=0.2, show_output=False
+        )
+    assert f"{change.by} has been deploying it (since 20" in str(caught.value)
+    assert "modelship history busy-svc" in caught.value.hint

@@ -199,7 +199,10 @@ class DeploymentFailedError(TargetError):
 
 @dataclass(eq=False)
 class DeploymentTimeoutError(TargetError):
-    """A service was not healthy by the deadline; ``diagnosis`` has the cause, if known."""
+    """A service was not healthy by the deadline; ``diagnosis`` has the cause, if known.
+
+    ``blocked_by`` says who has been deploying the same name all the time, if that is the cause.
+    """
 
     name: str
     target: str
@@ -207,9 +210,15 @@ class DeploymentTimeoutError(TargetError):
     timeout_s: float
     log_tail: str = ""
     diagnosis: Diagnosis | None = None
+    blocked_by: str = ""
 
     @property
     def message(self) -> str:
+        if self.blocked_by:
+            return (
+                f"{self.name!r} on {self.target!r} was not deployed: for {self.timeout_s:g} s, "
+                f"{self.blocked_by}."
+            )
         cause = f": {_named(self.diagnosis)}" if self.diagnosis else ""
         return (
             f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} "
@@ -225,6 +234,11 @@ class DeploymentTimeoutError(TargetError):
     def hint(self) -> str:
         if self.diagnosis is not None:
             return self.diagnosis.advice
+        if self.blocked_by:
+            return (
+                f"Wait until that deployment has ended, which modelship history {self.name} shows, "
+                "and deploy again; or raise timeout_s= (--timeout)."
+            )
         return "Raise timeout_s= (--timeout), or make init() faster."
 
 

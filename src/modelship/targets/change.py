@@ -15,7 +15,7 @@ from modelship.targets.release import ReleaseRecord, release_record
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Change", "Kind", "Outcome"]
+__all__ = ["Change", "Kind", "Outcome", "this_user"]
 
 Kind = Literal["deploy", "update", "rollback", "delete"]
 Outcome = Literal["under way", "serving", "failed", "refused", "ended"]
@@ -83,7 +83,7 @@ class Change:
             release=_shortened(release),
             previous=previous,
             differed=tuple(differed),
-            by=f"{_user()}@{platform.node()}",
+            by=this_user(),
             began_at=_now(),
         )
 
@@ -162,8 +162,10 @@ def _shortened(release: ReleaseRecord) -> ReleaseRecord:
     return replace(release, description=release.description[:_MOST_DESCRIPTION], tags=tags)
 
 
-def _user() -> str:
+def this_user() -> str:
+    """Return the user of this process, and its machine: ``user@host``."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):  # an id without a name, as in a container
-        return "unknown"
+        user = "unknown"
+    return f"{user}@{platform.node()}"

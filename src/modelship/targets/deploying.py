@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,10 +14,12 @@ from modelship.errors import (
     DeploymentFailedError,
     DeploymentTimeoutError,
     InvalidOptionError,
+    ModelshipError,
     NameTakenError,
 )
 from modelship.findings import RULES, Severity
 from modelship.progress import Steps
+from modelship.shown import local_time
 from modelship.staging import storing
 from modelship.state_paths import state_folder, using_caches
 from modelship.targets.failures import forget_failure
@@ -40,6 +43,7 @@ __all__ = ["Check", "Intent", "check_asked", "deploy", "findings_in", "intend"]
 
 Check = Literal["static", "trial", "off"]
 
+_WAIT: Final = "Wait for another deployment of this name"
 _CHECKS: Final = ("static", "trial", "off")
 
 
@@ -63,20 +67,34 @@ def deploy(
     if check not in _CHECKS:
         raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
     steps = Steps(f"{name} on {backend.name}", timeout_s=timeout_s, show_output=show_output)
-    steps.current = "Wait for another deployment of this name"
+    steps.current = "Wait while another process removes caches"
     asked = _Asked(backend, name, kind, check, trust_model, steps, stages or Stages())
     try:
         with (
             hiding(serving.secret_environment.values()),
             storing(state_folder()),
             using_caches(timeout_s=timeout_s),
-            backend.alone(name, timeout_s=timeout_s),
         ):
-            return asked.deploy(bundle, serving, overwrite=overwrite)
+            steps.current = _WAIT
+            with backend.alone(name, timeout_s=steps.deadline.remaining_s):
+                return asked.deploy(bundle, serving, overwrite=overwrite)
     except TimeoutError as error:
         raise DeploymentTimeoutError(
-            name=name, target=backend.name, doing=steps.current, timeout_s=timeout_s
+            name=name,
+            target=backend.name,
+            doing=steps.current,
+            timeout_s=timeout_s,
+            blocked_by=_deployer(backend, name) if steps.current == _WAIT else "",
         ) from error
+
+
+def _deployer(backend: TargetBackend, name: str) -> str:
+    """Return a clause about who holds the lock of a name."""
+    with suppress(ModelshipError):  # the history may be unreadable
+        last = backend.journal(name).last()
+        if last is not None and last.outcome == "under way":
+            return f"{last.by} has been deploying it (since {local_time(last.began_at)})"
+    return "another process has been deploying it"
 
 
 def check_asked(

@@ -88,7 +88,7 @@ def test_a_trial_ends_when_somebody_else_changes_the_traffic(workspace, bundle, 
     place.share(new, old, percent=10)
     traffic = {workspace.deployments("scale")[0]["name"]: 100}
     workspace.endpoint("scale")["properties"]["traffic"] = traffic
-    with pytest.raises(WorkspaceRequestError, match="another client has set it to d-"):
+    with pytest.raises(WorkspaceRequestError, match=r"set it to d-.*@.* deployed that\)"):
         place.share(new, old, percent=50)
     assert workspace.endpoint("scale")["properties"]["traffic"] == traffic
 

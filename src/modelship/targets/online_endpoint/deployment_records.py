@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError
+from modelship.targets.change import this_user
 from modelship.targets.instance import Instance
 from modelship.targets.online_endpoint.endpoint_names import deployment_of
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY
-from modelship.targets.online_endpoint.endpoint_traffic import CREATED
+from modelship.targets.online_endpoint.endpoint_traffic import BY, CREATED
 from modelship.targets.packed_tags import MOST_CHARACTERS, as_tags, from_tags
 from modelship.targets.release import ReleaseRecord
 
@@ -72,6 +73,7 @@ def record_tags(instance: Instance) -> dict[str, str]:
         **release.tags,
         MADE_BY: "deployment",
         CREATED: instance.created_at,
+        BY: this_user()[:MOST_CHARACTERS],
         _INSTANCE: instance.instance_id,
         f"{PREFIX}release": release.digest,
         f"{PREFIX}model": release.model[:MOST_CHARACTERS],

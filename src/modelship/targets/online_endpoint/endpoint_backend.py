@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES
+from modelship.errors import WorkspaceRequestError
 from modelship.targets.backend import Prepared
 from modelship.targets.instance import Instance
 from modelship.targets.online_endpoint.deployment_records import deployment_name, record_tags
@@ -24,6 +25,7 @@ from modelship.targets.online_endpoint.endpoint_rules import (
     quota_of,
 )
 from modelship.targets.online_endpoint.endpoint_services import EndpointServices
+from modelship.targets.online_endpoint.rival_deployers import refuse_beside_another
 from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
 from modelship.targets.state import State
 
@@ -249,8 +251,13 @@ class OnlineEndpointBackend(EndpointServices):
         )
         del document["location"]  # the workspace adds its own
         name = deployment_name(draft)
+        refuse_beside_another(draft, self._workspace)
         put = self._place.put_deployment
-        operation = put(draft.name, name, document, deadline=steps.deadline)
+        try:
+            operation = put(draft.name, name, document, deadline=steps.deadline)
+        except WorkspaceRequestError:
+            refuse_beside_another(draft, self._workspace)
+            raise
         self._operations[draft.instance_id] = operation
         return draft.at(str(endpoint["properties"].get("scoringUri") or ""))
 

@@ -236,8 +236,7 @@ class EndpointPlace:
         with suppress(DeadlineExceededError):
             _wait(look, Deadline(_STALE_S))
         if found != wanted:
-            where = self.workspace.name
-            raise traffic_lost(name, workspace=where, wanted=wanted, found=found)
+            raise traffic_lost(name, self.workspace, wanted=wanted, found=found)
 
     def _patiently(
         self,

@@ -9,10 +9,15 @@ from modelship.errors import WorkspaceRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CREATED", "leader_of", "mirrored_in", "shares_of", "traffic_lost", "without"]
+    from modelship.workspace.ml_workspace import MlWorkspace
+
+__all__ = ["BY", "CREATED", "leader_of", "mirrored_in", "shares_of", "traffic_lost", "without"]
 
 CREATED: Final = "modelship.created"
 """The tag with the time at which the instance of a deployment was started."""
+
+BY: Final = "modelship.by"
+"""The tag with the user who deployed it, ``user@host``."""
 
 _ALL: Final = 100
 
@@ -56,15 +61,26 @@ def without(shares: Mapping[str, int], deployment: str) -> dict[str, int]:
 
 
 def traffic_lost(
-    name: str, *, workspace: str, wanted: Mapping[str, int], found: Mapping[str, int]
+    name: str, workspace: MlWorkspace, *, wanted: Mapping[str, int], found: Mapping[str, int]
 ) -> WorkspaceRequestError:
-    """Return the error of an endpoint whose traffic another client has changed."""
+    """Return the error of an endpoint whose traffic another client has changed.
+
+    It says who deployed the deployment that gets most of the requests now, if that is known.
+    """
+    by = _deployer(name, workspace, found)
+    who = f" ({by} deployed that)" if by else ""
     return WorkspaceRequestError(
-        workspace,
+        workspace.name,
         f"keep the traffic of {name!r}",
-        f"another client has set it to {_shown(found)} instead of {_shown(wanted)}",
+        f"another client has set it to {_shown(found)} instead of {_shown(wanted)}{who}",
         advice="Find out who changes the traffic of this endpoint, and deploy again.",
     )
+
+
+def _deployer(name: str, workspace: MlWorkspace, shares: Mapping[str, int]) -> str:
+    largest = max(shares, key=lambda each: shares[each], default="")
+    found = workspace.deployment(name, largest) if largest else None
+    return str(((found or {}).get("tags") or {}).get(BY) or "")
 
 
 def _shown(shares: Mapping[str, int]) -> str:

@@ -63,8 +63,7 @@ class TrafficTrial:
         """
         found = self._found(place)
         if self._wanted is not None and found != self._wanted:
-            where = place.workspace.name
-            raise traffic_lost(self.name, workspace=where, wanted=self._wanted, found=found)
+            raise traffic_lost(self.name, place.workspace, wanted=self._wanted, found=found)
 
     def undo(self, place: EndpointPlace, old: str) -> None:
         """Set the traffic as it was before the trial, unless another client has changed it since.

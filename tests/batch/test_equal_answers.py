@@ -83,6 +83,27 @@ def test_pieces_of_the_same_types_are_not_written_again(job):
     assert len(lines) == made.plan().pieces[-1].number + 1
 
 
+class Structs(FakeProcess):
+    """Answers with a dict in a dict, whose key is another one for large numbers."""
+
+    def score(self, first, stop, *, timeout_s):
+        """Return the answer to some rows."""
+        values = self.table.column("a").to_pylist()[first:stop]
+        return pa.table({"found": [{"large" if each > 50 else "small": each} for each in values]})
+
+
+def test_the_fields_of_structs_have_one_order(job):
+    """Each file has the fields of all pieces, also one whose rows have only the last of them."""
+    made = job([1, 2, 3, 60, 61, 62])
+    made.engine = FakeEngine(Structs())
+    made.run(show_output=False)
+    rows, _ = written(made.output)
+    assert rows.column("found").to_pylist()[::5] == [
+        {"small": 1, "large": None},
+        {"small": None, "large": 62},
+    ]
+
+
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(st.integers(0, 60), min_size=1, max_size=20),

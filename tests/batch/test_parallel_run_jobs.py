@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pyarrow as pa
 import pytest
+from fake_scoring import FakeEngine
 
 import modelship as ms
 from modelship.batch.batch_plan import BatchPlan
@@ -105,8 +106,13 @@ def test_summary_only_counts_the_elements(job, tmp_path):
 class Scripted:
     """A process whose calls come out as they are listed."""
 
+    takes_mini_batches = True
+
     def __init__(self, *outcomes):
         self.outcomes = [*outcomes]
+
+    def start(self):
+        """Do nothing."""
 
     def put(self, table):
         """Do nothing."""
@@ -117,6 +123,15 @@ class Scripted:
         if isinstance(found, Exception):
             raise found
         return found
+
+
+def test_a_job_in_which_all_failed_leaves_no_file(job, tmp_path):
+    """A step that waits for the file of elements must not find an empty one."""
+    made = job("append_row")
+    made.engine, made.check = FakeEngine(Scripted(*[CallError("ValueError: no")] * 8)), "off"
+    with pytest.raises(BatchStoppedError, match="all 7 rows failed"):
+        made.run(show_output=False)
+    assert [each.name for each in (tmp_path / "out").iterdir() if each.name[0] != "_"] == []
 
 
 def scored(*outcomes, threshold=-1, rows=4):

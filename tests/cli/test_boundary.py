@@ -26,6 +26,18 @@ finally:
 """
 
 
+INTERRUPTED = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "modelship.cli.app":
+            raise KeyboardInterrupt
+import modelship.cli
+sys.meta_path.insert(0, Interrupt())
+modelship.cli.main()
+"""
+
+
 def start(*arguments, **options):
     command = [sys.executable, "-m", "modelship.cli", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -131,3 +143,9 @@ def test_a_reader_that_goes_away_is_no_error():
         err = process.stderr.read()
     assert "Traceback" not in err
     assert "Exception ignored" not in err
+
+
+def test_an_interrupt_while_the_program_starts_shows_no_traceback():
+    """Imports take long enough for Ctrl-C."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")

@@ -118,7 +118,8 @@ class _Job:
         answers, spans = self._written(rows, entry)
         answers = self.formed(answers, entry)
         if entry.output.endswith(_TYPED):
-            answers = joined_answers([answers, types.empty_table()])
+            # The first gives the order of the fields in structs.
+            answers = joined_answers([types.empty_table(), answers])
         columns = answer_columns(answers.schema)
         if self._is_csv(entry):  # all were read as texts
             had = {(each.name, each.width): each for each in entry.answers}

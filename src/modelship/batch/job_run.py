@@ -114,8 +114,8 @@ def _run(
     if job.stopped.is_set():
         raise account.interrupted()
     _equal_answers(job, folder, account, manifest)
-    join_elements(folder.files, plan, account.entries.values())
     summary = account.summary(scored=len(left), output=str(job.output))
+    join_elements(folder.files, plan, account.entries.values())
     document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
     folder.complete(document, account.entries.values())
     return summary

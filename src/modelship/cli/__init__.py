@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _TERMINATED = 143  # 128 + SIGTERM, as in shells
+_INTERRUPTED = 130  # 128 + SIGINT
 
 
 def main() -> None:
     """Run the command line and exit."""
-    from modelship.cli.app import cli
-
+    try:
+        from modelship.cli.app import cli
+    except KeyboardInterrupt:  # this takes long enough for Ctrl-C
+        sys.exit(_INTERRUPTED)
     signal.signal(signal.SIGTERM, _terminate)
     cli.main(prog_name="modelship")
 

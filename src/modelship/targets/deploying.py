@@ -28,7 +28,7 @@ from modelship.targets.instance import check_service_name
 from modelship.targets.release import Release, Serving
 from modelship.targets.rollout import Rollout, way_to
 from modelship.targets.rollout_stages import Stages
-from modelship.targets.settling import settle
+from modelship.targets.settling import bounded, settle
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -209,8 +209,8 @@ class _Asked:
         way = way_to(release, on=self.backend, current=current)
         self.stages.require(self.backend, way=way, current=current)
         found = self._findings(release)
-        self.steps.current = "Keep the release"
-        self.backend.releases(self.name).keep(release)
+        with bounded(self.steps, "Keep the release"):
+            self.backend.releases(self.name).within(self.steps.deadline).keep(release)
         rollout = Rollout(self.backend, name=self.name, steps=self.steps, stages=self.stages)
         try:
             return rollout.run(release, kind=self.kind, current=current, older=intent.older)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
+    from modelship.progress import Deadline
+
 __all__ = [
     "MOST_CHANGES",
     "MOST_HISTORY_BYTES",
@@ -57,6 +61,10 @@ class Journal(ABC):
 
         At least the last hundred are kept, and the serving one.
         """
+
+    def within(self, deadline: Deadline) -> Self:  # noqa: ARG002 - this machine is always fast
+        """Return the same store; requests to another machine end at the deadline."""
+        return self
 
     def last(self) -> Change | None:
         """Return the newest change, or None."""

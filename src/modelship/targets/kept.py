@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
     from modelship.bundle import ScoringBundle
     from modelship.diagnosis import Surroundings
+    from modelship.progress import Deadline
     from modelship.targets.release import Release
 
 __all__ = ["BUNDLE", "KeptReleases"]
@@ -57,6 +60,10 @@ class KeptReleases:
 
     def __init__(self, target: str, name: str) -> None:
         self.folder = state_folder() / "releases" / target / name
+
+    def within(self, deadline: Deadline) -> Self:  # noqa: ARG002 - this machine is always fast
+        """Return the same store; requests to another machine end at the deadline."""
+        return self
 
     def keep(self, release: Release) -> None:
         """Store a release; one that is already stored costs nothing.

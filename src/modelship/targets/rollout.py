@@ -34,11 +34,13 @@ from modelship.targets.rolling_back import releases_to_keep
 from modelship.targets.rollout_stages import Stages
 from modelship.targets.settling import (
     DRAIN_S,
+    bounded,
     conclude,
     ended_by_itself,
     retire_older,
     switch,
     switch_back,
+    to_record_the_outcome,
 )
 from modelship.targets.trying import Trying
 from modelship.targets.way_back import WayBack
@@ -86,7 +88,7 @@ class Rollout:
         self._name = name
         self._steps = steps
         self._trying = Trying(backend, name=name, stages=stages or Stages(), steps=steps)
-        self._journal = backend.journal(name)
+        self._journal = backend.journal(name).within(steps.deadline)
         self._kept = backend.releases(name)
         self._log = ""
 
@@ -124,14 +126,16 @@ class Rollout:
         return instance
 
     def _begin(self, release: Release, *, kind: Kind, current: Instance | None) -> Change:
-        changes = self._journal.changes()
         change = Change.begun(
             kind,
             release.record(),
             previous=current.release.digest if current else "",
             differed=current.release.differences(release) if current else (),
-        ).after(changes)
-        self._journal.write(*ended_by_itself(self._backend, changes, current), change)
+        )
+        with bounded(self._steps, "Write the history"):
+            changes = self._journal.changes()
+            change = change.after(changes)
+            self._journal.write(*ended_by_itself(self._backend, changes, current), change)
         forget_failure(self._backend.name, self._name)
         return change
 
@@ -139,6 +143,7 @@ class Rollout:
         """Record that the change has failed, and keep the log that explains it."""
         outcome: Outcome = "refused" if isinstance(error, RolloutFailedError) else "failed"
         ended = change.ended(outcome, said(error), self._trying.figures)
+        self._limit_outcome()
         with suppress(ModelshipError):  # the original failure is more important
             self._journal.write(ended)
             self._forget_releases()
@@ -148,6 +153,7 @@ class Rollout:
 
     def _conclude(self, change: Change) -> None:
         """Record that the change is complete; the service runs, even if recording fails."""
+        self._limit_outcome()
         try:
             conclude(self._journal, change.ended("serving", figures=self._trying.figures))
             self._forget_releases()
@@ -155,6 +161,10 @@ class Rollout:
             self._steps.say(
                 f"warning: the history could not be written: {error.message} {error.hint}"
             )
+
+    def _limit_outcome(self) -> None:
+        deadline = to_record_the_outcome(self._steps.deadline)
+        self._journal, self._kept = self._journal.within(deadline), self._kept.within(deadline)
 
     def _forget_releases(self) -> None:
         """Remove the releases that are unlikely rollback targets."""

@@ -8,26 +8,29 @@ the outcome of the change.
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import ModelshipError
+from modelship.progress import Deadline
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.health import serving_one
 from modelship.targets.instance import Instance
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from modelship.progress import Steps
     from modelship.targets.backend import TargetBackend
     from modelship.targets.history import Change, Journal
 
 __all__ = [
     "DIED",
     "DRAIN_S",
+    "bounded",
     "conclude",
     "cut_short",
     "ended_by_itself",
@@ -37,6 +40,7 @@ __all__ = [
     "settle",
     "switch",
     "switch_back",
+    "to_record_the_outcome",
 ]
 
 DRAIN_S: Final = 40.0
@@ -45,7 +49,31 @@ DRAIN_S: Final = 40.0
 DIED: Final = "the service stopped by itself"
 
 _CUT_SHORT: Final = "the process that made the change was terminated before it finished"
+_OUTCOME_S: Final = 30.0
 _LONGEST: Final = timedelta(hours=1)
+
+
+def to_record_the_outcome(deadline: Deadline) -> Deadline:
+    """Return the deadline of what is recorded in the end, which also gets some time after it."""
+    return Deadline(max(deadline.remaining_s, _OUTCOME_S))
+
+
+@contextmanager
+def bounded(steps: Steps, name: str) -> Iterator[None]:
+    """Run the body as the step `name`, without a line for it.
+
+    Raises
+    ------
+    DeadlineExceededError
+        If no time is left; also if the body fails then, since the deadline has ended its requests.
+    """
+    steps.deadline.check()
+    steps.current = name
+    try:
+        yield
+    except ModelshipError:
+        steps.deadline.check()
+        raise
 
 
 def conclude(journal: Journal, change: Change) -> None:

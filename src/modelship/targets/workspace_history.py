@@ -6,6 +6,7 @@ workspace's record of the service before the change; its tags are the change its
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 from contextlib import suppress
@@ -21,6 +22,7 @@ from modelship.workspace import CALL_TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from modelship.progress import Deadline
     from modelship.workspace import RegisteredModel
     from modelship.workspace.model_registry import ModelRegistry
 
@@ -62,6 +64,11 @@ class RegistryJournal(Journal):
         self._name = name
         self._before = before
         self._mine: dict[int, str] = {}
+
+    def within(self, deadline: Deadline) -> RegistryJournal:
+        limited = copy.copy(self)
+        limited._workspace = self._workspace.within(deadline)  # noqa: SLF001 - of its own class
+        return limited
 
     def changes(self) -> Sequence[Change]:
         """Return every change that the workspace keeps, oldest first.

@@ -7,6 +7,7 @@ without the models of the bundle: these are already registered, and are fetched 
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 import zipfile
@@ -24,6 +25,7 @@ from modelship.targets.packed_tags import MOST_CHARACTERS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from modelship.progress import Deadline
     from modelship.targets.release import Release
     from modelship.workspace.model_registry import ModelRegistry
 
@@ -56,6 +58,11 @@ class WorkspaceReleases(KeptReleases):
         super().__init__(target, name)
         self._workspace = workspace
         self._model_name = model_name
+
+    def within(self, deadline: Deadline) -> WorkspaceReleases:
+        limited = copy.copy(self)
+        limited._workspace = self._workspace.within(deadline)  # noqa: SLF001 - of its own class
+        return limited
 
     def keep(self, release: Release) -> None:
         """Store a release here and in the workspace, once.

@@ -6,7 +6,6 @@ https://learn.microsoft.com/rest/api/azureml/online-deployments
 
 from __future__ import annotations
 
-import copy
 from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -30,13 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from modelship.progress import Deadline
     from modelship.workspace.model_record import RegisteredModel
 
 __all__ = ["EndpointKeys", "EndpointToken", "MlWorkspace", "open_ml"]
 
 _CALL_TIMEOUT_S: Final = 120.0
-_LEAST_TIMEOUT_S: Final = 1.0
 _SIGN_IN_TIMEOUT_S: Final = 300.0
 
 _Answer = TypeVar("_Answer")
@@ -74,7 +71,6 @@ class MlWorkspace(ModelCalls, AssetCalls, EndpointCalls):
         self.id = workspace_path(location)
         self._cloud = cloud
         self._token = token
-        self._deadline: Deadline | None = None
         self._opened_sdk = cache(lambda: sdk or _ml_client.MlSdk.connect(location, cloud, token))
         session = session_to(location)
         self._arm = ArmRequests(cloud.resource_manager, lambda: token(cloud.scope), session=session)
@@ -82,12 +78,6 @@ class MlWorkspace(ModelCalls, AssetCalls, EndpointCalls):
         self._models = MlModels(
             location, self._arm, sdk=self._opened_sdk, cloud=cloud, token=token, session=session
         )
-
-    def within(self, deadline: Deadline) -> MlWorkspace:
-        """Return the same workspace, with a deadline for its calls; each keeps its own limit."""
-        limited = copy.copy(self)
-        limited._deadline = deadline  # noqa: SLF001 - of its own class
-        return limited
 
     def ask(
         self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = _CALL_TIMEOUT_S
@@ -108,9 +98,8 @@ class MlWorkspace(ModelCalls, AssetCalls, EndpointCalls):
         WorkspaceError
             If it fails, as one of our errors, or exceeds the time limit.
         """
-        if self._deadline is not None:
-            timeout_s = min(timeout_s, max(_LEAST_TIMEOUT_S, self._deadline.remaining_s))
-        return Asker(self.location, translate=translate_ml)(doing, call, timeout_s=timeout_s)
+        ask = Asker(self.location, translate=translate_ml)
+        return ask(doing, call, timeout_s=self.limit_s(timeout_s))
 
     def open(self) -> None:
         """Check that the workspace exists, and that the credentials are accepted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
+    from modelship.progress import Deadline
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.model_record import RegisteredModel
 
@@ -20,6 +24,7 @@ __all__ = ["TRANSFER_TIMEOUT_S", "ModelCalls"]
 TRANSFER_TIMEOUT_S: Final = 3600.0
 """The time limit of an upload or a download, in seconds."""
 
+_LEAST_TIMEOUT_S: Final = 1.0
 _NEARBY: Final = 10
 _OWN: Final = (HISTORY, RELEASES)
 
@@ -43,6 +48,19 @@ class ModelCalls(ABC):
 
     location: WorkspaceLocation
     _models: _Models
+    _deadline: Deadline | None = None
+
+    def within(self, deadline: Deadline) -> Self:
+        """Return the same workspace, with a deadline for its calls; each keeps its own limit."""
+        limited = copy.copy(self)
+        limited._deadline = deadline  # noqa: SLF001 - of its own class
+        return limited
+
+    def limit_s(self, timeout_s: float) -> float:
+        """Return `timeout_s`, or the time left until the deadline if that is less."""
+        if self._deadline is None:
+            return timeout_s
+        return min(timeout_s, max(_LEAST_TIMEOUT_S, self._deadline.remaining_s))
 
     @property
     def name(self) -> str:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
+    from modelship.progress import Deadline
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.model_record import RegisteredModel
 
@@ -29,6 +32,9 @@ class ModelRegistry(ModelStore, Protocol):
     """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
 
     location: WorkspaceLocation
+
+    def within(self, deadline: Deadline) -> Self:
+        """Return the same workspace, with a deadline for its calls."""
 
     def models(
         self, name: str | None = None, *, properties: Mapping[str, str] | None = None

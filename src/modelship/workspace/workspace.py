@@ -152,7 +152,7 @@ class Workspace(ModelCalls):
         WorkspaceError
             If it fails, as one of our errors, or exceeds the timeout.
         """
-        return Asker(self.location)(doing, call, timeout_s=timeout_s)
+        return Asker(self.location)(doing, call, timeout_s=self.limit_s(timeout_s))
 
     def register(
         self,

@@ -1,4 +1,4 @@
-"""Refuse to deploy while somebody else deploys the same release.
+"""Refuse to deploy while another user deploys the same release.
 
 The lock of a name covers one machine. Two machines with the same release use the same deployment,
 whose name is made of the digest.
@@ -53,5 +53,5 @@ def refuse_beside_another(draft: Instance, workspace: MlWorkspace) -> None:
 def _who(deployment: Mapping[str, Any]) -> str:
     tags = deployment.get("tags") or {}
     since = f" (since {local_time(tags[CREATED])})" if CREATED in tags else ""
-    by = tags.get(BY) or "somebody else"
+    by = tags.get(BY) or "another user"
     return f"{by} is deploying the same release{since}"

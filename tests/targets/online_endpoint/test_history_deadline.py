@@ -1,0 +1,43 @@
+"""One deadline limits a deployment: also what it keeps and writes in the workspace."""
+
+import pytest
+
+from modelship import DeployTarget
+from modelship.errors import DeploymentTimeoutError, WorkspaceUnreachableError
+from modelship.targets.online_endpoint import OnlineEndpointBackend
+
+QUIETLY = {"check": "static", "show_output": False}
+
+
+class HangingWorkspace:
+    """A workspace of which one registration hangs, up to the deadline of the call if it has one."""
+
+    def __init__(self, workspace, doing, *, deadline=None):
+        self._workspace, self._doing, self._deadline = workspace, doing, deadline
+
+    def within(self, deadline):
+        return HangingWorkspace(self._workspace, self._doing, deadline=deadline)
+
+    def register(self, path, *, doing="", **options):
+        if self._doing not in doing:
+            return self._workspace.register(path, **options)
+        assert self._deadline is not None, "it would hang for the limit of the call itself"
+        while self._deadline.remaining_s:
+            pass
+        raise WorkspaceUnreachableError("fake", doing, "no answer within 1 s")
+
+    def __getattr__(self, name):
+        return getattr(self._workspace, name)
+
+
+@pytest.mark.parametrize(
+    ("doing", "step"),
+    [("keep the release", "Keep the release"), ("write the history", "Write the history")],
+)
+def test_a_request_that_hangs_ends_at_the_deadline(workspace, bundle, doing, step):
+    """The error is that of the deadline, and names the step."""
+    target = DeployTarget(OnlineEndpointBackend.at(HangingWorkspace(workspace, doing)))
+    with pytest.raises(DeploymentTimeoutError) as caught:
+        target.deploy(bundle, name="scale", timeout_s=2, **QUIETLY)
+    assert caught.value.doing == step
+    assert workspace.endpoints() == []

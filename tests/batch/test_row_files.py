@@ -199,6 +199,13 @@ def test_arrays_come_back(array, piece_bytes):
     assert rows.column("prediction").to_pylist() == list(range(len(array)))
 
 
+@pytest.mark.parametrize("values", [[[1], [1, 2]], [None, [1, 2]], ["a", None]])
+def test_a_column_without_a_form_in_numpy_is_named(values):
+    """The lists of an array have one length, and NumPy's own error names no column."""
+    with pytest.raises(ValueError, match="the column 'found' has no form in numpy; name another"):
+        written("npz", pa.table({"found": values}))
+
+
 def test_pickled_arrays_are_refused():
     """An array of objects is never loaded."""
     file = io.BytesIO()

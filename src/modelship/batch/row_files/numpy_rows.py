@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tokenize
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -203,9 +204,13 @@ def _array(name: str, column: Any) -> np.ndarray[Any, Any]:
         values = values.flatten()
     found: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
     if found.dtype.hasobject:
-        found = np.array(found.tolist())
+        with suppress(ValueError):  # NumPy refuses lists of different lengths
+            found = np.array(found.tolist())
     if found.dtype.hasobject or (found.dtype.kind == "U" and values.null_count):
-        raise ValueError(f"the column {name!r} has no form in numpy; name another output_format")
+        raise ValueError(
+            f"the column {name!r} has no form in numpy; name another output_format "
+            "(--output-format), and another output folder"
+        )
     return found.reshape(*shape, *found.shape[1:])
 
 

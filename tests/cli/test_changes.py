@@ -11,6 +11,7 @@ from modelship.cli.changes import _changed
 from modelship.cli.config import FILE_NAME
 from modelship.state_paths import cache_folder
 from modelship.targets import DeployTarget, Serving
+from modelship.testing import offline_bundle, script_bundle
 
 MEMORY = ("-t", "memory")
 
@@ -79,6 +80,19 @@ def test_rollback_goes_back_and_to_a_change_by_its_number(modelship, service, na
     assert modelship("rollback", service, *MEMORY, "--to", "2", "--quiet").exit_code == 0
     assert release().digest == second
     assert [each["kind"] for each in changes(modelship, name)][-2:] == ["rollback", "rollback"]
+
+
+def test_a_changed_service_is_shown_with_its_sample_request(modelship, name, tmp_path):
+    """As after deploy, what is shown can be typed as it is."""
+    script = "def init(): ...\ndef run(raw_data): return 1\n"
+    bundle = script_bundle(script, folder=tmp_path, environment=None, sample_input={"data": [1]})
+    offline_bundle(bundle).save(tmp_path / "bundle")
+    typed = f"modelship run {name} -t memory --data '{{\"data\": [1]}}'"
+    steps = [("deploy", tmp_path / "bundle", "-n"), ("update", "--variable", "A=1"), ("rollback",)]
+    for step in steps:
+        done = modelship(*step, name, *MEMORY, "--quiet")
+        assert done.exit_code == 0, done.output
+        assert typed in done.stdout
 
 
 def test_history_is_a_table_also_of_what_is_deleted(modelship, service):

@@ -59,8 +59,8 @@ def test_a_large_file_goes_up_in_blocks(tmp_path, display):
     assert display.said == ["upload", *(f"upload {each} of 17 MB" for each in (8, 17, 17)), ""]
 
 
-def test_the_files_of_a_folder_go_up_at_once(tmp_path):
-    """A folder of thousands of small files would take minutes, one after the other."""
+def test_the_files_of_a_folder_go_up_at_once(tmp_path, display):
+    """A folder of thousands of small files takes long, and is less than a megabyte."""
     names = [f"{number}.txt" for number in range(8)]
     for name in names:
         (tmp_path / name).write_text(name)
@@ -68,6 +68,8 @@ def test_the_files_of_a_folder_go_up_at_once(tmp_path):
         container(url).upload(tmp_path, "many")
     sent = {path.partition("?")[0]: body for _, path, _, body in asked}
     assert sent == {f"/c/many/{name}": name.encode() for name in names}
+    shown = [f"upload 0 of 0 MB, {done} of 8 files" for done in range(1, 9)]
+    assert display.said == ["upload", *shown, ""]
 
 
 def test_a_refused_file_ends_an_upload(tmp_path):

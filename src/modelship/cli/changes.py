@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from modelship.cli.shared_options import (
     quiet_option,
     timeout_option,
 )
-from modelship.errors import StorageError
+from modelship.errors import ModelshipError, StorageError
 from modelship.shown import local_time
 
 if TYPE_CHECKING:
@@ -95,7 +95,14 @@ def deploy(
     _say(deployment, at, sample=sample)
 
 
-def _say(deployment: Deployment, at: Place, *, sample: str | None = None) -> None:
+def _sample_of(deployment: Deployment) -> str | None:
+    """Return the sample request of a changed service, as JSON; None if it has none."""
+    with suppress(ModelshipError):  # an example to copy is not worth a failure
+        return deployment.bundle().sample_json
+    return None
+
+
+def _say(deployment: Deployment, at: Place, *, sample: str | None) -> None:
     answer(deployment_document(deployment), lambda: _say_in_words(deployment, at, sample))
 
 
@@ -154,7 +161,7 @@ def update(
         deployment.update(ScoringBundle.load(bundle_folder), serving=changed, **options)
     elif changed is not None:
         deployment.update(changed, **options)
-    _say(deployment, at)
+    _say(deployment, at, sample=_sample_of(deployment))
 
 
 @command("Serve an earlier release again.", example="rollback digits-svc")
@@ -187,7 +194,7 @@ def rollback(
     deployment.rollback(
         to=to, secrets=dict(secrets), timeout_s=config.timeout_s, show_output=not quiet
     )
-    _say(deployment, at)
+    _say(deployment, at, sample=_sample_of(deployment))
 
 
 @command("List what a service has served.", example="history digits-svc --last 5")

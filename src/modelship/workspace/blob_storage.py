@@ -48,19 +48,30 @@ class _Sent:
     ----------
     total : int
         The bytes to send.
+    files : int
+        The number of files that go up whole: of many small ones, it says more than the bytes.
     say : Callable[[str], None]
         Shows a few words.
     """
 
-    def __init__(self, total: int, say: Callable[[str], None]) -> None:
+    def __init__(self, total: int, files: int, say: Callable[[str], None]) -> None:
         self._total = total
+        self._files = files
         self._say = say
         self._done = 0
+        self._files_done = 0
 
     def add(self, size: int) -> None:
         """Count further bytes."""
         self._done += size
-        self._say(f"upload {self._done / _MEGABYTE:.0f} of {self._total / _MEGABYTE:.0f} MB")
+        files = f", {self._files_done:,} of {self._files:,} files" if self._files > 1 else ""
+        done, total = self._done / _MEGABYTE, self._total / _MEGABYTE
+        self._say(f"upload {done:.0f} of {total:.0f} MB{files}")
+
+    def add_file(self, size: int) -> None:
+        """Count a file that went up whole."""
+        self._files_done += 1
+        self.add(size)
 
 
 @dataclass(frozen=True)
@@ -111,13 +122,13 @@ class BlobContainer:
         files = [each for each in found if each.is_file()]
         total = sum(each.stat().st_size for each in files)
         with doing("upload") as say:
-            sent = _Sent(total, say)
             large = [each for each in files if each.stat().st_size > _BLOCK_BYTES]
             small = [each for each in files if each.stat().st_size <= _BLOCK_BYTES]
+            sent = _Sent(total, len(small), say)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 bodies = pool.map(lambda file: self._put(file, _below(file, source, path)), small)
                 for size in bodies:
-                    sent.add(size)
+                    sent.add_file(size)
             for file in large:
                 self._put_in_blocks(file, _below(file, source, path), sent)
 

@@ -251,12 +251,12 @@ class OnlineEndpointBackend(EndpointServices):
         )
         del document["location"]  # the workspace adds its own
         name = deployment_name(draft)
-        refuse_beside_another(draft, self._workspace)
+        refuse_beside_another(draft, self._workspace.within(steps.deadline))
         put = self._place.put_deployment
         try:
             operation = put(draft.name, name, document, deadline=steps.deadline)
         except WorkspaceRequestError:
-            refuse_beside_another(draft, self._workspace)
+            refuse_beside_another(draft, self._workspace.within(steps.deadline))
             raise
         self._operations[draft.instance_id] = operation
         return draft.at(str(endpoint["properties"].get("scoringUri") or ""))

@@ -24,6 +24,13 @@ _IN_A_THREAD = (
     f"import threading; threading.Thread(target=exec, args=({_STARTS_ONE!r}, {{}})).start()"
 )
 
+_SEES_ITS_END = """
+import subprocess, sys
+from modelship.bundle import programs
+child = "import subprocess, sys; subprocess.Popen(['sleep', '600']); sys.stdin.read()"
+programs.start([sys.executable, "-c", child], stdin=subprocess.PIPE).wait()
+"""
+
 
 def _marked(mark):
     processes = psutil.process_iter(["environ", "status"])
@@ -41,7 +48,9 @@ def _wait_for_the_end_of(mark):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("program", [_STARTS_ONE, _IN_A_THREAD], ids=["main", "thread"])
+@pytest.mark.parametrize(
+    "program", [_STARTS_ONE, _IN_A_THREAD, _SEES_ITS_END], ids=["main", "thread", "ends-first"]
+)
 @pytest.mark.parametrize("after_s", [0.25, 0.4, 1.5])
 def test_nothing_outlives_whoever_started_it(program, after_s):
     """SIGKILL to this process ends the program, and what that has started, at any moment."""

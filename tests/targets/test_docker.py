@@ -145,7 +145,7 @@ def test_another_script_is_one_layer(deployer):
 
 def test_layers_do_not_depend_on_time(deployer):
     """An image that was removed and is built again has the same layers."""
-    bundle = deployer.bundle(INERT, model={"another": "model"})
+    bundle = deployer.bundle(INERT, model={"another": "model"}, sample_input={"data": [1]})
     layers = []
     for _ in range(2):
         with deployer.deploy(bundle, name="docker-time") as deployment:

@@ -10,7 +10,8 @@ from docker_base import docker_says, exists
 from modelship.errors import ImageBuildError
 from modelship.progress import Deadline
 from modelship.runtime.images.engine import connected
-from modelship.runtime.images.layers import BUILD_PREFIX, Layer, add_layer
+from modelship.runtime.images.labels import BUILD_PREFIX
+from modelship.runtime.images.layers import Layer, add_layer
 
 pytestmark = pytest.mark.docker
 

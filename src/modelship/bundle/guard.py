@@ -34,6 +34,8 @@ def main(parent: str, *command: str) -> None:
             kill_session()
         select.select([reading], [], [], _LOOK_EVERY_S)
         ended, status = os.waitpid(child, os.WNOHANG)
+    if os.getppid() != int(parent):  # it may have ended because of that
+        kill_session()
     end_as(os.waitstatus_to_exitcode(status))
 
 

@@ -24,13 +24,7 @@ from modelship.bundle.store import stage_models
 from modelship.runtime.images import dockerfiles, labels
 from modelship.runtime.images.archive import Archive, below, sent
 from modelship.runtime.images.base_image import check_python, ensure_base, machine_of
-from modelship.runtime.images.layers import (
-    BUILD_PREFIX,
-    add_layer,
-    models_layer,
-    script_layer,
-    swept,
-)
+from modelship.runtime.images.layers import add_layer, models_layer, script_layer, swept
 from modelship.runtime.install import install_packages
 from modelship.staging import storing
 from modelship.state_paths import cache_folder, exclusive
@@ -166,7 +160,7 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
             made = partial(dockerfiles.environment, base_image)
             files = _packages(folder, python=lock.python)
             _build(engine, name, made, files=files, folder=folder, deadline=deadline)
-            engine.sweep_forgotten(labels.BUILD, prefix=BUILD_PREFIX)
+            engine.sweep_forgotten(labels.BUILD, prefix=labels.BUILD_PREFIX)
     return name
 
 
@@ -209,7 +203,7 @@ def _ensure_service(
                 stage_models(bundle, folder)
                 files = sent(Archive(below(folder, _APP), [_MODELS]), folder)
                 add_layer(engine, model, models, files, deadline=steps.deadline)
-            engine.sweep_forgotten(labels.BUILD, prefix=BUILD_PREFIX)
+            engine.sweep_forgotten(labels.BUILD, prefix=labels.BUILD_PREFIX)
         script = script_layer(
             model,
             entry_script=bundle.entry_script,
@@ -226,9 +220,11 @@ def _add_script(
 ) -> None:
     """Name the service image, which bundles share that differ in their tags alone."""
     source = {f"{_APP}/{file.path}": file.content for file in bundle.source}
+    folders = [_APP]
     if bundle.sample_json is not None:
         source[str(dockerfiles.SAMPLE).lstrip("/")] = bundle.sample_json.encode()
-    files = Archive(source, [_APP])
+        folders.append(dockerfiles.SAMPLE.parent.name)
+    files = Archive(source, folders)
     content = hashlib.sha256(b"".join([layer.digest.encode(), *files])).hexdigest()
     label = {labels.CONTENT: content}
     for image in engine.images(f"{labels.CONTENT}={content}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BUILD",
+    "BUILD_PREFIX",
     "CONTENT",
     "GATE",
     "HISTORY",
@@ -18,6 +19,9 @@ __all__ = [
 
 BUILD = "io.modelship.build"
 """A unique id of each build; it identifies what an interrupted build leaves behind."""
+
+BUILD_PREFIX = "modelship-build-"
+"""How the names of the containers of builds begin; containers inherit the labels of images."""
 
 CONTENT = "io.modelship.content"
 """On a service image, the digest of its content; bundles of the same content share it."""

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from modelship.progress import Deadline
     from modelship.runtime.images.engine import Engine
 
-__all__ = ["BUILD_PREFIX", "Layer", "add_layer", "models_layer", "script_layer", "swept"]
+__all__ = ["Layer", "add_layer", "models_layer", "script_layer", "swept"]
 
-BUILD_PREFIX: Final = "modelship-build-"
-"""How the names of the containers begin that become layers."""
 _NO_COMMAND: Final = (f"{VENV}/bin/python",)  # the engine creates no container without one
 
 
@@ -90,7 +88,7 @@ def add_layer(
         If the engine cannot unpack the files or create the image.
     """
     token = secrets.token_hex(4)
-    container, label = f"{BUILD_PREFIX}{token}", f"{name}-{token}"
+    container, label = f"{labels.BUILD_PREFIX}{token}", f"{name}-{token}"
     with swept(engine, f"{labels.BUILD}={label}"):
         engine.create(
             container,

@@ -40,6 +40,7 @@ PYTHON = re.compile(
 
 OF_OTHERS = {"--prefix", "--timestamps", "--platform", "--upgrade", "--traffic", "--all-traffic"}
 OF_OTHERS |= {"--head"}  # of ray start
+OF_OTHERS |= {"--endpoint-name"}  # of az ml
 
 
 def sentences(path):

@@ -137,7 +137,7 @@ def test_floats_may_differ_within_the_tolerance(telling):
 
 def test_a_request_that_takes_too_long_is_given_up_everywhere(own, make_bundle):
     """Each place has this time for an answer, and the next request is sent."""
-    waiting = "time.sleep(4 * (raw_data == '1'))\n    return"
+    waiting = "time.sleep(2.7 * (raw_data == '1'))\n    return"  # the next one waits for the rest
     script = "import time" + ECHO.replace("return", waiting)
     report = compare(
         make_bundle(script),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from modelship.batch.bisecting import BadRow, TooManyFailedError
 from modelship.batch.call_errors import CallError
 from modelship.batch.scored_rows import MissingRows, ScoredRows
-from modelship.batch.scoring_process import put_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +93,10 @@ def _call_of(table: pa.Table, process: ScoringProcess) -> MiniBatchCall:
     """Return what scores mini-batches of the rows of a table in a process."""
 
     def call(first: int, stop: int, *, timeout_s: float) -> Elements:
-        put_part(process, table, first, stop)
+        try:
+            process.put(table.slice(first, stop - first))
+        except ValueError as error:
+            raise CallError(f"{type(error).__name__}: {error}") from error
         return process.score_mini_batch(0, stop - first, timeout_s=timeout_s)
 
     return call

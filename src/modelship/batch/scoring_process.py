@@ -30,7 +30,6 @@ __all__ = [
     "ScoringProcess",
     "ScoringStoppedError",
     "ScriptNotReadyError",
-    "put_part",
     "scoring_place",
 ]
 
@@ -262,20 +261,6 @@ class ScoringProcess:
             raise ScriptNotReadyError(
                 f"init() needs more memory than {self._most_bytes / _GB:g} GB: raise memory_gb"
             )
-
-
-def put_part(process: ScoringProcess, table: pa.Table, first: int, stop: int) -> None:
-    """Place the rows `first` to `stop` of a table in the shared memory, for one call.
-
-    Raises
-    ------
-    CallError
-        If they do not have the form that the script takes.
-    """
-    try:
-        process.put(table.slice(first, stop - first))
-    except ValueError as error:
-        raise CallError(f"{type(error).__name__}: {error}") from error
 
 
 def _table_of(header: dict[str, Any], content: bytearray) -> pa.Table:

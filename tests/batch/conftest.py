@@ -101,11 +101,21 @@ def _processes(folder):
 @pytest.fixture(scope="session")
 def idle_bundle(tmp_path_factory, bare_lock):
     """Return a bundle that nothing runs."""
-    folder = tmp_path_factory.mktemp("bundle")
-    (folder / "score.py").write_text("def init(): pass\n\n\ndef run(raw_data): return []\n")
-    environment = Environment(python=bare_lock.python, requirements=())
+    text = "def init(): pass\n\n\ndef run(raw_data): return []\n"
+    return _bare_bundle(text, tmp_path_factory.mktemp("bundle"), bare_lock)
+
+
+@pytest.fixture
+def bare_bundle(bare_lock, tmp_path):
+    """Return a function that makes a bundle of a script, without packages."""
+    return lambda text: _bare_bundle(text, tmp_path, bare_lock)
+
+
+def _bare_bundle(text, folder, lock):
+    (folder / "score.py").write_text(text)
+    environment = Environment(python=lock.python, requirements=())
     made = ms.ScoringBundle([], entry_script=folder / "score.py", environment=environment)
-    return with_lock(made, lock=bare_lock)
+    return with_lock(made, lock=lock)
 
 
 @pytest.fixture(scope="session")

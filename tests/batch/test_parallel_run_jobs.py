@@ -13,11 +13,10 @@ from modelship.batch.batch_plan import BatchPlan
 from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.mini_batch.batch_pool import score_files
 from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
-from modelship.batch.mini_batch_work import Elements, scored_in_mini_batches
+from modelship.batch.mini_batch_work import scored_in_mini_batches
+from modelship.batch.scored_rows import Elements
 from modelship.batch.scoring_process import CallError
-from modelship.bundle import Environment
 from modelship.errors import BatchStoppedError, InvalidOptionError
-from modelship.testing import with_lock
 
 SCRIPT = """
 import os, pathlib
@@ -36,12 +35,9 @@ def run(mini_batch):
 
 
 @pytest.fixture
-def bundle(bare_lock, tmp_path):
+def bundle(bare_bundle):
     """Return the bundle of the script."""
-    (tmp_path / "score.py").write_text(SCRIPT)
-    environment = Environment(python=bare_lock.python, requirements=())
-    made = ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=environment)
-    return with_lock(made, lock=bare_lock)
+    return bare_bundle(SCRIPT)
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import pandas as pd
 import pytest
 
 import modelship as ms
-from modelship.batch.mini_batch_work import Elements
 from modelship.batch.piece_work import Work, score_piece
 from modelship.batch.planning import plan_job
-from modelship.bundle import Environment
+from modelship.batch.scored_rows import Elements
 from modelship.errors import BatchInputError, InvalidOptionError
-from modelship.testing import with_lock
 
 SCRIPT = """
 def init():
@@ -23,12 +21,9 @@ def run(mini_batch):
 
 
 @pytest.fixture
-def bundle(bare_lock, tmp_path):
+def bundle(bare_bundle):
     """Return a bundle whose script takes mini-batches."""
-    (tmp_path / "score.py").write_text(SCRIPT)
-    environment = Environment(python=bare_lock.python, requirements=())
-    made = ms.ScoringBundle([], entry_script=tmp_path / "score.py", environment=environment)
-    return with_lock(made, lock=bare_lock)
+    return bare_bundle(SCRIPT)
 
 
 @pytest.fixture

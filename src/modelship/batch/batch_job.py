@@ -203,6 +203,11 @@ class BatchJob:
         return run_job(self, show_output=show_output, on_progress=on_progress)
 
     @property
+    def most_failed(self) -> int:
+        """How many rows may fail; -1 for any number."""
+        return -1 if self.error_threshold is None else self.error_threshold
+
+    @property
     def may_postpone(self) -> bool:
         """Whether the job ends if its first rows all fail."""
         return self.error_threshold is None and not self.options.output_action

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_summary import BatchSummary
     from modelship.batch.manifest import Manifest
     from modelship.batch.piece_work import PieceResult
+    from modelship.errors import BatchStoppedError
 
 __all__ = ["run_job"]
 
@@ -77,9 +78,7 @@ def _run(
     account = BatchAccount(plan, folder.resume(plan, manifest, verify=job.verify))
     left = [each for each in plan.pieces if each.number not in account.entries]
     before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
-    threshold = -1 if job.error_threshold is None else job.error_threshold
-    account.require_at_most(threshold)  # an earlier run may have ended by it
-    account.require_batches_at_most(job.mini_batch_error_threshold)
+    _require_allowed(job, account)  # an earlier run may have ended by it
     try:
         with (
             progress_of(before, shown=show_output, on_progress=on_progress) as report,
@@ -95,22 +94,13 @@ def _run(
                 entry = folder.enter(plan, result, manifest)
                 account.add(entry)
                 report.done(entry)
-                account.require_at_most(threshold)
-                account.require_batches_at_most(job.mini_batch_error_threshold)
+                _require_allowed(job, account)
     except KeyboardInterrupt:
         job.stopped.set()
-    except ScriptNotReadyError as error:
-        _forget_unbegun(folder, account)
-        raise account.not_ready(str(error)) from error
-    except NothingScoredError as error:
-        _forget_unbegun(folder, account)
-        raise account.nothing_scored(error.tried) from error
-    except TooManyFailedError as error:
-        _forget_unbegun(folder, account)
-        raise account.too_many(
-            f"{error.failed} rows of a piece failed, more than {threshold}",
-            log=error.reason,
-        ) from error
+    except (ScriptNotReadyError, NothingScoredError, TooManyFailedError) as error:
+        if not account.entries:  # a job that has done nothing may be corrected, and run again
+            folder.forget()
+        raise _ended_by(error, job, account) from error
     if job.stopped.is_set():
         raise account.interrupted()
     _equal_answers(job, folder, account, manifest)
@@ -154,16 +144,29 @@ def _results(
             job.secrets,
             retries=job.retries,
             memory_gb=job.memory_gb,
-            error_threshold=-1 if job.error_threshold is None else job.error_threshold,
+            error_threshold=job.most_failed,
             may_postpone=job.may_postpone and not is_proven,
         )
         yield from proven_results(job.engine, work, left, stopped=job.stopped)
 
 
-def _forget_unbegun(folder: OutputFolder, account: BatchAccount) -> None:
-    """Remove the plan of a job that has done nothing: it may be corrected, and run again."""
-    if not account.entries:
-        folder.forget()
+def _require_allowed(job: BatchJob, account: BatchAccount) -> None:
+    account.require_at_most(job.most_failed)
+    account.require_batches_at_most(job.mini_batch_error_threshold)
+
+
+def _ended_by(
+    error: ScriptNotReadyError | NothingScoredError | TooManyFailedError,
+    job: BatchJob,
+    account: BatchAccount,
+) -> BatchStoppedError:
+    """Return the error of a job whose pieces could not be scored."""
+    if isinstance(error, ScriptNotReadyError):
+        return account.not_ready(str(error))
+    if isinstance(error, NothingScoredError):
+        return account.nothing_scored(error.tried)
+    problem = f"{error.failed} rows of a piece failed, more than {job.most_failed}"
+    return account.too_many(problem, log=error.reason)
 
 
 def _planned(job: BatchJob, folder: OutputFolder) -> BatchPlan:

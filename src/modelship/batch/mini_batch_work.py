@@ -6,11 +6,12 @@ what a script does with it may depend on all of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from modelship.batch.bisecting import BadRow, TooManyFailedError
 from modelship.batch.call_errors import CallError
-from modelship.batch.scored_rows import MissingRows, ScoredRows
+from modelship.batch.scored_rows import Elements, MissingRows, ScoredRows
+from modelship.batch.scoring_process import put_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,22 +21,7 @@ if TYPE_CHECKING:
     from modelship.batch.piece_work import Work
     from modelship.batch.scoring_process import ScoringProcess
 
-__all__ = ["Elements", "MiniBatchCall", "scored_in_mini_batches"]
-
-
-class Elements(NamedTuple):
-    """The elements that run() returned for a mini-batch.
-
-    Parameters
-    ----------
-    rows : int
-        How many there are.
-    text : bytes
-        Each as text, on a line of its own.
-    """
-
-    rows: int
-    text: bytes
+__all__ = ["MiniBatchCall", "scored_in_mini_batches"]
 
 
 class MiniBatchCall(Protocol):
@@ -70,16 +56,15 @@ def scored_in_mini_batches(
             failed_batches += 1
         else:
             texts.append(found.text)
-        if rows:
-            missing.append(MissingRows(first, stop, rows))
-        else:
+        if not rows:
             bad += [BadRow(each, _reason(found)) for each in range(first, stop)]
+        elif rows < stop - first:
+            missing.append(MissingRows(first, stop, rows))
         failed += stop - first - rows
         if 0 <= work.error_threshold < failed:
             raise TooManyFailedError(failed, _reason(found))
         tell(stop - failed, failed)
     write = (lambda file: file.writelines(texts)) if options.appends_rows and any(texts) else None
-    missing = [each for each in missing if each.rows]
     return ScoredRows(
         rows_out=table.num_rows - failed,
         write=write,
@@ -93,10 +78,7 @@ def _call_of(table: pa.Table, process: ScoringProcess) -> MiniBatchCall:
     """Return what scores mini-batches of the rows of a table in a process."""
 
     def call(first: int, stop: int, *, timeout_s: float) -> Elements:
-        try:
-            process.put(table.slice(first, stop - first))
-        except ValueError as error:
-            raise CallError(f"{type(error).__name__}: {error}") from error
+        put_part(process, table, first, stop)
         return process.score_mini_batch(0, stop - first, timeout_s=timeout_s)
 
     return call
@@ -104,21 +86,12 @@ def _call_of(table: pa.Table, process: ScoringProcess) -> MiniBatchCall:
 
 def _tried(call: MiniBatchCall, first: int, stop: int, work: Work) -> Elements | CallError:
     """Return the elements of a mini-batch, or the error of its last try."""
-    found: Elements | CallError
     for _ in range(1 + work.retries):
-        found = _outcome(call, first, stop, timeout_s=work.timeout_s)
-        if not isinstance(found, CallError):
-            break
-    return found
-
-
-def _outcome(
-    call: MiniBatchCall, first: int, stop: int, *, timeout_s: float
-) -> Elements | CallError:
-    try:
-        return call(first, stop, timeout_s=timeout_s)
-    except CallError as error:
-        return error
+        try:
+            return call(first, stop, timeout_s=work.timeout_s)
+        except CallError as error:  # noqa: PERF203 - a call takes longer
+            last = error
+    return last
 
 
 def _reason(found: Elements | CallError) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from modelship.batch.answer_forms import answer_columns
 from modelship.batch.bisecting import BadRow, Bisection
-from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import FixedSize
 from modelship.batch.first_rows import NothingScoredError, PostponedPiece
 from modelship.batch.mini_batch_work import scored_in_mini_batches
@@ -20,6 +19,7 @@ from modelship.batch.output_names import DRAFTS
 from modelship.batch.piece_progress import PieceProgress, progress_teller
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.scored_rows import ScoredRows
+from modelship.batch.scoring_process import put_part
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
@@ -261,10 +261,7 @@ def _call_of(table: pa.Table, process: ScoringProcess) -> ScoreCall:
 
 def _call_of_parts(table: pa.Table, process: ScoringProcess) -> ScoreCall:
     def score(first: int, stop: int, *, timeout_s: float) -> pa.Table:
-        try:
-            process.put(table.slice(first, stop - first))
-        except ValueError as error:
-            raise CallError(f"{type(error).__name__}: {error}") from error
+        put_part(process, table, first, stop)
         return process.score(0, stop - first, timeout_s=timeout_s)
 
     return score

@@ -12,7 +12,22 @@ if TYPE_CHECKING:
     from modelship.batch.bisecting import BadRow
     from modelship.batch.manifest import AnswerColumn
 
-__all__ = ["MissingRows", "ScoredRows"]
+__all__ = ["Elements", "MissingRows", "ScoredRows"]
+
+
+class Elements(NamedTuple):
+    """The elements that run() returned for a mini-batch.
+
+    Parameters
+    ----------
+    rows : int
+        How many there are.
+    text : bytes
+        Each as text, on a line of its own.
+    """
+
+    rows: int
+    text: bytes
 
 
 class MissingRows(NamedTuple):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import MeasuredSizes
-from modelship.batch.mini_batch_work import Elements
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
+from modelship.batch.scored_rows import Elements
 from modelship.batch.scorer.scorer_messages import send
 from modelship.batch.scoring_places import ScoringPlace, scoring_place
 from modelship.batch.script_host import BROKEN, LOOK_EVERY_S, ScriptNotReadyError, received
@@ -30,6 +30,7 @@ __all__ = [
     "ScoringProcess",
     "ScoringStoppedError",
     "ScriptNotReadyError",
+    "put_part",
     "scoring_place",
 ]
 
@@ -261,6 +262,20 @@ class ScoringProcess:
             raise ScriptNotReadyError(
                 f"init() needs more memory than {self._most_bytes / _GB:g} GB: raise memory_gb"
             )
+
+
+def put_part(process: ScoringProcess, table: pa.Table, first: int, stop: int) -> None:
+    """Place the rows `first` to `stop` of a table in the shared memory, for one call.
+
+    Raises
+    ------
+    CallError
+        If they do not have the form that the script takes.
+    """
+    try:
+        process.put(table.slice(first, stop - first))
+    except ValueError as error:
+        raise CallError(f"{type(error).__name__}: {error}") from error
 
 
 def _table_of(header: dict[str, Any], content: bytearray) -> pa.Table:

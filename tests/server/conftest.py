@@ -13,6 +13,7 @@ from filelock import FileLock
 from modelship.bundle import Environment
 from modelship.bundle.remembered import todays_lock
 from modelship.runtime.install import create_environment
+from reserved_ports import reserve_port
 
 _PACKAGES = Path(__file__).with_name("differential") / "packages.txt"
 
@@ -51,3 +52,11 @@ def serving(serving_environment):
     """Return the environment; its servers end with the module, for each costs while it idles."""
     yield serving_environment
     serving_environment.stop_all()
+
+
+@pytest.fixture
+def reserved_port():
+    """Return a port for a server of one test."""
+    reserving, port = reserve_port()
+    with reserving:
+        yield port

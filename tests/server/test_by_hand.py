@@ -40,12 +40,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def _started(command, *, cwd, **variables):
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     environment = {**kept, "PYTHONPATH": str(_SOURCE), **variables}
@@ -77,12 +71,11 @@ def _is_ready(uri):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_python_serves_a_script(serving_python, folder, number):
+def test_python_serves_a_script(serving_python, folder, number, reserved_port):
     """Nothing else of modelship is imported, and either signal ends it with exit code 0."""
-    port = _free_port()
     command = [serving_python, "-m", "modelship.server", "--entry_script", "score.py"]
-    command += ["--port", port, "--model_dir", "outputs"]
-    with _serving(command, cwd=folder, port=port) as (process, ask):
+    command += ["--port", reserved_port, "--model_dir", "outputs"]
+    with _serving(command, cwd=folder, port=reserved_port) as (process, ask):
         assert ask() == {"modules": ["modelship"], "model": "outputs", "got": "[1]"}
         process.send_signal(number)
         log, _ = process.communicate(timeout=_TIMEOUT_S)
@@ -91,12 +84,19 @@ def test_python_serves_a_script(serving_python, folder, number):
     assert "Shutting down: Master, with exit code 0" in log.splitlines()[-1]
 
 
-def test_modelship_serves_a_script(folder):
+def test_modelship_serves_a_script(folder, reserved_port):
     """The command finds the modules next to the script, and listens on this machine only."""
-    port = _free_port()
-    command = [sys.executable, "-m", "modelship.cli", "serve", folder / "score.py", "--port", port]
+    command = [
+        sys.executable,
+        "-m",
+        "modelship.cli",
+        "serve",
+        folder / "score.py",
+        "--port",
+        reserved_port,
+    ]
     command += ["--workers", 2, "--model-dir", folder, "--server-option", "fast_json=on", "--json"]
-    with _serving(command, cwd="/", port=port) as (process, ask):
+    with _serving(command, cwd="/", port=reserved_port) as (process, ask):
         assert (ask()["model"], ask()["got"]) == (str(folder), "[1]")
         process.terminate()
         log, _ = process.communicate(timeout=_TIMEOUT_S)
@@ -118,13 +118,12 @@ def run(request):
 """
 
 
-def test_a_script_may_name_azure_ml_s_server(folder):
+def test_a_script_may_name_azure_ml_s_server(folder, reserved_port):
     """What it imports from there is there, also where that package is not installed."""
     assert find_spec("azureml_inference_server_http") is None
     (folder / "score.py").write_text(_RAW)
-    port = _free_port()
-    command = [sys.executable, "-m", "modelship.cli", "serve", "score.py", "--port", port]
-    with _serving(command, cwd=folder, port=port) as (_, ask):
+    command = [sys.executable, "-m", "modelship.cli", "serve", "score.py", "--port", reserved_port]
+    with _serving(command, cwd=folder, port=reserved_port) as (_, ask):
         assert set(ask()) == {"is_raw"}
 
 
@@ -153,11 +152,13 @@ _WRONG = [
 
 
 @pytest.mark.parametrize(("variables", "told"), _WRONG)
-def test_a_file_that_cannot_be_used_is_named(serving_python, folder, variables, told):
+def test_a_file_that_cannot_be_used_is_named(
+    serving_python, folder, variables, told, reserved_port
+):
     """The server ends at once with exit code 1, and does not start worker after worker."""
     (folder / "list.json").write_text("[1]")
     command = [serving_python, "-m", "modelship.server", "--entry_script", "score.py"]
-    with _started([*command, "--port", _free_port()], cwd=folder, **variables) as process:
+    with _started([*command, "--port", reserved_port], cwd=folder, **variables) as process:
         log, _ = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 1
     assert told in log

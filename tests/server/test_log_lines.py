@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -106,21 +105,20 @@ def test_what_moves_the_cursor_is_shown(serving):
     assert "a\x1b[31mred\x1b[0m b\\x1b[1Ac\\x08\\x00\n" in server.log
 
 
-def test_a_log_that_cannot_be_written_fails_no_request(serving_python, tmp_path):
+def test_a_log_that_cannot_be_written_fails_no_request(serving_python, tmp_path, reserved_port):
     """On a full disk what a script writes is lost, and its answer is not."""
     script = "import sys\ndef init(): sys.stdout.write('a\\n')\ndef run(d): sys.stderr.write(d)\n"
     (tmp_path / "score.py").write_text(script)
     (tmp_path / "modelship_server").symlink_to(OURS)
-    port = _free_port()
     command = [serving_python, "-m", "modelship_server", "--entry_script", "score.py"]
     with (
         Path("/dev/full").open("w") as full,
         subprocess.Popen(
-            [*command, "--port", str(port)], cwd=tmp_path, stdout=full, stderr=full
+            [*command, "--port", str(reserved_port)], cwd=tmp_path, stdout=full, stderr=full
         ) as process,
     ):
         try:
-            assert _answered(f"http://127.0.0.1:{port}/score") == 200
+            assert _answered(f"http://127.0.0.1:{reserved_port}/score") == 200
         finally:
             process.terminate()
     assert process.returncode == 0
@@ -132,12 +130,6 @@ def _answered(uri):
     with requests.Session() as session:
         session.mount("http://", patient)
         return session.post(uri, json=1, timeout=_TIMEOUT_S).status_code
-
-
-def _free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def test_what_misleads_is_explained(serving):

@@ -20,6 +20,7 @@ import psutil
 import modelship
 from differential.forked import Forked, ForkServer
 from differential.wire import ask, send
+from reserved_ports import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,8 @@ class Server:
     ----------
     process : subprocess.Popen or Forked
         Its first process, the leader of its session.
+    reserving : socket.socket
+        Reserves the port, and is closed when the server is stopped.
     port : int
         Where it listens.
     folder : Path
@@ -80,9 +83,16 @@ class Server:
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes] | Forked, *, port: int, folder: Path, log: Path
+        self,
+        process: subprocess.Popen[bytes] | Forked,
+        *,
+        reserving: socket.socket,
+        port: int,
+        folder: Path,
+        log: Path,
     ) -> None:
         self.process = process
+        self._reserving = reserving
         self.port = port
         self.folder = folder
         self._log = log
@@ -117,6 +127,10 @@ class Server:
             self.process.wait(_START_TIMEOUT_S)
         return self.stop()
 
+    def release_port(self) -> None:
+        """Let others listen on its port."""
+        self._reserving.close()
+
     def stop(self, *, with_signal: int = signal.SIGTERM) -> Ended:
         """End it and its children, the hard way if it takes long."""
         family = _family(self.process.pid)
@@ -130,6 +144,7 @@ class Server:
         for each in family:
             if each.is_running():
                 each.kill()
+        self.release_port()
         return Ended(self.process.returncode, self.log)
 
 
@@ -161,7 +176,7 @@ class ServingEnvironment:
         shutil.copytree(SCRIPTS / script, folder)
         for name, text in (files or {}).items():
             (folder / name).write_text(text)
-        port = _free_port()
+        reserving, port = reserve_port()
         log = self._folder / f"{number}.log"
         with log.open("wb") as output:
             process = self._fork_server(kind).start(
@@ -171,7 +186,7 @@ class ServingEnvironment:
                 variables=self._variables(settings or {}),
                 output=output,
             )
-        server = Server(process, port=port, folder=folder, log=log)
+        server = Server(process, reserving=reserving, port=port, folder=folder, log=log)
         self._all.append(server)
         return server
 
@@ -207,6 +222,8 @@ class ServingEnvironment:
             server.process.terminate()  # all at once, for each takes a while
         for server in running:
             server.stop()
+        for server in self._all:
+            server.release_port()
         self._all.clear()
         self._started.clear()
 
@@ -236,12 +253,6 @@ class ServingEnvironment:
 
 def _with_port(options: Sequence[str], port: int) -> list[str]:
     return [] if "--port" in options else ["--port", str(port)]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -42,6 +42,7 @@ for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
+MACHINE_READY_S = 600
 FIRST_READ_S = 180  # all tests are read in about 25 s, unless the machine is busy
 # A pytest that a document starts would compile all of modelship once more, as its entry point asks.
 OF_NESTED_PYTEST = {
@@ -78,15 +79,16 @@ NEEDS_AZURE = (
     "docs/how-to/azure-models.md",
     "docs/how-to/azure-offline.md",
 )
+NEEDS_DOCKER = ROOT / "docs/how-to/docker.md"
 AZURE_PLACES = [ROOT / each for each in NEEDS_AZURE]
-# Those that take long come first, so that no worker is left alone with one at the end.
+# Those that take long come first, so that no worker is left alone with one at the end. Those that
+# need Docker or a browser come a little later, since the gate may be installing it.
 LONG = tuple(
     ROOT / each
     for each in (
         "tests/testing/offline/test_tutorial_part_two.py",
         "tests/targets/aci/test_aci_contract.py",
         "tests/testing/offline/test_tutorial_part_one.py",
-        "tests/testing/offline/test_offline_services.py",
         "tests/targets/aci/test_aci_history.py",
         "tests/testing/offline/test_acceptance.py",
         "tests/testing/offline/test_rollout_script.py",
@@ -94,6 +96,7 @@ LONG = tuple(
         "docs/how-to/azure.md",
         "tests/targets/aci/test_aci_failures.py",
         "docs/how-to/azure-offline.md",
+        "tests/testing/offline/test_offline_services.py",
         "tests/targets/online_endpoint/test_endpoint_contract.py",
         "tests/testing/offline/test_online_lifecycle.py",
         "tests/testing/offline/test_online_endpoints.py",
@@ -116,16 +119,16 @@ LONG = tuple(
         "tests/testing/offline/test_script_runs.py",
         "tests/testing/offline/test_profiles.py",
         "tests/targets/aci",
-        "tests/test_examples.py",
         "tests/test_cases.py",
-        "tests/targets/test_docker.py",
-        "tests/targets/test_servers.py",
         "tests/targets/test_contract.py",
-        "tests/targets/test_contract_docker.py",
         "tests/server/differential",
         "tests/server/test_raw_http.py",
         "tests/test_plug_ins.py",
         "docs/how-to/parity.md",
+        "tests/test_examples.py",
+        "tests/targets/test_docker.py",
+        "tests/targets/test_servers.py",
+        "tests/targets/test_contract_docker.py",
         "tests/targets/test_process.py",
         "README.md",
         "tests/targets/test_server_options.py",
@@ -421,6 +424,27 @@ def fit_files():
     np.savez(test, X=X[1200:], y=y[1200:])
     request = f'{{"data": {X[1200:1203].tolist()}}}'.encode()
     return model.getvalue(), test.getvalue(), request
+
+
+@pytest.fixture(scope="session")
+def machine():
+    """Wait until the gate has prepared this machine: it installs and starts what is missing."""
+    wait_for_machine()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Wait before the document whose blocks need Docker."""
+    if item.path == NEEDS_DOCKER:
+        wait_for_machine()
+
+
+def wait_for_machine():
+    """Wait for the file that says so, if one is named."""
+    ready = os.environ.get("MODELSHIP_MACHINE_READY")
+    end_s = time.monotonic() + MACHINE_READY_S
+    while ready and not Path(ready).exists() and time.monotonic() < end_s:
+        time.sleep(0.2)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib.util
 import os
@@ -66,14 +67,13 @@ def bare_lock():
 
 
 @pytest.fixture(scope="session")
-def docker_engine():
+def docker_engine(machine):
     """Skip, or fail if MODELSHIP_REQUIRE_DOCKER is 1, where no Docker engine answers."""
     import docker
 
     try:
-        client = docker.from_env(timeout=10)
-        client.ping()
-        client.close()
+        with contextlib.closing(docker.from_env(timeout=10)) as client:
+            client.ping()
     except docker.errors.DockerException as error:
         if os.environ.get("MODELSHIP_REQUIRE_DOCKER") == "1":
             pytest.fail(f"MODELSHIP_REQUIRE_DOCKER is 1, but no Docker engine answers: {error}")
@@ -87,7 +87,7 @@ def docker_base_image(docker_engine):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(machine):
     """Start Chromium; skip, or fail if MODELSHIP_REQUIRE_BROWSER is 1, where there is none.
 
     Playwright keeps an event loop running in this thread: later modules cannot have it around.

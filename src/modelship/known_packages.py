@@ -25,11 +25,12 @@ __all__ = [
     "provider_of",
 ]
 
-SOURCE_ONLY = ("docopt", "fusepy")
-"""Pure-Python packages without a wheel on PyPI that other packages need.
+SOURCE_ONLY = {"docopt": "0.6.2", "fusepy": "3.0.1"}
+"""Pure-Python packages without a wheel on PyPI that other packages need, with their last release.
 
-All other packages are installed only as wheels. Building runs code of the package on this machine
-and needs a compiler, and the result may differ between machines.
+That release requires no other package: a resolver need not build it to learn so. All other packages
+are installed only as wheels. Building runs code of the package on this machine and needs a
+compiler, and the result may differ between machines.
 """
 
 FLOORS = {

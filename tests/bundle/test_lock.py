@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -106,6 +107,17 @@ def test_two_packages_that_need_different_releases_of_a_third_are_named(wheels, 
         "env.yml: tinyfirst==1.0 and tinyother cannot both hold: "
         "tinysecond needs tinythird<2, and tinyother needs tinythird>=2."
     )
+
+
+def test_a_release_known_to_require_nothing_is_not_built(tmp_path, wheels, pip_config):
+    """A lock takes no build of a package that has no wheel: its code would run on this machine."""
+    packed = tmp_path / "fusepy-3.0.1"
+    packed.mkdir()
+    (packed / "setup.py").write_text("raise SystemExit('it was built')")
+    (packed / "PKG-INFO").write_text("Metadata-Version: 1.2\nName: fusepy\nVersion: 3.0.1\n")
+    shutil.make_archive(str(wheels / packed.name), "gztar", tmp_path, packed.name)
+    pip_config(f"[global]\nfind-links = {wheels}\n")
+    assert lock(Environment(RUNNING, ("fusepy",))).versions["fusepy"] == "3.0.1"
 
 
 def test_a_lock_can_be_like_another(wheels, pip_config):

@@ -191,6 +191,16 @@ def _project(minor: str, machines: Sequence[str], *, only_on: str) -> str:
         "[tool.uv]\n"
         f"environments = {json.dumps([python])}\n"
         f"required-environments = {json.dumps(linux)}\n"
+        + "".join(map(_without_requirements, SOURCE_ONLY.items()))
+    )
+
+
+def _without_requirements(release: tuple[str, str]) -> str:
+    """Return uv's setting that a release requires nothing: uv would build it to find out."""
+    name, version = release
+    return (
+        f'[[tool.uv.dependency-metadata]]\nname = "{name}"\nversion = "{version}"\n'
+        "requires-dist = []\n"
     )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from modelship.bundle import ScoringBundle
-    from modelship.progress import Steps
+    from modelship.progress import Deadline, Steps
     from modelship.targets.history import Journal
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release
@@ -107,8 +107,7 @@ class TargetBackend(ABC):
 
         An omitted option is None. A secret value is a :class:`~modelship.runtime.variables.Secret`.
         These options are part of a release: the same bundle with other options is another release.
-        Options that locate the place, such as a workspace, and do not affect how it runs an
-        instance, are not included.
+        Options that only locate the place, such as a workspace, are not included.
         """
         return {}
 
@@ -159,8 +158,7 @@ class TargetBackend(ABC):
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
         """Start an instance and return its record with its address, without waiting for it.
 
-        As soon as anything runs, :meth:`instances` lists it, so that nothing is lost if this
-        process is killed.
+        As soon as anything runs, :meth:`instances` lists it: a killed process loses nothing.
         """
 
     @abstractmethod
@@ -205,11 +203,14 @@ class TargetBackend(ABC):
         """
         self.stop(instance, grace_s=grace_s)
 
+    def within(self, deadline: Deadline) -> TargetBackend:  # noqa: ARG002 - this machine is always fast
+        """Return the same place; requests to another machine end at the deadline."""
+        return self
+
     def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
         """Lock the name `name`: nobody else changes its service meanwhile.
 
-        By default, this locks out other processes of this user on this machine. A killed process
-        releases its lock.
+        By default, this locks out this user's other processes here; a killed one releases it.
 
         Parameters
         ----------
@@ -249,9 +250,8 @@ class SupportsReplace(Protocol):
 class SupportsRoute(Protocol):
     """A backend whose names have an address that does not belong to one instance.
 
-    The backend sets which instance gets the requests to the name: instances that share a listening
-    socket accept from it or not, and a place with traffic rules changes those. No request is lost
-    when that changes.
+    Instances that share a listening socket accept from it or not, and a place with traffic rules
+    changes those. No request is lost when that changes.
     """
 
     def accept(self, instance: Instance, *, on: bool) -> None:

@@ -18,7 +18,7 @@ from modelship.errors import (
     NameTakenError,
 )
 from modelship.findings import RULES, Severity
-from modelship.progress import Steps
+from modelship.progress import Deadline, Steps
 from modelship.shown import local_time
 from modelship.staging import storing
 from modelship.state_paths import state_folder, using_caches
@@ -44,6 +44,7 @@ __all__ = ["Check", "Intent", "check_asked", "deploy", "findings_in", "intend"]
 Check = Literal["static", "trial", "off"]
 
 _WAIT: Final = "Wait for another deployment of this name"
+_LOOK_S: Final = 10.0
 _CHECKS: Final = ("static", "trial", "off")
 
 
@@ -91,7 +92,7 @@ def deploy(
 def _deployer(backend: TargetBackend, name: str) -> str:
     """Return a clause about who holds the lock of a name."""
     with suppress(ModelshipError):  # the history may be unreadable
-        last = backend.journal(name).last()
+        last = backend.within(Deadline(_LOOK_S)).journal(name).last()
         if last is not None and last.outcome == "under way":
             return f"{last.by} has been deploying it (since {local_time(last.began_at)})"
     return "another process has been deploying it"
@@ -198,9 +199,8 @@ class _Asked:
     def deploy(self, bundle: ScoringBundle, serving: Serving, *, overwrite: bool) -> Instance:
         with self.steps.step("Lock the environment"):
             _ = bundle.digest
-        settle(self.backend, self.name)
-        exactly = self.kind == "rollback"
-        intent = intend(self.backend, bundle, serving, name=self.name, exactly=exactly)
+        with bounded(self.steps, "Look at what the name serves"):
+            intent = self._intent(bundle, serving)
         release, current = intent.release, intent.current
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
             self.steps.say("nothing to do: this release is already deployed and healthy")
@@ -217,6 +217,13 @@ class _Asked:
         except (DeploymentFailedError, DeploymentTimeoutError) as error:
             error.doubts = _doubts_in(found, explained=error.diagnosis)
             raise
+
+    def _intent(self, bundle: ScoringBundle, serving: Serving) -> Intent:
+        """Settle what was interrupted, and compare the request with what the name then serves."""
+        backend = self.backend.within(self.steps.deadline)
+        settle(backend, self.name)
+        exactly = self.kind == "rollback"
+        return intend(backend, bundle, serving, name=self.name, exactly=exactly)
 
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
         """Return whether `current` is as requested and healthy; refuse to replace another."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from modelship.progress import Deadline
     from modelship.workspace.model_record import RegisteredModel
 
 __all__ = ["EndpointKeys", "EndpointToken", "MlWorkspace", "open_ml"]
@@ -154,6 +155,7 @@ def open_ml(
     resource_group: str | None = None,
     workspace_name: str | None = None,
     credential: object = None,
+    deadline: Deadline | None = None,
 ) -> MlWorkspace:
     """Connect to a workspace.
 
@@ -170,6 +172,8 @@ def open_ml(
         All three names, instead of `workspace`.
     credential : object, optional
         An object with ``get_token``, such as one of azure-identity's.
+    deadline : Deadline, optional
+        The longest wait for the workspace.
 
     Raises
     ------
@@ -195,7 +199,7 @@ def open_ml(
     else:
         expected = "an azure.ai.ml.MLClient, or the path of a config.json"
         raise InvalidOptionError("workspace", type(workspace).__name__, expected)
-    opened.open()
+    (opened if deadline is None else opened.within(deadline)).open()
     return opened
 
 

@@ -40,6 +40,9 @@ class FakeMlWorkspace:
     def within(self, _deadline):
         return self
 
+    def limit_s(self, timeout_s):
+        return timeout_s
+
     # --- models, environments and code ---------------------------------------------------
 
     def model(self, name, version=None):

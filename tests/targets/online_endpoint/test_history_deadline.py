@@ -42,3 +42,31 @@ def test_a_request_that_hangs_ends_at_the_deadline(workspace, bundle, doing, ste
         target.deploy(bundle, name="scale", timeout_s=2, **QUIETLY)
     assert caught.value.doing == step
     assert workspace.endpoints() == []
+
+
+class SilentWorkspace:
+    """A workspace in which one call gets no answer, up to the deadline of the call if it has one."""
+
+    def __init__(self, workspace, call, *, deadline=None):
+        self._workspace, self._call, self._deadline = workspace, call, deadline
+
+    def within(self, deadline):
+        return SilentWorkspace(self._workspace, self._call, deadline=deadline)
+
+    def __getattr__(self, name):
+        return self._hang if name == self._call else getattr(self._workspace, name)
+
+    def _hang(self, *_, **__):
+        assert self._deadline is not None, "it would hang for the limit of the call itself"
+        time.sleep(self._deadline.remaining_s)
+        raise WorkspaceUnreachableError("fake", self._call, "no answer within 1 s")
+
+
+@pytest.mark.parametrize("call", ["models", "endpoint"])
+def test_the_first_look_ends_at_the_deadline(workspace, bundle, call):
+    """At the history, for what was interrupted, and at what the name serves."""
+    target = DeployTarget(OnlineEndpointBackend.at(SilentWorkspace(workspace, call)))
+    with pytest.raises(DeploymentTimeoutError) as caught:
+        target.deploy(bundle, name="scale", timeout_s=1, **QUIETLY)
+    assert caught.value.doing == "Look at what the name serves"
+    assert workspace.sent.total() == 0

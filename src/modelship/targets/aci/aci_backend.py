@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle.profile import Profile
-    from modelship.progress import Steps
+    from modelship.progress import Deadline, Steps
     from modelship.targets.backend import Prepared
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
@@ -121,6 +122,7 @@ class AciBackend(TargetBackend):
         }
         self._given_workspace = workspace
         self._opened: Workspace | None = None
+        self._deadline: Deadline | None = None
         self._options = AciOptions(
             location=location,
             primary_key=primary_key,
@@ -164,7 +166,13 @@ class AciBackend(TargetBackend):
 
     @property
     def _services(self) -> Services:
-        return Services(self._workspace)
+        return Services(self._workspace, deadline=self._deadline)
+
+    def within(self, deadline: Deadline) -> AciBackend:
+        workspace = self._workspace
+        limited = copy.copy(self)
+        limited._opened, limited._deadline = workspace.within(deadline), deadline  # noqa: SLF001 - of its own class
+        return limited
 
     @property
     def profile(self) -> Profile:

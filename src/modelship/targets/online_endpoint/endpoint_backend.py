@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
-    from modelship.progress import Steps
+    from modelship.progress import Deadline, Steps
     from modelship.targets.release import Release, Serving
     from modelship.workspace.ml_workspace import MlWorkspace
 
@@ -206,11 +207,19 @@ class OnlineEndpointBackend(EndpointServices):
 
     @property
     def _workspace(self) -> MlWorkspace:
-        if self._opened is None:
-            from modelship.workspace.ml_workspace import open_ml
+        return self._opened or self._open()
 
-            self._opened = open_ml(self._given_workspace, **self._where)
+    def _open(self, deadline: Deadline | None = None) -> MlWorkspace:
+        from modelship.workspace.ml_workspace import open_ml
+
+        self._opened = open_ml(self._given_workspace, deadline=deadline, **self._where)
         return self._opened
+
+    def within(self, deadline: Deadline) -> OnlineEndpointBackend:
+        workspace = self._opened or self._open(deadline)
+        limited = copy.copy(self)
+        limited._opened = workspace.within(deadline)  # noqa: SLF001 - of its own class
+        return limited
 
     def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
         record_tags(Instance.draft(release, name="service"))  # refuses one with too many

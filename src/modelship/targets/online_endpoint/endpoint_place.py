@@ -160,7 +160,7 @@ class EndpointPlace:
         WorkspaceRequestError
             If the change fails, or another client has set other shares meanwhile.
         """
-        deadline = deadline or Deadline(_CHANGE_TIMEOUT_S)
+        deadline = deadline or Deadline(self.workspace.limit_s(_CHANGE_TIMEOUT_S))
         before = self.settled(name, deadline=deadline)
         wanted = {"traffic": dict(traffic), "mirrorTraffic": dict(mirror or {})}
         now = before.get("properties") or {}

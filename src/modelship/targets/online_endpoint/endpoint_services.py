@@ -119,8 +119,9 @@ class EndpointServices(TargetBackend):
         return last_lines(downloads + ask(container="server"), lines)
 
     def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
-        name, deadline = instance.name, Deadline(_STOP_TIMEOUT_S)
-        endpoint = self._workspace.endpoint(name)
+        name, workspace = instance.name, self._workspace
+        deadline = Deadline(workspace.limit_s(_STOP_TIMEOUT_S))
+        endpoint = workspace.endpoint(name)
         if endpoint is None or is_deleting(endpoint):
             return
         found = self._deployment(instance)

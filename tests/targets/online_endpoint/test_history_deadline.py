@@ -45,7 +45,7 @@ def test_a_request_that_hangs_ends_at_the_deadline(workspace, bundle, doing, ste
 
 
 class SilentWorkspace:
-    """A workspace in which one call gets no answer, up to the deadline of the call if it has one."""
+    """A workspace that leaves one call without an answer, up to its deadline if it has one."""
 
     def __init__(self, workspace, call, *, deadline=None):
         self._workspace, self._call, self._deadline = workspace, call, deadline

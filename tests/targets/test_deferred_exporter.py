@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modelship.targets.process import deferred_exporter
+from modelship.runtime import deferred_exporter
 
+CODE = Path(deferred_exporter.__file__)
 CLIENT = """
 from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter, AzureMonitorTraceExporter
 
@@ -41,6 +42,19 @@ print(json.dumps([at_start, [each.given for each in made]]))
 """
 
 
+BUILD = """
+import runpy, sys
+sys.prefix, code = sys.argv[1:]
+sys.path.insert(0, sys.prefix)
+runpy.run_path(code, run_name="__main__")
+"""
+SETTINGS = """
+import json, runpy, sys
+found = runpy.run_path(sys.argv[1], run_name="__config__")
+print(json.dumps([type(sys.meta_path[0]).__name__, found["workers"]]))
+"""
+
+
 @pytest.fixture
 def environment(tmp_path):
     """Return a folder with the server's module, the exporter, and a library that it imports."""
@@ -58,9 +72,8 @@ def environment(tmp_path):
 
 def start(environment, **variables):
     """Start a server; return what it had imported before it used the exporters, and these."""
-    code = Path(deferred_exporter.__file__)
     done = subprocess.run(
-        [sys.executable, "-S", "-c", SERVER, environment / "lib", code],
+        [sys.executable, "-S", "-c", SERVER, environment / "lib", CODE],
         env={"AML_APP_ROOT": str(environment / "app"), **variables},
         capture_output=True,
         text=True,
@@ -103,3 +116,18 @@ def test_an_environment_that_cannot_be_written_works(environment):
     (environment / "lib" / ".modelship-exporter-imported").mkdir()
     assert start(environment)[0] == [True, True]
     assert start(environment)[0] == [True, True]
+
+
+def test_the_build_of_an_image_tries_the_import(environment):
+    """The first server in a container imports it on first use: the image is read-only."""
+    command = [sys.executable, "-S", "-c", BUILD, environment / "lib", CODE]
+    subprocess.run(command, check=True)
+    assert start(environment)[0] == [False, False]
+
+
+def test_in_an_image_it_is_a_settings_file(tmp_path):
+    """The settings next to the script apply too, as without a settings file."""
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 3")
+    command = [sys.executable, "-c", SETTINGS, CODE]
+    found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert json.loads(found.stdout) == ["_Finder", 3]

@@ -130,6 +130,18 @@ answer = {
     assert answer["cached"]
 
 
+def test_the_exporter_of_application_insights_is_imported_when_it_is_used(inspector):
+    """The build of the image has tried the import, which takes half of the start of a worker."""
+    code = """
+import sys
+from azureml_inference_server_http.server import appinsights_client as client
+answer = [hasattr(client, "AzureMonitorLogExporter"), client.AzureMonitorLogExporter.__module__]
+answer += [each in sys.modules for each in ("opentelemetry", "azure.monitor.opentelemetry")]
+"""
+    found = inspector.run(code)
+    assert found == [True, "modelship_deferred_exporter", True, False]
+
+
 def test_another_script_is_one_layer(deployer):
     """After a change of the script, all layers but the last are those there were."""
     before = deployer.deploy(deployer.bundle(INERT), name="docker-layers")

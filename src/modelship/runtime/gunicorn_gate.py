@@ -16,6 +16,7 @@ import runpy
 import select
 import signal
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -121,6 +122,9 @@ def _copy(source: Any, sink: Any) -> None:
 
 
 if __name__ == "__config__":  # the name that gunicorn gives its settings file
+    _exporter = Path(sys.prefix) / "deferred_exporter.py"  # the setting of an image without a gate
+    if _exporter.is_file():
+        _load("modelship_deferred_exporter", _exporter).install()
     _beside = Path("gunicorn.conf.py")  # gunicorn's default if no other file is given
     _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
     for _name in _theirs.keys() - globals().keys():

@@ -13,6 +13,7 @@ from modelship.runtime.images import labels
 
 __all__ = [
     "APP_ROOT",
+    "EXPORTER",
     "KEYS",
     "PORT",
     "SAMPLE",
@@ -28,6 +29,7 @@ __all__ = [
 
 APP_ROOT = PurePosixPath("/var/azureml-app")
 VENV = PurePosixPath("/opt/modelship")
+EXPORTER = VENV / "deferred_exporter.py"
 SAMPLE = PurePosixPath("/opt/modelship-sample.json")
 KEYS = PurePosixPath("/run/modelship/keys.json")
 SECRETS = KEYS.with_name("secrets")
@@ -45,6 +47,10 @@ _PROBE = (
 _COMPILE = (
     "import compileall, re; "
     f"compileall.compile_dir('{VENV}/lib', workers=0, maxlevels=50, rx=re.compile('/tests?/'))"
+)
+# Where it fails, no server starts, and the log of the service says why.
+_TRY_THE_EXPORTER = (
+    f"; import subprocess; subprocess.run(['{VENV}/bin/python', '{EXPORTER}'], capture_output=True)"
 )
 # It runs every few seconds for as long as a service lives. The module socket, or urllib.request,
 # would take most of its CPU time. A server sends the first line of an answer in one piece.
@@ -73,10 +79,11 @@ def environment(base_image: str, *, label: str) -> str:
         f"LABEL {labels.BUILD}={label}",
         "USER 0:0",
         f"ENV PATH={VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        f" PYTHONUNBUFFERED=1 HOME=/tmp AML_APP_ROOT={APP_ROOT}",
+        f" PYTHONUNBUFFERED=1 HOME=/tmp AML_APP_ROOT={APP_ROOT}"
+        f" GUNICORN_CMD_ARGS='--config {EXPORTER}'",
         _exec("RUN", "python3", "-m", "venv", "--without-pip", str(VENV)),
         "ADD files.tar /",
-        _exec("RUN", python, "-c", _COMPILE),
+        _exec("RUN", python, "-c", _COMPILE + _TRY_THE_EXPORTER),
         f"WORKDIR {APP_ROOT}",
         f"EXPOSE {PORT}",
         "ENTRYPOINT []",

@@ -17,6 +17,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
@@ -31,7 +32,6 @@ from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
     from modelship.progress import Deadline, Steps
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_image", "remove_images_of", "remove_unused_images", "service_image"]
 
+_EXPORTER = Path(__file__).parents[1] / "deferred_exporter.py"
 _APP = str(dockerfiles.APP_ROOT).lstrip("/")
 _MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
@@ -144,7 +145,7 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
     """
     base_image = base_image or f"python:{lock.python}-slim"
     base = ensure_base(engine, base_image, steps=steps)
-    recipe = dockerfiles.environment("", label="")
+    recipe = dockerfiles.environment("", label="") + _EXPORTER.read_text(encoding="utf-8")
     name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
     if engine.image(name) is not None:
         return name
@@ -258,13 +259,14 @@ def _service_name(digest: str) -> str:
 
 
 def _packages(folder: Path, *, python: str) -> Archive:
-    """Return the packages in `folder` by their paths in the virtual environment of the image."""
+    """Return the packages in `folder`, and our own file, by their paths in the image."""
     site_packages = f"{_VENV}/lib/python{python}/site-packages"
     scripts = f"{site_packages}/bin/"
     files = {
         f"{_VENV}/bin/{path.removeprefix(scripts)}" if path.startswith(scripts) else path: content
         for path, content in below(folder, site_packages).items()
     }
+    files[str(dockerfiles.EXPORTER).lstrip("/")] = _EXPORTER
     return Archive(files, [site_packages, _APP, _MODELS])
 
 

@@ -8,6 +8,7 @@ It imports nothing of modelship and nothing outside the standard library.
 import hmac
 import os
 import runpy
+import sys
 from pathlib import Path
 
 _FIELD = "X-MODELSHIP-FRONT"
@@ -30,6 +31,9 @@ def check(req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunico
 
 
 if __name__ == "__config__":  # gunicorn's name of its settings file
+    _exporter = Path(sys.prefix) / "deferred_exporter.py"  # the setting of an image without a front
+    if _exporter.is_file():
+        runpy.run_path(str(_exporter))["install"]()
     _beside = Path("gunicorn.conf.py")  # which applies if no other file is named
     _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
     for _name in _theirs.keys() - globals().keys():

@@ -40,7 +40,8 @@ def _load(name: str, path: Path) -> Any:
 _rotation = _load("modelship_rotation", _HERE.parents[2] / "server" / "rotation.py")
 _front_check = _load("modelship_front_check", _HERE.with_name("front_check.py"))
 _gate = _load("modelship_gunicorn_gate", _HERE.parents[2] / "runtime" / "gunicorn_gate.py")
-_load("modelship_deferred_exporter", _HERE.with_name("deferred_exporter.py")).install()
+_exporter = _HERE.parents[2] / "runtime" / "deferred_exporter.py"
+_load("modelship_deferred_exporter", _exporter).install()
 
 
 def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here

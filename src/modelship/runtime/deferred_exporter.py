@@ -5,12 +5,17 @@ as all its other imports, and uses it only with Application Insights. Once that 
 in an environment, servers that start there import it on first use. Where it fails, every server
 fails at its start, as on Azure.
 
+On this machine the first server of an environment tries the import. For an image its build does,
+by running this file, which is then part of the image: there it is a settings file of gunicorn, and
+other settings files load it.
+
 This imports nothing of modelship and nothing outside the standard library.
 """
 
 import importlib
 import importlib.util
 import os
+import runpy
 import sys
 import types
 from contextlib import suppress
@@ -101,3 +106,15 @@ def _deferred(name: str) -> Any:
         return getattr(importlib.import_module(_EXPORTER), name)(*arguments, **options)
 
     return create
+
+
+if __name__ == "__main__":
+    importlib.import_module(_EXPORTER)
+    _remember(set(sys.modules))
+
+if __name__ == "__config__":  # the name that gunicorn gives its settings file
+    install()
+    _beside = Path("gunicorn.conf.py")  # gunicorn's default if no other file is given
+    _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
+    for _name in _theirs.keys() - globals().keys():
+        globals()[_name] = _theirs[_name]

@@ -77,15 +77,10 @@ def azureml_offline(
     from modelship.testing.offline.v2.named_faults import named_fault
 
     planted = [named_fault(each, times=None) for each in faults]
-    with (
-        OfflineWorkspace(
-            folder, compute=compute, base_image=base_image, sealed=sealed
-        ) as workspace,
-        _failures_shown(),
-        _until_interrupted(),
-    ):
-        for fault in planted:
-            workspace.faults.plant(fault)
+    workspace = OfflineWorkspace(folder, compute=compute, base_image=base_image, sealed=sealed)
+    for fault in planted:  # before it opens: a fault of clients is in its variables
+        workspace.faults.plant(fault)
+    with workspace, _failures_shown(), _until_interrupted():
         answer(_document(workspace), lambda: _say(workspace, compute))
         threading.Event().wait()
 

@@ -206,7 +206,8 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
     top = module.partition(".")[0]
     if module.startswith("sklearn.externals"):
         return _removed(raised, f"{module}.{name}")
-    if top == "marshmallow" and _OF_AZURE_AI_ML in "".join(raised.evidence):
+    is_of_azure = raised.library == "azure" or _OF_AZURE_AI_ML in "".join(raised.evidence)
+    if top == "marshmallow" and is_of_azure:
         return _old_azure_ai_ml(raised)
     if "partially initialized" in match["how"]:
         return raised.diagnosis(

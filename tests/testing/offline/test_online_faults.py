@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import requests
 from online_requests import open_online
@@ -23,6 +27,7 @@ CAUSES = {
     "SecretsInjectionError": "MS613",
     "InternalServerError": "MS617",
 }
+CLIENT = "MarshmallowImportError"
 CRASH = "ResourceNotReady"  # the log has the cause
 ANSWERS = {"NoValidDeployments": 404, "RequestTimeout": 408, "ModelError": 424}
 ANSWERS |= {"TooManyRequests": 429}
@@ -118,8 +123,22 @@ def test_a_crash_has_its_cause_in_the_log(online):
     assert diagnose(log, facts=Facts(state="Failed", error=error)).code == "MS502"
 
 
+def test_a_client_cannot_import_the_sdk(tmp_path, shared_home):
+    """In a process with the variables of the workspace: the traceback leads to the cause."""
+    pytest.importorskip("azure.ai.ml")
+    with open_online(tmp_path / "offline", home=shared_home) as online:
+        online.offline.faults.plant(named_fault(CLIENT))
+        variables = {**os.environ, **online.offline.environment}
+        command = [sys.executable, "-c", "from azure.ai.ml import MLClient"]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert "cannot import name 'FieldInstanceResolutionError'" in done.stderr
+        assert diagnose(done.stderr).code == "MS618"
+        online.offline.faults.clear()
+        assert "PYTHONPATH" not in online.offline.environment
+
+
 def test_every_fault_has_a_test():
     """And a name that is not one is refused."""
-    assert NAMED_FAULTS.keys() == {*CAUSES, *ANSWERS, CRASH}
+    assert NAMED_FAULTS.keys() == {*CAUSES, *ANSWERS, CLIENT, CRASH}
     with pytest.raises(InvalidOptionError, match="one of DownloadFailed"):
         named_fault("Unknown")

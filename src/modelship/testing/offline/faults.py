@@ -5,12 +5,12 @@ from __future__ import annotations
 import fnmatch
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["STAGES", "Fault", "Faults", "FrontFault", "StageFault"]
+__all__ = ["STAGES", "AnyFault", "ClientFault", "Fault", "Faults", "FrontFault", "StageFault"]
 
 STAGES = ("build", "crash", "never-healthy", "out-of-memory", "reported", "stuck", "timeout")
 """What can go wrong with a deployment.
@@ -115,6 +115,26 @@ class FrontFault:
     times: int | None = 1
 
 
+@dataclass
+class ClientFault:
+    """A fault of the Python environment of a client, before it sends a request.
+
+    Processes that are started with the variables of the workspace meet it, until the faults are
+    cleared.
+
+    Parameters
+    ----------
+    package : str
+        ``"marshmallow"``: it lacks what release 4 has removed.
+    times : int, optional
+        Not counted; None or more than 0.
+    """
+
+    package: Literal["marshmallow"]
+    times: int | None = None
+
+
+AnyFault: TypeAlias = "Fault | StageFault | FrontFault | ClientFault"
 _Planted = TypeVar("_Planted", Fault, StageFault, FrontFault)
 
 
@@ -122,10 +142,10 @@ class Faults:
     """The injected faults; the first matching one applies to each call and each deployment."""
 
     def __init__(self) -> None:
-        self._planted: list[Fault | StageFault | FrontFault] = []
+        self._planted: list[AnyFault] = []
         self._lock = threading.Lock()
 
-    def plant(self, fault: Fault | StageFault | FrontFault) -> None:
+    def plant(self, fault: AnyFault) -> None:
         """Add a fault."""
         with self._lock:
             self._planted.append(fault)
@@ -146,6 +166,11 @@ class Faults:
     def of_front(self, endpoint: str) -> FrontFault | None:
         """Return the fault that applies to this request at an endpoint, and count it."""
         return self._meet(FrontFault, lambda fault: fnmatch.fnmatchcase(endpoint, fault.endpoint))
+
+    def of_client(self) -> ClientFault | None:
+        """Return the fault of the environment of clients."""
+        with self._lock:
+            return next((each for each in self._planted if isinstance(each, ClientFault)), None)
 
     def _meet(self, kind: type[_Planted], fits: Callable[[_Planted], bool]) -> _Planted | None:
         with self._lock:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.testing.offline.client_faults import fault_variables
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import Identity
 from modelship.testing.offline.shell_variables import exports, variables, without_exports
@@ -208,7 +209,7 @@ class OfflineWorkspace:
             proxy=self._proxy.url,
             bundle=self._own_path if self._sealed else self._bundle_path,
             folder=self.folder / "sign-ins",
-        )
+        ) | fault_variables(self.faults.of_client(), self.folder)
 
     def app_insights(self) -> tuple[InsightsRecord, ...]:
         """Return what services with ``enable_app_insights`` have sent, oldest first.

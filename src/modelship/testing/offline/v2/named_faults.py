@@ -1,6 +1,6 @@
 """The faults of online endpoints by name, each as Azure reports it.
 
-One is missing: an old azure-ai-ml that fails at its import, before it sends a request.
+One is not Azure's: an azure-ai-ml that cannot be imported, before it sends a request.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from modelship.errors import InvalidOptionError
-from modelship.testing.offline.faults import Fault, FrontFault, StageFault
+from modelship.testing.offline.faults import AnyFault, ClientFault, Fault, FrontFault, StageFault
 from modelship.testing.offline.v2.managed_failures import quota_details, quota_message
 
 __all__ = ["NAMED_FAULTS", "named_fault"]
@@ -21,7 +21,7 @@ _NO_LINK: Final = (
     "the designated private link."
 )
 
-NAMED_FAULTS: Final[dict[str, Fault | StageFault | FrontFault]] = {
+NAMED_FAULTS: Final[dict[str, AnyFault]] = {
     "ResourceNotReady": StageFault("crash"),
     "OutOfQuota": Fault(
         _CREATE,
@@ -79,11 +79,12 @@ NAMED_FAULTS: Final[dict[str, Fault | StageFault | FrontFault]] = {
     "InternalServerError": StageFault(
         "reported", code="InternalServerError", message="Received 500 from a service request."
     ),
+    "MarshmallowImportError": ClientFault("marshmallow"),
 }
 """The faults by name. Where Azure has a code for it, the name is that code."""
 
 
-def named_fault(name: str, *, times: int | None = 1) -> Fault | StageFault | FrontFault:
+def named_fault(name: str, *, times: int | None = 1) -> AnyFault:
     """Return a new fault with this name.
 
     Parameters

@@ -54,6 +54,11 @@ class _Handler(logging.Handler):
 _handler = _Handler()
 
 
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Return whether the thread of a record is not muted; a handler of a logger itself asks it."""
+    return record.thread not in _muted
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Mute this thread while the body runs; several threads may do so at the same time.
@@ -61,6 +66,9 @@ def quiet() -> Iterator[None]:
     The output and logs of other threads are not affected.
     """
     me = threading.get_ident()
+    if me in _muted:
+        yield
+        return
     with _lock:
         if not _muted:
             _mute()
@@ -82,6 +90,7 @@ def _mute() -> None:
         logger = logging.getLogger(name)
         logger.propagate = False
         logger.addHandler(_handler)
+        logger.addFilter(_is_of_others)
     _before["warnings"] = warnings.catch_warnings()
     _before["warnings"].__enter__()
     # Deprecations of the SDK itself and of its imports; the documentation covers them.
@@ -97,6 +106,7 @@ def _unmute() -> None:
         logger = logging.getLogger(name)
         logger.propagate = propagate
         logger.removeHandler(_handler)
+        logger.removeFilter(_is_of_others)
     _before["warnings"].__exit__(None, None, None)
 
 

@@ -23,6 +23,7 @@ import requests
 
 from modelship.progress import doing
 from modelship.workspace.arm_requests import ArmError, Bearer
+from modelship.workspace.asking import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -245,12 +246,13 @@ class BlobContainer:
         url = f"{self.address}/{quote(path)}" if path else self.address
         for attempt in range(1, _TRIES + 1):
             try:
-                reply = self.session.request(
-                    method, url, params={**dict(parse_qsl(self.signature)), **(query or {})},
-                    data=body, headers={"x-ms-version": _VERSION, **(headers or {})},
-                    auth=Bearer(self.token) if self.token else _no_auth,
-                    timeout=_TIMEOUT_S, stream=stream, allow_redirects=False,
-                )  # fmt: skip
+                with quiet():  # at the level DEBUG, urllib3 logs addresses with their signatures
+                    reply = self.session.request(
+                        method, url, params={**dict(parse_qsl(self.signature)), **(query or {})},
+                        data=body, headers={"x-ms-version": _VERSION, **(headers or {})},
+                        auth=Bearer(self.token) if self.token else _no_auth,
+                        timeout=_TIMEOUT_S, stream=stream, allow_redirects=False,
+                    )  # fmt: skip
             except (requests.ConnectionError, requests.Timeout):
                 if attempt == _TRIES:
                     raise

@@ -158,12 +158,6 @@ LONG = tuple(
 
 ASKING_THE_SAME_SERVERS = ("tests/server/differential/", "tests/server/test_raw_http.py")
 
-OWNS_HOME = "MODELSHIP_HOME" not in os.environ
-if OWNS_HOME:
-    # Nothing of a test stays on the machine, and what one resolves, the next one has.
-    os.environ["MODELSHIP_HOME"] = tempfile.mkdtemp(prefix="modelship-home-")
-
-
 def share_cache(home):
     """Let a MODELSHIP_HOME have the environments of this run, and the locks around them."""
     common = Path(os.environ["MODELSHIP_TESTS_CACHE"])
@@ -174,6 +168,13 @@ def share_cache(home):
         if not link.is_symlink():
             link.symlink_to(common / name)
     return home
+
+
+OWNS_HOME = "MODELSHIP_HOME" not in os.environ
+if OWNS_HOME:
+    # Nothing of a test stays on the machine, and what one resolves or builds, the next one has.
+    made = share_cache(Path(tempfile.mkdtemp(prefix="modelship-home-")))
+    os.environ["MODELSHIP_HOME"] = str(made)
 
 
 @pytest.fixture(scope="session")

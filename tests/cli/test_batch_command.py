@@ -54,6 +54,12 @@ def bundle(tmp_path_factory, bare_lock):
     return folder / "bundle"
 
 
+@pytest.fixture(autouse=True)
+def home(here, shared_home, monkeypatch):
+    """Run the jobs in the environments of this run of the tests."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+
+
 @pytest.fixture
 def rows(here):
     """Write four rows, one of which fails."""

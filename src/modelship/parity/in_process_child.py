@@ -4,7 +4,8 @@
 REQUESTS, a line of JSON each. It writes to the descriptor ANSWERS an empty object when it has
 started, and then the answer to each request from number FIRST on, a line of JSON each.
 
-It imports only the standard library and the server, and nothing of modelship.
+It imports only the standard library, the server, and a file of modelship that imports nothing else:
+as on the targets, the exporter of Application Insights is imported when it is used.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from __future__ import annotations
 import base64
 import json
 import os
+import runpy
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 __all__: list[str] = []
+
+_EXPORTER = Path(__file__).resolve().parents[1] / "runtime" / "deferred_exporter.py"
 
 
 def main(descriptor: str, path: str, first: str, most_bytes: str) -> None:
     """Load the script, and answer the requests."""
     sys.path[0] = os.getcwd()  # as the server finds it there
+    runpy.run_path(str(_EXPORTER))["install"]()
     import azureml_inference_server_http as server
 
     # The server's start sets this, so that the application adds it to each answer.

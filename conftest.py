@@ -158,6 +158,7 @@ LONG = tuple(
 
 ASKING_THE_SAME_SERVERS = ("tests/server/differential/", "tests/server/test_raw_http.py")
 
+
 def share_cache(home):
     """Let a MODELSHIP_HOME have the environments of this run, and the locks around them."""
     common = Path(os.environ["MODELSHIP_TESTS_CACHE"])

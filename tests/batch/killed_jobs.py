@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections import Counter
+
+import psutil
 
 from modelship import errors
 
@@ -30,6 +33,20 @@ def begun(function):
 def ended(pid):
     """Wait for the end of a process, and return its exit status."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def wait_until(condition):
+    """Wait until a condition is met."""
+    end_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def running_with(text):
+    """Return the processes with a text in their commands."""
+    found = psutil.process_iter(["cmdline"])
+    return [each.pid for each in found if str(text) in " ".join(each.info["cmdline"] or ())]
 
 
 def run_killed_at(step, job):

@@ -15,7 +15,7 @@ import pytest
 from fake_scoring import FakeEngine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from killed_jobs import begun, ended, expected, run_killed_at
+from killed_jobs import begun, ended, expected, run_killed_at, running_with, wait_until
 
 import modelship as ms
 from modelship import errors
@@ -113,6 +113,29 @@ def test_a_job_whose_driver_is_killed_is_resumed(job, kills, scorers_of, tmp_pat
         assert scorers_of(tmp_path) == []
     made.run(show_output=False)
     assert accounted(tmp_path / "out") == expected(values)
+
+
+@pytest.mark.parametrize("fork", ["", "FORKABLE = False\n"])
+def test_what_a_script_has_started_ends_with_a_killed_driver(job, tmp_path, fork):
+    """Also in a session of its own, without the variables, if what started it is gone."""
+    mark = tmp_path / "started"
+    inner = f"""
+import subprocess
+subprocess.Popen(["sh", "-c", "sleep 600; : {mark}"], env={{}})
+"""
+    fault = f"""
+    import subprocess, sys, time
+    subprocess.run([sys.executable, "-c", {inner!r}], start_new_session=True)
+    open({str(mark)!r}, "w")
+    time.sleep(600)
+    rows ="""
+    made, _ = job(fork + SCRIPT.replace("\n    rows =", fault, 1))
+    pid = begun(lambda: made.run(show_output=False))
+    wait_until(mark.exists)
+    assert running_with(mark)
+    os.kill(pid, signal.SIGKILL)
+    ended(pid)
+    wait_until(lambda: not running_with(mark))
 
 
 def test_a_job_whose_scoring_processes_are_killed_loses_no_row(job, tmp_path):

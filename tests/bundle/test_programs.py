@@ -63,6 +63,21 @@ def test_nothing_outlives_whoever_started_it(program, after_s):
     _wait_for_the_end_of(mark)
 
 
+def test_a_program_ends_with_its_orphans():
+    """Those in sessions of their own end with it if its guard is asked to do so."""
+    mark = f"{os.getpid()}-{random.random()}"
+    inner = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=-3).pid)"
+    code = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {inner!r}])"
+    done = programs.start(
+        [sys.executable, "-c", code.replace("])", "], start_new_session=True)")],
+        ends_orphans=True,
+        env={"MARK": mark},
+        stdout=subprocess.PIPE,
+    )
+    assert int(done.communicate(timeout=_TIMEOUT_S)[0]) > 0
+    assert (done.returncode, _marked(mark)) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -72,7 +72,7 @@ def begin(guard, order, descriptors, running):
     os.dup2(output, 2)
     guard.become = become
     try:
-        guard.main(str(os.getppid()))
+        guard.main(str(os.getppid()), "session")
     except Forked:
         return {**order, "report": report}
     finally:

@@ -198,6 +198,7 @@ class ScriptHost:
         return _Program(
             start(
                 [self._python, "-m", _MODULE, *descriptors],
+                ends_orphans=True,
                 cwd=self._folder / "app",
                 env=dict(self._variables),
                 stdin=subprocess.DEVNULL,

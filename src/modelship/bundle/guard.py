@@ -1,8 +1,10 @@
 """Run a program, and kill it with all its children if its caller exits first.
 
-``python guard.py PARENT COMMAND...`` exits with the status of COMMAND. Meanwhile it checks whether
-the process PARENT is still its parent. If not, PARENT was killed, and no process is left to stop
-its children: the guard kills its session, which includes COMMAND.
+``python guard.py PARENT SCOPE COMMAND...`` exits with the status of COMMAND. Meanwhile it checks
+whether the process PARENT is still its parent. If not, PARENT was killed, and no process is left to
+stop its children: the guard kills its session, which includes COMMAND. If SCOPE is ``descendants``,
+it also kills what was started in other sessions, then and when COMMAND ends: on Linux, a process
+whose parent has ended becomes a child of the guard.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
@@ -12,47 +14,93 @@ import resource
 import select
 import signal
 import sys
+import time
 
 _LOOK_EVERY_S = 0.2
 _NOT_FOUND = 127
+_PR_SET_CHILD_SUBREAPER = 36
+_KILLING_S = 5.0
+_REAP_EVERY_S = 0.005
 
 
-def main(parent: str, *command: str) -> None:
+def main(parent: str, scope: str, *command: str) -> None:
     """Start `command`, and wait until it or `parent` exits."""
     if os.getpgrp() != os.getpid():
         os.setsid()
+    adopts = scope == "descendants"
+    if adopts:
+        adopt_orphans()
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+    for each in (reading, writing):
+        os.set_blocking(each, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writing)
     child = os.fork()
     if not child:
         become(command)
-    ended = 0
-    while not ended:
+    status = None
+    while status is None:
         if os.getppid() != int(parent):
             kill_session()
-        select.select([reading], [], [], _LOOK_EVERY_S)
-        ended, status = os.waitpid(child, os.WNOHANG)
+        if select.select([reading], [], [], _LOOK_EVERY_S)[0]:
+            os.read(reading, 4096)
+        status = reaped(child)
     if os.getppid() != int(parent):  # it may have ended because of that
         kill_session()
+    if adopts:
+        kill_members()
     end_as(os.waitstatus_to_exitcode(status))
 
 
+def adopt_orphans() -> None:
+    """Become the parent of all descendants whose own parent ends, where this is Linux."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reaped(child: int) -> int | None:
+    """Reap the children that have ended; return the status of `child`, if it has."""
+    pid = -1
+    while pid:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == child:
+            return status
+    return None
+
+
 def kill_session() -> None:
-    """Kill the processes of this session, and this one: some may have groups of their own."""
-    own = os.getpid()
-    names = os.listdir("/proc") if sys.platform == "linux" else []  # noqa: PTH208 - no imports
-    for pid in map(int, filter(str.isdigit, names)):
-        if pid != own:
-            kill_member(pid, own)
+    """Kill the processes of this session, all children of this process, and itself."""
+    kill_members()
     os.killpg(0, signal.SIGKILL)
 
 
-def kill_member(pid: int, session: int) -> None:
-    """Kill a process if it is in a session; it may end meanwhile, or belong to another user."""
+def kill_members() -> None:
+    """Kill the other processes of this session, and this one's children until it has none.
+
+    Some of the session may have groups of their own. The children of a process that is killed may
+    become children of this one.
+    """
+    end_s = time.monotonic() + _KILLING_S
+    while sys.platform == "linux" and time.monotonic() < end_s:
+        for pid in os.listdir("/proc"):  # noqa: PTH208 - no imports
+            if pid.isdigit():
+                kill_member(int(pid), os.getpid())
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(_REAP_EVERY_S)
+
+
+def kill_member(pid: int, own: int) -> None:
+    """Kill a process of a session, or a child; it may end meanwhile, or belong to another user."""
     try:
-        if os.getsid(pid) == session:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no imports
+            _, parent, _, session = file.read().rpartition(b")")[2].split()[:4]
+        if pid != own and own in {int(parent), int(session)}:
             os.kill(pid, signal.SIGKILL)
     except OSError:
         pass

@@ -18,18 +18,23 @@ __all__ = ["end", "run", "start"]
 _GUARD = Path(__file__).with_name("guard.py")
 
 
-def start(command: Sequence[object], **options: Any) -> subprocess.Popen[Any]:
+def start(
+    command: Sequence[object], *, ends_orphans: bool = False, **options: Any
+) -> subprocess.Popen[Any]:
     """Start a program in a session of its own; its guard kills it if this process is killed.
 
     Parameters
     ----------
     command : sequence
         The path of a program, and its arguments.
+    ends_orphans : bool
+        Whether the guard also kills what the program has started in sessions of its own, on Linux.
     options
         See :class:`subprocess.Popen`.
     """
-    guarded = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *map(str, command)]
-    return subprocess.Popen(guarded, start_new_session=True, **options)
+    scope = "descendants" if ends_orphans else "session"
+    guard = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), scope]
+    return subprocess.Popen([*guard, *map(str, command)], start_new_session=True, **options)
 
 
 def end(process: subprocess.Popen[Any]) -> None:
@@ -48,7 +53,7 @@ def run(
     subprocess.TimeoutExpired
         If it takes longer; it is then killed, and its output is in the error.
     """
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with start(command, encoding="utf-8", errors="replace", **pipes, **options) as process:
         try:
             out, words = process.communicate(stdin, timeout=timeout_s)

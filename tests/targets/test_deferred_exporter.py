@@ -105,6 +105,19 @@ def test_a_bundle_that_replaces_a_package_imports_it_at_the_start(environment, o
     assert start(environment)[0] == [True, True]
 
 
+def test_with_application_insights_it_is_imported_at_the_start(environment):
+    """The server uses it at once."""
+    start(environment)
+    assert start(environment, AML_APP_INSIGHTS_ENABLED="true")[0] == [True, True]
+
+
+def test_a_server_that_uses_it_at_the_start_imports_it(environment):
+    """A later release of the server may have a class that is based on one of the exporter."""
+    client = environment / "lib" / "azureml_inference_server_http/server/appinsights_client.py"
+    client.write_text(CLIENT + "class Own(AzureMonitorLogExporter): pass")
+    assert [start(environment)[0], start(environment)[0]] == [[True, True]] * 2
+
+
 def test_another_python_path_imports_it_at_the_start(environment):
     """What is on a PYTHONPATH may replace a package too."""
     start(environment)

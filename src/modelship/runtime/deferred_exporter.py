@@ -1,9 +1,9 @@
 """Import the exporter of Application Insights when it is used. Runs in the serving environment.
 
-Azure ML's server imports ``azure.monitor.opentelemetry.exporter`` at its start, which takes as long
-as all its other imports, and uses it only with Application Insights. Once that import has succeeded
-in an environment, servers that start there import it on first use. Where it fails, every server
-fails at its start, as on Azure.
+Azure ML's server imports ``azure.monitor.opentelemetry.exporter`` and OpenTelemetry at its start,
+which takes longer than all its other imports, and uses them only with Application Insights. Once
+these imports have succeeded in an environment, servers without Application Insights that start
+there import them on first use. Where they fail, every server fails at its start, as on Azure.
 
 On this machine the first server of an environment tries the import. For an image its build does,
 by running this file, which is then part of the image: there it is a settings file of gunicorn, and
@@ -12,19 +12,20 @@ other settings files load it.
 This imports nothing of modelship and nothing outside the standard library.
 """
 
+import builtins
 import importlib
 import importlib.util
 import os
 import runpy
 import sys
-import types
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _CLIENT = "azureml_inference_server_http.server.appinsights_client"
 _EXPORTER = "azure.monitor.opentelemetry.exporter"
-_CLASSES = ("AzureMonitorLogExporter", "AzureMonitorTraceExporter")
+_DEFERRED = frozenset({"azure", "opentelemetry"})
+_ENABLED = "AML_APP_INSIGHTS_ENABLED"  # the server sets it to "false" in all other cases
 _IMPORTED = Path(sys.prefix) / ".modelship-exporter-imported"
 """Has the packages that the import loaded, one per line, once it has succeeded."""
 
@@ -50,7 +51,7 @@ class _Finder:
 
 
 class _Loader:
-    """Executes a module with a placeholder for the exporter, or with the exporter itself."""
+    """Executes a module with placeholders for what it imports, or with the imports themselves."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -59,16 +60,16 @@ class _Loader:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: Any) -> None:
-        if _EXPORTER in sys.modules or not _is_known():
-            before = set(sys.modules)
-            self._loader.exec_module(module)
-            _remember(set(sys.modules) - before)
-            return
-        sys.modules[_EXPORTER] = _placeholder()
-        try:
-            self._loader.exec_module(module)
-        finally:
-            del sys.modules[_EXPORTER]
+        if os.environ.get(_ENABLED) != "true" and _EXPORTER not in sys.modules and _is_known():
+            with suppress(Exception):  # the code of another release may need more than placeholders
+                # Of this module alone: its import statements look here for what executes them.
+                module.__builtins__ = {**vars(builtins), "__import__": _import}
+                self._loader.exec_module(module)
+                return
+            del module.__builtins__
+        before = set(sys.modules)
+        self._loader.exec_module(module)
+        _remember(set(sys.modules) - before)
 
 
 def _is_known() -> bool:
@@ -94,22 +95,32 @@ def _remember(loaded: "set[str]") -> None:
         draft.replace(_IMPORTED)
 
 
-def _placeholder() -> types.ModuleType:
-    module = types.ModuleType(_EXPORTER)
-    for name in _CLASSES:
-        setattr(module, name, _deferred(name))
-    return module
+def _import(name: str, *arguments: Any) -> Any:
+    """Do as ``__import__``, but return a placeholder of the module for ``from name import ...``."""
+    has_names = bool(arguments[2:3] and arguments[2])
+    if has_names and name.partition(".")[0] in _DEFERRED:
+        return _Deferred(name)
+    return builtins.__import__(name, *arguments)
 
 
-def _deferred(name: str) -> Any:
-    def create(*arguments: Any, **options: Any) -> Any:
-        return getattr(importlib.import_module(_EXPORTER), name)(*arguments, **options)
+class _Deferred:
+    """Stands for a module, or for one of its names, which is imported on first use."""
 
-    return create
+    def __init__(self, module: str, name: str = "") -> None:
+        self.__dict__.update(_module=module, _name=name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found(), name) if self._name else _Deferred(self._module, name)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._found()(*arguments, **options)
+
+    def _found(self) -> Any:
+        return getattr(builtins.__import__(self._module, fromlist=[self._name]), self._name)
 
 
 if __name__ == "__main__":
-    importlib.import_module(_EXPORTER)
+    importlib.import_module(_CLIENT)
     _remember(set(sys.modules))
 
 if __name__ == "__config__":  # the name that gunicorn gives its settings file

@@ -5,6 +5,7 @@ document starts in a new folder that holds what `docs_folder` puts there. The RE
 set-up commands are run by the gate instead.
 """
 
+import atexit
 import fcntl
 import gc
 import importlib.metadata
@@ -262,6 +263,7 @@ def pytest_collection(session):
             return (yield)
     finally:
         gc.freeze()
+        atexit.register(gc.freeze)  # at exit all objects would be looked at, several times
         gc.set_threshold(LEAST_NEW_OBJECTS)
         gc.enable()
 

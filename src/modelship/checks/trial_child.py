@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import dis
+import gc
 import inspect
 import json
 import os
@@ -55,6 +56,7 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
     script = user_script.UserScript(entry_script)
     caught = trial_caught.Caught()
     caught.watch(trial_noting.with_notes)
+    gc.freeze()  # at exit Python looks through all objects, also those of packages
     report.say("import")
     try:
         script.load_script(os.environ["AML_APP_ROOT"])

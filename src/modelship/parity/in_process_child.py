@@ -11,6 +11,7 @@ as on the targets, the exporter of Application Insights is imported when it is u
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import runpy
@@ -35,6 +36,7 @@ def main(descriptor: str, path: str, first: str, most_bytes: str) -> None:
     os.environ["HTTP_X_MS_SERVER_VERSION"] = f"azmlinfsrv/{server.__version__}"
     from azureml_inference_server_http.server.create_app import create
 
+    gc.freeze()  # at exit Python looks through all objects; those of the script, still
     client = create().test_client(use_cookies=False)
     with open(path) as file:
         requests = [json.loads(line) for line in file]

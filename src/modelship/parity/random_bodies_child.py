@@ -9,6 +9,7 @@ program; and because it has process-wide settings, and leaves files behind.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -100,3 +101,4 @@ if __name__ == "__main__":
 
     set_hypothesis_home_dir(sys.argv[1])
     json.dump(random_bodies(**json.load(sys.stdin)), sys.stdout)
+    gc.freeze()  # at exit Python looks through all objects

@@ -10,8 +10,10 @@ __all__ = ["python_command"]
 
 # It imports from the same paths as this process, and from no others: a file in the working
 # directory cannot shadow a module.
+# At exit Python does not look for garbage among all that it has imported.
 _PROGRAM: Final = (
-    "import json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "import atexit, gc, json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "atexit.register(gc.freeze); "
     "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=False)"
 )
 

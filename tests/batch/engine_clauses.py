@@ -157,6 +157,19 @@ class EngineClauses:
         assert scored == sorted({*scored})
         assert 0 < scored[0] < ROWS
 
+    def test_7_pieces_that_are_added_are_run_too(self, job, tmp_path):
+        """A piece that takes long is cut again while the job runs."""
+        made = job(piece_bytes=500)
+        saved = made.bundle.save(tmp_path / "saved")
+        work = Work(str(saved), str(made.output), made.plan(), 30, 60)
+        (tmp_path / "out").mkdir()
+        given, rows = [work.plan.pieces[0]], 0
+        for found in made.engine.run(work, given, stopped=threading.Event()):
+            rows += getattr(found, "rows_in", 0)
+            given += work.plan.pieces[len(given) :]
+        assert rows == ROWS
+        assert len(given) > 1
+
     def test_5_a_driver_that_is_killed_leaves_nothing_and_is_resumed(self, job, engine, tmp_path):
         """The scoring processes end by themselves, and the same command scores the rest."""
         made = job()

@@ -36,6 +36,29 @@ class FakeProcess:
         return pa.table({"prediction": [each + 1 for each in values]})
 
 
+class SlowSizes:
+    """Sizes of calls that find each row to take a second, from the first call on."""
+
+    step = 1
+    row_s = 1.0
+    rows = 5
+
+    def measure(self, _score, _rows, _timeout_s):
+        """Make no trials."""
+        return []
+
+    def note(self, rows, seconds, *, timeout_s):
+        """Do nothing."""
+
+
+class SlowProcess(FakeProcess):
+    """Scores as a FakeProcess does, and seems to be slow."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = SlowSizes()
+
+
 class Lists(FakeProcess):
     """Answers with a list of as many items as the number of a row; it refuses negative ones."""
 

@@ -12,7 +12,7 @@ from collections import Counter
 
 import pandas as pd
 import pytest
-from fake_scoring import FakeEngine
+from fake_scoring import FakeEngine, SlowProcess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from killed_jobs import begun, ended, expected, run_killed_at, running_with, wait_until
@@ -55,17 +55,22 @@ VALUES = st.lists(st.integers(-3, 30), min_size=1, max_size=40).filter(lambda ea
     piece_bytes=st.integers(1, 40),
     call_rows=st.integers(1, 9),
     kills=st.lists(st.integers(0, 150), max_size=3),
+    is_slow=st.booleans(),
 )
-def test_no_row_is_lost_or_repeated(idle_bundle, tmp_path, values, piece_bytes, call_rows, kills):
+def test_no_row_is_lost_or_repeated(
+    idle_bundle, tmp_path, values, piece_bytes, call_rows, kills, is_slow
+):
     """Whatever step the driver is killed at, and how often."""
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     pd.DataFrame({"a": values}).to_csv(tmp_path / "rows.csv", index=False)
     options = ms.BatchOptions(piece_bytes=piece_bytes, call_rows=call_rows)
+    if is_slow:  # then pieces are cut again
+        options = ms.BatchOptions()
     job = ms.BatchJob(
         *(idle_bundle, tmp_path / "rows.csv", tmp_path / "out"),
         options=options,
-        engine=FakeEngine(),
+        engine=FakeEngine(SlowProcess() if is_slow else None),
         check="off",
     )
     for step in kills:

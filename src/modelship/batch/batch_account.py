@@ -69,7 +69,7 @@ class BatchAccount:
             If not: its file has changed meanwhile.
         """
         piece = self.plan.pieces[result.piece]
-        if result.rows_in != piece.rows:
+        if result.rows_in + sum(result.rest) != piece.rows:
             raise BatchInputError(
                 self.plan.files[piece.file].path,
                 f"it had {piece.rows} rows from row {piece.first_row} on when the job began, "

@@ -158,8 +158,10 @@ class BatchJob:
             If there is no file, or one cannot be read.
         """
         from modelship.batch.planning import plan_job
+        from modelship.batch.slow_pieces import workers_of
 
-        made = plan_job(self.bundle, self.inputs, self.output, self.options)
+        workers = workers_of(self.engine)
+        made = plan_job(self.bundle, self.inputs, self.output, self.options, workers=workers)
         return replace(made, variables=digests_of(self.variables))
 
     def run(

@@ -6,10 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from modelship.batch.input_columns import InputColumns
 from modelship.batch.job_options import FILES, BatchOptions
+from modelship.batch.row_files.row_format import COMPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +59,11 @@ class InputFile:
     stem: str = ""
     partition: tuple[tuple[str, str | None], ...] = ()
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it is text that has to be decompressed from its beginning."""
+        return PurePosixPath(self.path).suffix.lower() in COMPRESSIONS
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -76,7 +83,9 @@ class Piece:
     rows : int
         How many rows it has.
     part : int
-        Its position among the pieces of its file, from 0.
+        Its position among the pieces of its file, from 0; that of the piece from which it was cut.
+    is_rest : bool
+        Whether it was cut from another piece while the job ran.
     """
 
     number: int
@@ -86,6 +95,7 @@ class Piece:
     first_row: int
     rows: int
     part: int = 0
+    is_rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,8 @@ class BatchPlan:
         The columns that are read.
     variables : tuple[tuple[str, str], ...]
         The environment variables of the script: the name of each, and a digest of its value.
+    origin : str
+        The digest of the plan as it was written, if pieces have been cut again since then.
     """
 
     bundle_digest: str
@@ -114,6 +126,7 @@ class BatchPlan:
     pieces: tuple[Piece, ...]
     columns: InputColumns = field(default_factory=InputColumns)
     variables: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
 
     @property
     def rows(self) -> int:
@@ -131,13 +144,16 @@ class BatchPlan:
 
     @cached_property
     def digest(self) -> str:
-        """The hex sha256 digest of the plan."""
-        return hashlib.sha256(json.dumps(self._document).encode()).hexdigest()
+        """The hex sha256 digest of the plan, as it was written."""
+        return self.origin or hashlib.sha256(json.dumps(self._document).encode()).hexdigest()
 
     @property
     def _document(self) -> dict[str, Any]:
         """The plan as JSON values; an option that came later is left out where it is not given."""
         document, usual = asdict(self), BatchOptions()
+        del document["origin"]
+        for each in document["pieces"]:
+            del each["is_rest"]  # none is when a plan is written
         options = document["options"]
         for each in _LATER_OPTIONS:
             if options[each] == getattr(usual, each):
@@ -147,7 +163,8 @@ class BatchPlan:
     def name_of(self, piece: Piece) -> str:
         """Return the path of what comes of a piece, below the output folder, without a suffix."""
         name = "predictions" if self.options.has_whole_files else self.files[piece.file].stem
-        return f"{name}-{piece.part:05d}"
+        rest = f"_{piece.first_row:09d}" if piece.is_rest else ""
+        return f"{name}-{piece.part:05d}{rest}"
 
     def difference_from(self, before: BatchPlan) -> str:
         """Return in what this plan differs from an earlier one; ``""`` if in nothing."""

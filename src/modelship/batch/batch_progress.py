@@ -12,6 +12,7 @@ from modelship.progress import counting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.batch_status import BatchStatus
     from modelship.batch.manifest import Entry
     from modelship.batch.piece_progress import PieceProgress
@@ -72,6 +73,10 @@ class ProgressReport:
         if self._on_progress is not None:
             self._on_progress(status)
 
+    def cut(self, plan: BatchPlan) -> None:
+        """Note that pieces were cut again."""
+        self._meter.cut(len(plan.pieces))
+
     def during(self, progress: PieceProgress) -> None:
         """Show how far a piece is."""
         self._meter.note(progress)
@@ -91,6 +96,10 @@ class _Meter:
         self._began = float("inf")
         self._ended = float("-inf")
         self._under_way: dict[int, PieceProgress] = {}
+
+    def cut(self, pieces: int) -> None:
+        """Note that there are more pieces now."""
+        self._status = replace(self._status, pieces=pieces)
 
     def note(self, progress: PieceProgress) -> None:
         """Note how far a piece is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from modelship.batch.output_folder import OutputFolder
+from modelship.batch.output_folder import OutputFolder, with_all_cuts
 from modelship.batch.output_names import PLAN, SUCCESS
 from modelship.errors import BatchOutputError
 from modelship.shown import card, facts, mark
@@ -131,7 +131,9 @@ def read_job(output: str | Path) -> tuple[BatchPlan, list[Entry]]:
         plan = folder.plan()
         if plan is None:
             raise BatchOutputError(str(output), f"it has no {PLAN}")
-        entries = folder.manifest(plan).read()
+        manifest = folder.manifest(plan)
+        entries = manifest.read()
+        plan = with_all_cuts(plan, manifest)
     return plan, [entries[number] for number in sorted(entries)]
 
 

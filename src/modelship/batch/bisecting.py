@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from modelship.batch.call_sizes import CallSizes
+    from modelship.batch.slow_pieces import Splitting
 
 __all__ = ["BadRow", "Bisection", "ScoreCall", "TooManyFailedError"]
 
@@ -95,6 +96,13 @@ class Bisection:
         Whether it is an error if all rows that are tried alone fail, once the first call has.
     tell : Callable
         Called after each call, with how many rows were scored and how many failed so far.
+    splitting : Splitting, optional
+        Decides whether it ends early, because the rows take long.
+
+    Attributes
+    ----------
+    rest : tuple[int, ...]
+        How many of the rows that are left each new piece is to have, if it ended early.
     """
 
     def __init__(
@@ -106,6 +114,7 @@ class Bisection:
         most_failed: int = -1,
         needs_proof: bool = False,
         tell: Callable[[int, int], None] = lambda _scored, _failed: None,
+        splitting: Splitting | None = None,
     ) -> None:
         self._score = score
         self._timeout_s = timeout_s
@@ -113,12 +122,14 @@ class Bisection:
         self._most_failed = most_failed
         self._needs_proof = needs_proof
         self._tell = tell
+        self._splitting = splitting
+        self.rest: tuple[int, ...] = ()
         self._slowest_s = 0.0
 
     def run(
         self, rows: int, *, sizes: CallSizes
     ) -> tuple[list[tuple[int, int, Any]], list[BadRow]]:
-        """Score rows, in calls of these sizes.
+        """Score rows, in calls of these sizes; only the first ones if it ends early.
 
         Returns
         -------
@@ -145,14 +156,13 @@ class Bisection:
             elif left:
                 first, stop, limit_s = self._part(left, most=sizes.rows)
                 found = self._noted(first, stop, limit_s, sizes)
+            elif answers and self._ends_early(rows - begun, sizes):
+                break
             else:
                 first, stop, limit_s = begun, min(begun + sizes.rows, rows), self._timeout_s
                 begun = stop
                 found = self._noted(first, stop, limit_s, sizes, is_new=True)
-            if self._needs_proof:
-                self._needs_proof = False
-                if isinstance(found, CallError):
-                    self._require_one(sample_places(rows))
+            self._prove(found, rows)
             if isinstance(found, CallError):
                 if stop - first > 1:
                     left += self._halves(first, stop, limit_s, found)
@@ -167,6 +177,12 @@ class Bisection:
                 scored += stop - first
             self._tell(scored, len(bad))
         return answers, bad
+
+    def _ends_early(self, left: int, sizes: CallSizes) -> bool:
+        """Return whether the rows that are left are for other pieces."""
+        if self._splitting is not None:
+            self.rest = self._splitting.rest(left, row_s=sizes.row_s, step=sizes.step)
+        return bool(self.rest)
 
     def _part(self, left: list[tuple[int, int, float]], *, most: int) -> tuple[int, int, float]:
         """Take the next rows of calls that failed, at most so many, and the time that they have."""
@@ -185,6 +201,12 @@ class Bisection:
             return error
         self._slowest_s = max(self._slowest_s, time.monotonic() - began)
         return answer
+
+    def _prove(self, found: Any, rows: int) -> None:
+        """Check that a row can be scored, if it is not known after the first call."""
+        if self._needs_proof and isinstance(found, CallError):
+            self._require_one(sample_places(rows))
+        self._needs_proof = False
 
     def _require_one(self, places: Sequence[int]) -> None:
         """Check that one of some rows succeeds alone."""

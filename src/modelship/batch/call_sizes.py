@@ -55,6 +55,16 @@ class CallSizes(Protocol):
         """The rows of the next call."""
         ...
 
+    @property
+    def row_s(self) -> float:
+        """How long a row takes, in seconds; 0 if that is not known."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """The rows of each call, if their number is fixed; else 1."""
+        ...
+
     def measure(
         self, score: Callable[[int, int, float], Any], rows: int, timeout_s: float, /
     ) -> list[Call]:
@@ -84,7 +94,8 @@ class FixedSize:
     """
 
     def __init__(self, rows: int) -> None:
-        self.rows = rows
+        self.rows = self.step = rows
+        self.row_s = 0.0
 
     def measure(
         self, _score: Callable[[int, int, float], Any], _rows: int, _timeout_s: float, /
@@ -92,8 +103,9 @@ class FixedSize:
         """Do nothing."""
         return []
 
-    def note(self, rows: int, seconds: float, *, timeout_s: float) -> None:
-        """Do nothing."""
+    def note(self, rows: int, seconds: float, *, timeout_s: float) -> None:  # noqa: ARG002
+        """Note how long a row took."""
+        self.row_s = seconds / rows
 
     def note_timeout(self, rows: int) -> None:
         """Do nothing."""
@@ -102,8 +114,11 @@ class FixedSize:
 class MeasuredSizes:
     """Sizes for one scoring process, over all pieces that it scores."""
 
+    step = 1
+
     def __init__(self) -> None:
         self.rows = _FIRST
+        self.row_s = 0.0
         self._trials: tuple[int, ...] = _TRIALS
         self._fixed_s = 0.0
         self._last: tuple[int, float] | None = None
@@ -166,6 +181,7 @@ class MeasuredSizes:
         self._fixed_s = self._fixed_part(rows, seconds)
         self._last = (rows, seconds)
         per_row_s = (seconds - self._fixed_s) / rows
+        self.row_s = 0.0 if is_first_size else per_row_s
         wanted = _TARGET_S / per_row_s if per_row_s > 0 else USUAL_ROWS
         safe = rows * _SHARE_OF_TIMEOUT * timeout_s / max(seconds, _SHORTEST_S)
         most_s = _MOST_OF_TIMEOUT * timeout_s

@@ -132,9 +132,8 @@ def proven_results(
     if not is_proven:
         raise _nothing_scored(postponed.values())
     left = [each for each in pieces if each.number in postponed]
-    with closing(
-        _outcomes(engine, replace(work, may_postpone=False), left, stopped=stopped)
-    ) as outcomes:
+    rest = replace(work, may_postpone=False, splitting=None)  # the engine is given no more pieces
+    with closing(_outcomes(engine, rest, left, stopped=stopped)) as outcomes:
         yield from (each for each in outcomes if not isinstance(each, PostponedPiece))
 
 

@@ -17,6 +17,7 @@ OUTPUT_ACTIONS = ("", APPEND_ROW, "summary_only")
 
 USUAL_ROWS = 50_000
 """The most rows of a call, unless the user says how many."""
+USUAL_PIECE_BYTES = 32 * 2**20
 _USUAL_FILES = 10
 _USUAL_BYTES = 2**20
 
@@ -30,7 +31,9 @@ class BatchOptions:
     output_format : str
         The format of the output; ``""`` for that of each input file.
     piece_bytes : int
-        About how many bytes of input a piece has.
+        About how many bytes of input a piece has. By default up to 32 MiB: less if there would be
+        fewer pieces than four per worker, but not less than 4 MiB; and a piece that takes longer
+        than 10 s is cut again while the job runs.
     call_rows : int, optional
         How many rows or files run() gets at once; by default 10 files; as many rows as it scores
         in about 3 s, up to 50,000; or 50,000 rows, if it takes mini-batches.
@@ -60,7 +63,7 @@ class BatchOptions:
     """
 
     output_format: str = ""
-    piece_bytes: int = 32 * 2**20
+    piece_bytes: int = USUAL_PIECE_BYTES
     call_rows: int | None = None
     columns: tuple[str, ...] | None = None
     input_format: str = ""
@@ -76,6 +79,11 @@ class BatchOptions:
     def has_whole_files(self) -> bool:
         """Whether a piece is some files, and not a part of one."""
         return self.are_files or bool(self.partition_keys)
+
+    @property
+    def has_usual_pieces(self) -> bool:
+        """Whether the size of pieces is not given, so that it may follow from the work."""
+        return self.piece_bytes == USUAL_PIECE_BYTES
 
     @property
     def appends_rows(self) -> bool:

@@ -21,6 +21,7 @@ from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job
 from modelship.batch.scoring_process import ScriptNotReadyError
+from modelship.batch.slow_pieces import cuts_of, splitting_of, with_cuts
 from modelship.batch.store_waits import showing_waits
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import BatchResumeError
@@ -75,7 +76,8 @@ def _run(
     plan = _planned(job, folder)
     note_facts(job.output, job.bundle, job.engine)
     manifest = folder.manifest(plan)
-    account = BatchAccount(plan, folder.resume(plan, manifest, verify=job.verify))
+    account = BatchAccount(*folder.resume(plan, manifest, verify=job.verify))
+    plan = account.plan
     left = [each for each in plan.pieces if each.number not in account.entries]
     before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
     _require_allowed(job, account)  # an earlier run may have ended by it
@@ -91,24 +93,36 @@ def _run(
                 if result.piece in account.entries:
                     continue
                 account.require_rows(result)
-                entry = folder.enter(plan, result, manifest)
+                if result.rest:
+                    left += _cut(account, result, manifest)
+                    report.cut(account.plan)
+                entry = folder.enter(account.plan, result, manifest)
                 account.add(entry)
                 report.done(entry)
                 _require_allowed(job, account)
     except KeyboardInterrupt:
         job.stopped.set()
     except (ScriptNotReadyError, NothingScoredError, TooManyFailedError) as error:
-        if not account.entries:  # a job that has done nothing may be corrected, and run again
+        if not (account.entries or account.plan.origin):  # it may be corrected, and run again
             folder.forget()
         raise _ended_by(error, job, account) from error
     if job.stopped.is_set():
         raise account.interrupted()
     _equal_answers(job, folder, account, manifest)
     summary = account.summary(scored=len(left), output=str(job.output))
-    join_elements(folder.files, plan, account.entries.values())
+    join_elements(folder.files, account.plan, account.entries.values())
     document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
     folder.complete(document, account.entries.values())
     return summary
+
+
+def _cut(account: BatchAccount, result: PieceResult, manifest: Manifest) -> Sequence[Piece]:
+    """Cut a piece that ended early: enter its parts in the manifest, and return the new pieces."""
+    plan, piece = account.plan, account.plan.pieces[result.piece]
+    cuts = cuts_of(plan, piece, [result.rows_in, *result.rest])
+    manifest.cut(piece.number, cuts)
+    account.plan = with_cuts(plan, piece.number, cuts)
+    return account.plan.pieces[len(plan.pieces) :]
 
 
 def _equal_answers(
@@ -146,6 +160,7 @@ def _results(
             memory_gb=job.memory_gb,
             error_threshold=job.most_failed,
             may_postpone=job.may_postpone and not is_proven,
+            splitting=splitting_of(job.options, job.engine, left),
         )
         yield from proven_results(job.engine, work, left, stopped=job.stopped)
 

@@ -1,5 +1,7 @@
 """Define Manifest: which pieces are done, one line of JSON for each, synced to the disk.
 
+A piece that took long was cut again: a line before its own says so, with its parts.
+
 Each line has a check of itself and of all lines before it, which begins with the digest of the
 plan. So a line that is missing, changed, or of another job is found. A last line without an end is
 that of a driver that was killed while it wrote: its piece is not done.
@@ -12,8 +14,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modelship.batch.row_files.row_format import Cut
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modelship.errors import BatchResumeError
 
@@ -125,11 +129,17 @@ class Manifest:
         Where they are.
     plan_digest : str
         The digest of the plan.
+
+    Attributes
+    ----------
+    cuts : list[tuple[int, list[Cut]]]
+        The pieces that were cut again, as far as they were read, each with its parts; in order.
     """
 
     def __init__(self, lines: ManifestLines, *, plan_digest: str) -> None:
         self._lines = lines
         self._first = self._check = plan_digest[:_CHECK_DIGITS]
+        self.cuts: list[tuple[int, list[Cut]]] = []
 
     def read(self) -> dict[int, Entry]:
         """Return the entries by the number of their piece.
@@ -139,7 +149,7 @@ class Manifest:
         BatchResumeError
             If a line is missing or has changed.
         """
-        self._check = self._first
+        self._check, self.cuts = self._first, []
         entries: dict[int, Entry] = {}
         lines = self._lines.read()
         left = iter(lines)
@@ -168,6 +178,10 @@ class Manifest:
         """Note that a piece is not done any more, because its output is missing or has changed."""
         self._write({"piece": piece, "withdrawn": True})
 
+    def cut(self, piece: int, cuts: Sequence[Cut]) -> None:
+        """Note that a piece is cut again: it is the first part, and the others are new pieces."""
+        self._write({"piece": piece, "cuts": [asdict(each) for each in cuts]})
+
     def _take(self, document: dict[str, Any], entries: dict[int, Entry]) -> None:
         found = document.pop("check")
         self._check = _check_of(self._check, document)
@@ -175,6 +189,9 @@ class Manifest:
             raise ValueError(found)
         if document.pop("withdrawn", False):
             del entries[document["piece"]]
+            return
+        if "cuts" in document:
+            self.cuts.append((document["piece"], [Cut(**each) for each in document["cuts"]]))
             return
         columns = document.pop("answers", ())
         answers = tuple(AnswerColumn(**{**each, "types": (*each["types"],)}) for each in columns)

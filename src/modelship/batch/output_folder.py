@@ -14,6 +14,7 @@ from modelship.batch.manifest import AnswerColumn, Entry, Manifest
 from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS, ELEMENTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
 from modelship.batch.row_files import suffix_of
+from modelship.batch.slow_pieces import with_cuts
 from modelship.errors import BatchInputError, BatchOutputError, BatchResumeError
 from modelship.sources.model_files import sha256_in
 
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
     from modelship.batch.batch_plan import Piece
     from modelship.batch.piece_work import PieceResult
 
-__all__ = ["OutputFolder"]
+__all__ = ["OutputFolder", "with_all_cuts"]
+
+
+def with_all_cuts(plan: BatchPlan, manifest: Manifest) -> BatchPlan:
+    """Return a plan with the cuts of a manifest that was read."""
+    for piece, cuts in manifest.cuts:
+        plan = with_cuts(plan, piece, cuts)
+    return plan
 
 
 class OutputFolder:
@@ -115,8 +123,10 @@ class OutputFolder:
         """Return the manifest of the job."""
         return Manifest(self.files.manifest_lines(), plan_digest=plan.digest)
 
-    def resume(self, plan: BatchPlan, manifest: Manifest, *, verify: bool) -> dict[int, Entry]:
-        """Return the entries of the pieces that are done; remove what is left of the others.
+    def resume(
+        self, plan: BatchPlan, manifest: Manifest, *, verify: bool
+    ) -> tuple[BatchPlan, dict[int, Entry]]:
+        """Return the plan as it is now, and what is done; remove what is left of other pieces.
 
         Parameters
         ----------
@@ -135,6 +145,7 @@ class OutputFolder:
             If there are other files in the folder.
         """
         entries = manifest.read()
+        plan = with_all_cuts(plan, manifest)
         sizes = self.files.sizes()
         if not plan.options.output_action:  # a script of ParallelRunStep writes files of its own
             self._remove_unknown(plan, entries, sizes)
@@ -146,7 +157,7 @@ class OutputFolder:
                 del entries[number]
         if plan.options.appends_rows:
             require_joined(self.files, plan, entries.values(), sizes)
-        return entries
+        return plan, entries
 
     def enter(self, plan: BatchPlan, result: PieceResult, manifest: Manifest) -> Entry:
         """Move what came of a piece to its names, and enter it in the manifest."""

@@ -65,6 +65,17 @@ class PieceRows:
         """How many rows it has, with those that were refused."""
         return int(self.rows.table.num_rows) + len(self.rows.refused)
 
+    def divided(self, count: int, rest: tuple[int, ...]) -> tuple[PieceRows, tuple[int, ...]]:
+        """Return the first rows that run() takes, and how many rows the parts of the rest have.
+
+        Rows that were refused are in addition to these: those of the rest are in the last part.
+        """
+        bad = [each.row for each in self.rows.refused]
+        end = int(np.delete(np.arange(self.count), bad)[count])
+        refused = tuple(each for each in self.rows.refused if each.row < end)
+        rows = ReadRows(self.rows.table.slice(0, count), refused, self.rows.texts)
+        return replace(self, rows=rows), (*rest[:-1], self.count - end - sum(rest[:-1]))
+
     def answers(self, parts: Iterable[pa.Table]) -> pa.Table:
         """Return the answers of some calls together, as they are written."""
         return _typed(joined_answers(parts), self.plan.columns.prediction)

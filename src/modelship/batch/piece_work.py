@@ -20,6 +20,7 @@ from modelship.batch.piece_progress import PieceProgress, progress_teller
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.scored_rows import ScoredRows
 from modelship.batch.scoring_process import put_part
+from modelship.batch.slow_pieces import may_be_cut
 from modelship.diagnosis.redaction import hidden, hiding
 from modelship.runtime.variables import as_secrets
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from modelship.batch.manifest import AnswerColumn
     from modelship.batch.piece_rows import PieceRows
     from modelship.batch.scoring_process import ScoringProcess
+    from modelship.batch.slow_pieces import Splitting
     from modelship.runtime.variables import Secret
 
 __all__ = ["PieceOutcome", "PieceResult", "Work", "score_piece"]
@@ -71,6 +73,8 @@ class Work:
         How many rows may fail; -1 for any number. A piece with more is abandoned.
     may_postpone : bool
         Whether a piece is postponed if rows all over it fail.
+    splitting : Splitting, optional
+        Decides whether a piece that takes long ends early; None if none does.
     """
 
     bundle: str
@@ -84,6 +88,7 @@ class Work:
     memory_gb: float = 0.0
     error_threshold: int = -1
     may_postpone: bool = False
+    splitting: Splitting | None = None
 
     @property
     def secret_values(self) -> dict[str, str]:
@@ -131,6 +136,8 @@ class PieceResult:
         The columns of the answers.
     failed_batches : int
         How many of its mini-batches failed, if ParallelRunStep's are scored.
+    rest : tuple[int, ...]
+        How many rows each new piece has, if it ended early: it is the first `rows_in` rows then.
     """
 
     piece: int
@@ -145,6 +152,7 @@ class PieceResult:
     seconds: float
     answers: tuple[AnswerColumn, ...]
     failed_batches: int = 0
+    rest: tuple[int, ...] = ()
 
 
 PieceOutcome: TypeAlias = "PieceResult | PostponedPiece | PieceProgress"
@@ -180,6 +188,9 @@ def score_piece(
         scored = _scored(work, rows, process, tell=progress_teller(piece, tell))
     except NothingScoredError as error:
         return _postponed(work, piece, error.tried)
+    rest: tuple[int, ...] = ()
+    if scored.rest:
+        rows, rest = rows.divided(scored.count, scored.rest)
     files = output_files(work.output)
     attempt = f"{DRAFTS}/{piece.number}-{uuid.uuid4().hex}"
     draft, size, digest = "", 0, ""
@@ -205,6 +216,7 @@ def score_piece(
         seconds=time.monotonic() - began,
         answers=scored.answers,
         failed_batches=scored.failed_batches,
+        rest=rest,
     )
 
 
@@ -224,6 +236,7 @@ def _scored(
         most_failed=work.error_threshold,
         needs_proof=work.may_postpone,
         tell=tell,
+        splitting=work.splitting if may_be_cut(rows.plan, rows.piece) else None,
     )
     answers, bad = bisection.run(table.num_rows, sizes=_sizes(work, process))
     if not answers:
@@ -235,6 +248,7 @@ def _scored(
         write=partial(rows.write, found, spans),
         answers=answer_columns(found.schema),
         bad=bad,
+        rest=bisection.rest,
     )
 
 

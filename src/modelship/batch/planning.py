@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,11 +15,12 @@ from modelship.batch.input_columns import InputColumns, prediction_type, type_of
 from modelship.batch.input_files import input_files, require_format
 from modelship.batch.partition_groups import grouped_files, pieces_of_groups
 from modelship.batch.row_files import formats
-from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.script_rows import CHOSEN, require_columns, script_rows
+from modelship.batch.slow_pieces import PIECES_PER_WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from modelship.batch.batch_plan import BatchOptions, InputFile
     from modelship.bundle import ScoringBundle
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["files_of_job", "plan_job"]
 
 _FILES_OF_CALLS = 10
+_LEAST_BYTES = 4 * 2**20
+"""A piece of fewer bytes is not made for the sake of the other workers: it may be fast."""
 
 
 def plan_job(
@@ -35,8 +37,12 @@ def plan_job(
     inputs: Sequence[str | Path],
     output: str | Path,
     options: BatchOptions,
+    *,
+    workers: int = 1,
 ) -> BatchPlan:
     """Return what a job does, from the files that are there now.
+
+    With more than one worker, there are about four pieces for each, if these do not become small.
 
     Raises
     ------
@@ -48,14 +54,34 @@ def plan_job(
     if options.are_files and keys:
         return BatchPlan(bundle.digest, options, files, tuple(pieces_of_groups(files, keys)))
     if options.are_files:
-        size = _FILES_OF_CALLS * options.items_per_call
+        size = _calls(options, len(files), workers) * options.items_per_call
         return BatchPlan(bundle.digest, options, files, tuple(_pieces_of_files(len(files), size)))
     schemas = [_schema(file) for file in files]
-    pieces = tuple(_pieces(files, piece_bytes=options.bytes_per_piece))
+    pieces = tuple(_pieces(files, piece_bytes=_piece_bytes(options, files, workers)))
     columns = _columns(bundle, options, files, schemas, pieces)
     if keys:
         pieces = tuple(pieces_of_groups(files, keys, cuts=pieces))
     return BatchPlan(bundle.digest, options, files, pieces, columns)
+
+
+def _piece_bytes(options: BatchOptions, files: Sequence[InputFile], workers: int) -> int:
+    """Return about how many bytes a piece has."""
+    most = options.bytes_per_piece
+    if options.output_action or workers == 1 or not options.has_usual_pieces:
+        return most
+    share = sum(each.size_bytes for each in files) // (PIECES_PER_WORKER * workers)
+    return min(most, max(share, _LEAST_BYTES))
+
+
+def _calls(options: BatchOptions, files: int, workers: int) -> int:
+    """Return how many calls a piece has whose files are scored.
+
+    Without mini-batches of ParallelRunStep, which have one file of output, it may be cut again.
+    """
+    if not options.output_action:
+        return _FILES_OF_CALLS
+    share = files // (options.items_per_call * PIECES_PER_WORKER * workers)
+    return min(_FILES_OF_CALLS, max(share, 1))
 
 
 def files_of_job(
@@ -85,10 +111,9 @@ def _schema(file: InputFile) -> pa.Schema:
 def _pieces(files: Sequence[InputFile], *, piece_bytes: int) -> Iterator[Piece]:
     number = 0
     for at, file in enumerate(files):
-        is_whole = Path(file.path).suffix.lower() in COMPRESSIONS
         with reading(file) as source:
             cuts = formats()[file.format].cuts(
-                source, piece_bytes=sys.maxsize if is_whole else piece_bytes
+                source, piece_bytes=sys.maxsize if file.is_compressed else piece_bytes
             )
         for part, cut in enumerate(cuts):
             yield Piece(number, at, **asdict(cut), part=part)

@@ -69,6 +69,8 @@ class ScoredRows:
         The mini-batches of which an unknown part failed.
     failed_batches : int
         How many mini-batches failed as a whole.
+    rest : tuple[int, ...]
+        How many of the rows that follow each new piece is to have, if they are for other pieces.
     """
 
     rows_out: int = 0
@@ -77,6 +79,12 @@ class ScoredRows:
     bad: list[BadRow] = field(default_factory=list)
     missing: list[MissingRows] = field(default_factory=list)
     failed_batches: int = 0
+    rest: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many rows were scored, or failed."""
+        return self.rows_out + self.failed
 
     @property
     def failed(self) -> int:

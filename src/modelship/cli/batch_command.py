@@ -104,7 +104,7 @@ _what_is_written = gathered(
         click.option(
             "--piece-mb", default=32.0, metavar="MB",
             type=click.FloatRange(min=0, min_open=True),
-            help="About how many MiB of input are scored as a unit [default: 32].",
+            help="MiB of input that are scored as a unit [default: up to 32, by the work].",
         ),
         click.option(
             "--items", type=click.Choice(["rows", "files"]), default="rows",

@@ -29,7 +29,8 @@ class Engine(Protocol):
         work : Work
             What all pieces have in common.
         pieces : Sequence[Piece]
-            The pieces.
+            The pieces. Others may be added at its end whenever a result was yielded; they are to be
+            run, too.
         stopped : threading.Event
             Set to end it: no more pieces are begun, and those under way are abandoned.
         """

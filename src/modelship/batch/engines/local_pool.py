@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import score_piece
 from modelship.batch.process_limits import cores, thread_limits
 from modelship.batch.scoring_process import (
@@ -47,47 +48,65 @@ class LocalPool:
     def run(
         self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
     ) -> Iterator[PieceOutcome]:
-        workers = min(self.workers or cores(), len(pieces))
+        splitting = work.splitting  # one piece may become as many as it has rows
+        most = len(pieces) if splitting is None else max(len(pieces), splitting.rows)
+        workers = min(self.workers or cores(), most)
         variables = {**thread_limits(workers), **work.variables}
         bundle = ScoringBundle.load(work.bundle)
         with self.place(bundle, timeout_s=work.start_timeout_s, variables=variables) as place:
-            slots = _Slots(work, pieces, place, stopped)
-            threads = [threading.Thread(target=slots.run) for _ in range(workers)]
-            for thread in threads:
-                thread.start()
+            slots = _Slots(work, place, stopped)
             try:
-                yield from slots.results(workers)
+                yield from slots.results(pieces, most=workers)
             finally:
-                slots.ended.set()
-                for thread in threads:
-                    thread.join()
+                slots.end()
 
 
 class _Slots:
     """Threads that each score one piece after the other, with a process of their own."""
 
-    def __init__(
-        self, work: Work, pieces: Sequence[Piece], place: ScoringPlace, stopped: threading.Event
-    ) -> None:
-        self.ended = threading.Event()
+    def __init__(self, work: Work, place: ScoringPlace, stopped: threading.Event) -> None:
+        self._ended = threading.Event()
         self._work = work
         self._place = place
         self._stopped = stopped
+        self._threads: list[threading.Thread] = []
         self._left: queue.SimpleQueue[Piece] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[PieceOutcome | BaseException | None] = queue.SimpleQueue()
-        for each in pieces:
-            self._left.put(each)
 
-    def results(self, slots: int) -> Iterator[PieceOutcome]:
-        """Yield the results of the pieces, until all threads have ended."""
-        while slots:
+    def results(self, pieces: Sequence[Piece], *, most: int) -> Iterator[PieceOutcome]:
+        """Yield the results of pieces, and of those that are added, until all threads have ended.
+
+        There are `most` threads, as long as so many pieces are not done.
+        """
+        known = done = running = 0
+        while True:
+            for each in pieces[known:]:
+                self._left.put(each)
+            known = len(pieces)
+            while running < min(most, known - done) and not self._is_ending():
+                self._start()
+                running += 1
+            if not running:
+                return
             found = self._done.get()
             if found is None:
-                slots -= 1
+                running -= 1
             elif isinstance(found, BaseException):
                 raise found
             else:
+                done += not isinstance(found, PieceProgress)
                 yield found
+
+    def end(self) -> None:
+        """End all threads, and wait for them."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self.run)
+        self._threads.append(thread)
+        thread.start()
 
     def run(self) -> None:
         """Score pieces until there are none."""
@@ -112,4 +131,4 @@ class _Slots:
             self._done.put(None)
 
     def _is_ending(self) -> bool:
-        return self.ended.is_set() or self._stopped.is_set()
+        return self._ended.is_set() or self._stopped.is_set()

@@ -66,6 +66,7 @@ def results_of(
         Any other error of a piece.
     """
     left = deque(pieces)
+    known = len(pieces)
     failures: Counter[int] = Counter()
     under_way: set[int] = set()
     most, count_at_s = 0, 0.0
@@ -84,6 +85,8 @@ def results_of(
             _require_another_try(found, tries=failures[piece.number])
             left.appendleft(piece)
         yield from (each for each in cluster.told() if each.piece in under_way)
+        left.extend(pieces[known:])
+        known = len(pieces)
 
 
 def _require_another_try(error: BaseException, *, tries: int) -> None:

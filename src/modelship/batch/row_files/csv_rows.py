@@ -15,7 +15,13 @@ import pyarrow.csv as pa_csv
 from modelship.batch.row_files.ragged_rows import mask_ragged
 from modelship.batch.row_files.row_format import ReadRows, RefusedRow
 from modelship.batch.row_files.row_texts import CsvTexts, csv_line, csv_texts, write_lines
-from modelship.batch.row_files.text_pieces import array_of, bytes_of, first_row, text_cuts
+from modelship.batch.row_files.text_pieces import (
+    array_of,
+    bytes_of,
+    first_row,
+    text_cuts,
+    text_parts,
+)
 from modelship.batch.row_files.text_scanning import spans
 from modelship.batch.row_files.text_values import narrowest_type, typed
 
@@ -52,6 +58,9 @@ class CsvRows:
     def cuts(self, file: BinaryIO, *, piece_bytes: int) -> Sequence[Cut]:
         start = self._header(file)[1]
         return text_cuts(file, start=start, piece_bytes=piece_bytes, delimiter=self.delimiter)
+
+    def parts(self, file: BinaryIO, cut: Cut, counts: Sequence[int]) -> list[Cut]:
+        return text_parts(file, cut, counts, delimiter=self.delimiter)
 
     def types(self, file: BinaryIO, cut: Cut, names: Sequence[str]) -> pa.Schema:
         texts = pa.schema([(each, pa.string()) for each in names])

@@ -12,7 +12,7 @@ import pyarrow.json as pa_json
 from modelship.batch.row_files.json_texts import JsonTexts, json_columns
 from modelship.batch.row_files.row_format import ReadRows, RefusedRow
 from modelship.batch.row_files.row_texts import write_values
-from modelship.batch.row_files.text_pieces import array_of, bytes_of, text_cuts
+from modelship.batch.row_files.text_pieces import array_of, bytes_of, text_cuts, text_parts
 from modelship.batch.row_files.text_scanning import spans
 from modelship.batch.row_files.text_values import widest
 
@@ -49,6 +49,9 @@ class JsonRows:
         file.seek(0)
         start = len(_MARK) if file.read(len(_MARK)) == _MARK else 0
         return text_cuts(file, start=start, piece_bytes=piece_bytes)
+
+    def parts(self, file: BinaryIO, cut: Cut, counts: Sequence[int]) -> list[Cut]:
+        return text_parts(file, cut, counts)
 
     def types(self, file: BinaryIO, cut: Cut, names: Sequence[str]) -> pa.Schema:
         found = {field.name: field for field in _types(bytes_of(file, cut))}

@@ -111,6 +111,14 @@ class NpyRows:
             for start in range(0, count, step)
         ]
 
+    def parts(
+        self,
+        file: BinaryIO,  # noqa: ARG002 - the unit are rows
+        cut: Cut,
+        counts: Sequence[int],
+    ) -> list[Cut]:
+        return cut.slices(counts)
+
     def types(
         self,
         file: BinaryIO,

@@ -53,6 +53,14 @@ class ParquetRows:
                 start, rows, size = start + rows, 0, 0
         return [*found, *_cut(start, rows)]
 
+    def parts(
+        self,
+        file: BinaryIO,  # noqa: ARG002 - the unit are rows
+        cut: Cut,
+        counts: Sequence[int],
+    ) -> list[Cut]:
+        return cut.slices(counts)
+
     def types(
         self,
         file: BinaryIO,
@@ -75,20 +83,27 @@ class ParquetRows:
         columns = [each for each in schema.names if each in held]
         if not columns:
             return ReadRows(as_schema(pa.table({"": pa.nulls(cut.rows)}), schema))
-        groups: list[int] = []
-        begins = at = 0
+        whole: list[int] = []
+        tables: list[pa.Table] = []
+        at = 0
         for number, (count, _) in enumerate(_groups(source.metadata)):
-            if at < cut.stop and at + count > cut.start:
-                begins = begins if groups else at
-                groups.append(number)
+            first, stop = max(cut.start - at, 0), min(cut.stop - at, count)
             at += count
-        if sum(source.metadata.row_group(each).num_rows for each in groups) == cut.rows:
-            table = source.read_row_groups(groups, columns=columns, use_threads=False)
-        else:
-            [group] = groups
-            first, stop = cut.start - begins, cut.stop - begins
-            table = self._slices.read(file, group, columns, first, stop)
-        return ReadRows(as_schema(table, schema))
+            if stop - first == count > 0:
+                whole.append(number)
+            elif first < stop:
+                tables += self._whole_groups(source, whole, columns)
+                whole = []
+                tables.append(self._slices.read(file, number, columns, first, stop))
+        tables += self._whole_groups(source, whole, columns)
+        return ReadRows(as_schema(pa.concat_tables(tables), schema))
+
+    def _whole_groups(
+        self, source: pq.ParquetFile, groups: list[int], columns: list[str]
+    ) -> list[pa.Table]:
+        if not groups:
+            return []
+        return [source.read_row_groups(groups, columns=columns, use_threads=False)]
 
     def write(self, table: pa.Table, file: BinaryIO) -> None:
         pq.write_table(table, file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class Cut:
     stop: int
     first_row: int
     rows: int
+
+    def slices(self, counts: Sequence[int]) -> list[Cut]:
+        """Return its parts with these numbers of rows, where rows are the unit of the format."""
+        return self.parts(counts, [self.start + at for at in accumulate(counts)])
+
+    def parts(self, counts: Sequence[int], stops: Sequence[int]) -> list[Cut]:
+        """Return its parts with these numbers of rows, which end at these positions."""
+        starts = (self.start, *stops[:-1])
+        rows = accumulate(counts, initial=self.first_row)
+        return [Cut(*each) for each in zip(starts, stops, rows, counts, strict=False)]
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,10 @@ class RowFormat(Protocol):
         ValueError, pyarrow.ArrowException
             As for :meth:`schema`.
         """
+        ...
+
+    def parts(self, file: BinaryIO, cut: Cut, counts: Sequence[int]) -> list[Cut]:
+        """Return the parts of a piece with these numbers of rows, which together are all of it."""
         ...
 
     def types(self, file: BinaryIO, cut: Cut, names: Sequence[str]) -> Any:

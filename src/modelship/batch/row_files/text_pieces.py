@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from modelship.batch.row_files.text_scanning import RowScanner
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["array_of", "bytes_of", "first_row", "text_cuts"]
+__all__ = ["array_of", "bytes_of", "first_row", "text_cuts", "text_parts"]
 
 _READ_BYTES: Final = 1 << 20
 _HEADER_BYTES: Final = 1 << 14  # hold most headers, which are read again with each piece
@@ -60,6 +61,15 @@ def text_cuts(
     if rows:
         found.append(Cut(begun, at, first, rows))
     return found
+
+
+def text_parts(
+    file: BinaryIO, cut: Cut, counts: Sequence[int], *, delimiter: str = ""
+) -> list[Cut]:
+    """Return the parts of a piece with these numbers of rows, which together are all of it."""
+    ends = RowScanner(delimiter).ends(array_of(bytes_of(file, cut)))
+    stops = [cut.start + int(ends[rows - 1]) for rows in accumulate(counts[:-1])]
+    return cut.parts(counts, [*stops, cut.stop])
 
 
 def first_row(file: BinaryIO, *, delimiter: str = "") -> tuple[bytes, int]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import (
-    PackageNotFoundError,
-    distribution,
-    distributions,
-    packages_distributions,
-)
+from importlib.metadata import distributions, packages_distributions
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
@@ -20,12 +16,15 @@ from modelship.runtime.environments import installed_modules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import Distribution
 
     from modelship.bundle.lock import Lock
 
 __all__ = ["Provided", "is_installed_here", "projects_here"]
 
 _FROM_NO_INDEX: Final = "direct_url.json"
+# A folder, or a module's file beside the other packages, in a list of installed files.
+_TOP_LEVEL: Final = re.compile(r"^([^./,\\]+)(?:/|\.py,|\.[^/,]+\.so,)", re.MULTILINE)
 
 # The part below google distinguishes packages, see _NAMESPACES; most have this one.
 _OTHERS: Final = SCRIPT_PACKAGES | {"google": "protobuf"}
@@ -87,9 +86,10 @@ class Provided:
             return top in self._installed
         if top == "distutils":  # setuptools provides it to a Python that no longer has it
             return "setuptools" in self.lock.versions
-        candidates = {str(canonicalize_name(top)), *_here().get(top, ())}
-        candidates |= {table[top] for table in (IMPORT_TO_PYPI, _OTHERS) if top in table}
-        if candidates & self.lock.versions.keys():
+        candidates = {table[top] for table in (IMPORT_TO_PYPI, _OTHERS) if top in table}
+        candidates.add(str(canonicalize_name(top)))
+        locked = self.lock.versions.keys()
+        if candidates & locked or locked & {*_here().get(top, ())}:
             return True
         known = top in IMPORT_TO_PYPI or top in _OTHERS or top in _here()
         return False if known else None  # a package may provide modules of any name
@@ -119,21 +119,19 @@ def projects_here() -> frozenset[str]:
 
     They belong to projects that were installed from a folder, a file or a repository.
     """
-    if not any(each.read_text(_FROM_NO_INDEX) is not None for each in distributions()):
-        return frozenset()  # to know the modules of all packages takes far longer
-    return frozenset(
-        module
-        for module, packages in _here().items()
-        if packages and all(map(_is_project, packages))
-    )
+    projects: list[Distribution] = []
+    others: list[Distribution] = []
+    for each in distributions():
+        (others if each.read_text(_FROM_NO_INDEX) is None else projects).append(each)
+    modules = {module for each in projects for module in _modules_of(each)}
+    # The names of all packages, as in _here(), take a second to read where there are hundreds.
+    return frozenset(modules.difference(*map(_modules_of, others))) if modules else frozenset()
 
 
-@cache
-def _is_project(package: str) -> bool:
-    try:
-        return distribution(package).read_text(_FROM_NO_INDEX) is not None
-    except PackageNotFoundError:
-        return False
+def _modules_of(package: Distribution) -> set[str]:
+    """Return the modules that a package declares, or else those among its files."""
+    declared = (package.read_text("top_level.txt") or "").split()
+    return set(declared) or {*_TOP_LEVEL.findall(package.read_text("RECORD") or "")}
 
 
 @cache

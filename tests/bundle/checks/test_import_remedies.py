@@ -77,11 +77,18 @@ def test_what_the_script_does_not_import_is_not_left_behind(advice, tmp_path):
     assert ScoringBundle.load(tmp_path / "saved").left_beside == ()
 
 
-def test_a_project_that_is_installed_here_is_in_no_index(advice, monkeypatch):
+@pytest.mark.parametrize("files", [{"top_level.txt": "ourlib\n"}, {}], ids=["declared", "listed"])
+def test_a_project_that_is_installed_here_is_in_no_index(advice, tmp_path, monkeypatch, files):
     """What pip installed from a folder or a repository is the user's own."""
-    monkeypatch.setattr(provided, "_here", lambda: {"ourlib": ("our-lib",)})
-    monkeypatch.setattr(provided, "_is_project", lambda _: True)
+    listed = "ourlib/__init__.py,sha256=a,1\nour_lib-1.dist-info/RECORD,,\n../../bin/our,,\n"
+    about = tmp_path / "installed" / "our_lib-1.dist-info"
+    about.mkdir(parents=True)
+    found = {"METADATA": "Name: our-lib\nVersion: 1\n", "direct_url.json": "{}", "RECORD": listed}
+    for name, text in {**found, **files}.items():
+        (about / name).write_text(text)
+    monkeypatch.syspath_prepend(about.parent)
     provided.projects_here.cache_clear()
+    assert provided.projects_here() == {"ourlib"}
     [told] = advice("import ourlib\n")
     provided.projects_here.cache_clear()
     assert told.startswith("ourlib is your own project, which is not on a package index")

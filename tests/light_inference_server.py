@@ -35,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")  # as the sync workers of gunicorn do
         self.end_headers()
         self.wfile.write(content)
 
@@ -48,6 +49,7 @@ spec = importlib.util.spec_from_file_location("entry_module", os.path.abspath(en
 script = importlib.util.module_from_spec(spec)
 sys.path.append(os.path.dirname(os.path.abspath(entry_script)))
 spec.loader.exec_module(script)
+print("Azure ML's server would log more", flush=True)
 script.init()
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
 server.daemon_threads = True

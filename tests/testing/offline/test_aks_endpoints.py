@@ -18,7 +18,7 @@ VERSION_FIELD = "azureml-model-deployment"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, shared_home):
     """Return a deployer whose workspace all tests of this module share."""
-    with deploying(tmp_path_factory.mktemp("endpoints"), home=shared_home) as found:
+    with deploying(tmp_path_factory.mktemp("endpoints"), home=shared_home, light=True) as found:
         yield found
 
 

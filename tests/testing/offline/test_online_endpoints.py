@@ -12,7 +12,8 @@ from online_requests import open_online, wait_until
 @pytest.fixture(scope="module")
 def online(tmp_path_factory, shared_home):
     """Return a workspace that all tests of this module share."""
-    with open_online(tmp_path_factory.mktemp("online") / "offline", home=shared_home) as found:
+    folder = tmp_path_factory.mktemp("online") / "offline"
+    with open_online(folder, home=shared_home, light=True) as found:
         yield found
 
 

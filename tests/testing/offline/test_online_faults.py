@@ -36,7 +36,8 @@ ANSWERS |= {"TooManyRequests": 429}
 @pytest.fixture(scope="module")
 def online(tmp_path_factory, shared_home):
     """Return a workspace that all tests of this module share."""
-    with open_online(tmp_path_factory.mktemp("faults") / "offline", home=shared_home) as found:
+    folder = tmp_path_factory.mktemp("faults") / "offline"
+    with open_online(folder, home=shared_home, light=True) as found:
         yield found
 
 

@@ -70,6 +70,9 @@ def test_append_row_writes_one_file_of_elements(job, tmp_path):
     """A mini-batch that raises fails as a whole, and a missing element counts; as on Azure."""
     summary = job("append_row").run(show_output=False)
     assert (summary.rows_in, summary.rows_out, summary.failed) == (7, 4, 3)
+    assert summary.failed_batches == 1
+    assert "3 failed (1 mini-batch failed)" in str(summary)
+    assert "3 failed (1 mini-batch failed)" in str(job("append_row").status())
     written = tmp_path / "out/parallel_run_step.txt"
     lines = [f"('{each}.txt', None)\n" for each in (0, 1, 5, 6)]
     assert written.read_text() == "".join(lines)

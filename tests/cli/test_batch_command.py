@@ -135,3 +135,10 @@ def test_help_shows_the_commands_on_an_output(modelship):
     for name in ("status", "report", "parity"):
         assert f"batch {name} OUTPUT" in helped
         assert f"Example: modelship batch {name}" in modelship("batch", name, "--help").stdout
+
+
+def test_a_size_of_pieces_is_named_as_it_was_typed(bundle, rows, modelship):
+    """In MiB; the argument of Python has bytes, and another name."""
+    typed = ["batch", bundle, rows, "-o", "scored", "--piece-mb", "0.5"]
+    refused = modelship(*typed, "--output-action", "append_row")
+    assert "--piece-mb is 0.5; expected nothing here" in refused.stderr

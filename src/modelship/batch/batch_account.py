@@ -117,6 +117,7 @@ class BatchAccount:
         counts: Counter[str] = Counter()
         for each in self.entries.values():
             counts.update(rows_in=each.rows_in, rows_out=each.rows_out, failed=each.failed)
+            counts["failed_batches"] += each.failed_batches
         if (
             self.entries.keys() != {each.number for each in self.plan.pieces}
             or counts["rows_in"] != self.plan.rows
@@ -136,6 +137,7 @@ class BatchAccount:
             scored=scored,
             output=output,
             seconds=round(busy_seconds(self.entries.values()), 3),
+            failed_batches=counts["failed_batches"],
         )
 
     def stopped(self, problem: str, *, log: str = "", advice: str = "") -> BatchStoppedError:

@@ -173,7 +173,8 @@ class BatchPlan:
         for each in fields(BatchOptions):
             was, now = getattr(before.options, each.name), getattr(self.options, each.name)
             if was != now:
-                return f"its option {each.name} was {was!r}, and is {now!r} now"
+                flag = " (--piece-mb, in MiB)" if each.name == "piece_bytes" else ""
+                return f"its option {each.name}{flag} was {was!r}, and is {now!r} now"
         changed = {name for name, _ in {*before.variables} ^ {*self.variables}}
         if changed:
             return f"its variable {min(changed)} has changed"

@@ -132,6 +132,7 @@ class _Meter:
             rows_in=before.rows_in + entry.rows_in,
             rows_out=before.rows_out + entry.rows_out,
             failed=before.failed + entry.failed,
+            failed_batches=before.failed_batches + entry.failed_batches,
             done=before.done + 1,
             seconds=self._seconds_before + self._ended - self._began,
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
 
-__all__ = ["BatchStatus", "busy_seconds", "duration_text", "read_job"]
+__all__ = ["BatchStatus", "busy_seconds", "duration_text", "of_batches", "read_job"]
 
 
 State = Literal["complete", "running", "incomplete"]
@@ -44,6 +44,8 @@ class BatchStatus:
         The pieces of the job, and how many are done.
     seconds : float
         How long pieces were being scored, without init() and pauses between runs, in seconds.
+    failed_batches : int
+        How many mini-batches of ParallelRunStep failed; their rows are among `failed`.
     """
 
     output: str
@@ -55,6 +57,7 @@ class BatchStatus:
     pieces: int
     done: int
     seconds: float
+    failed_batches: int = 0
 
     @property
     def rows_per_s(self) -> float:
@@ -94,6 +97,7 @@ class BatchStatus:
             pieces=len(plan.pieces),
             done=len(done),
             seconds=busy_seconds(done),
+            failed_batches=sum(each.failed_batches for each in done),
         )
 
     def __str__(self) -> str:
@@ -103,7 +107,7 @@ class BatchStatus:
         if self.state != "complete" and self.remaining_s is not None:
             told.append(f"about {duration_text(self.remaining_s)} left")
         if self.failed:
-            told.append(f"{self.failed:,} failed")
+            told.append(f"{self.failed:,} failed{of_batches(self.failed_batches)}")
         return ", ".join(told)
 
     def _repr_html_(self) -> str:
@@ -135,6 +139,12 @@ def read_job(output: str | Path) -> tuple[BatchPlan, list[Entry]]:
         entries = manifest.read()
         plan = with_all_cuts(plan, manifest)
     return plan, [entries[number] for number in sorted(entries)]
+
+
+def of_batches(failed: int) -> str:
+    """Return how many mini-batches failed, in words; nothing for none."""
+    noun = "mini-batch" if failed == 1 else "mini-batches"
+    return f" ({failed:,} {noun} failed)" if failed else ""
 
 
 def _state_of(output: str | Path) -> State:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelship.batch.batch_status import of_batches
 from modelship.batch.failed_rows import failures_in
 from modelship.shown import card, counted, facts, folded, lines, mark, table
 
@@ -39,6 +40,8 @@ class BatchSummary:
         The folder of the output.
     seconds : float
         How long pieces were being scored, in this run and earlier ones, in seconds.
+    failed_batches : int
+        How many mini-batches of ParallelRunStep failed; their rows are among `failed`.
     """
 
     rows_in: int
@@ -48,6 +51,7 @@ class BatchSummary:
     scored: int
     output: str
     seconds: float = 0.0
+    failed_batches: int = 0
 
     @property
     def rows_per_s(self) -> float:
@@ -108,6 +112,7 @@ class BatchSummary:
         known = "" if self.scored else "; nothing was left to score"
         return (
             f"{counted(self.rows_in, 'row')}: {self.rows_out:,} scored, {self.failed:,} failed"
+            f"{of_batches(self.failed_batches)}"
             f"{rate}, in {self.output}{known}"
         )
 

@@ -33,7 +33,9 @@ def grouped_files(files: Sequence[InputFile], keys: Sequence[str]) -> tuple[Inpu
                 each.path,
                 f"it is not in a folder {missing[0]}=VALUE, and partition_keys names {missing[0]}; "
                 f"its folders have {', '.join(held) or 'no key'}",
-                f"Write the input partitioned by {', '.join(keys)}, as in {missing[0]}=1/.",
+                f"Write the input partitioned by {', '.join(keys)}, as in {missing[0]}=1/: of a "
+                "column of a table, pandas does so with "
+                f"to_parquet(FOLDER, partition_cols={list(keys)}).",
             )
     return tuple(sorted(files, key=lambda each: _values(each, keys)))
 

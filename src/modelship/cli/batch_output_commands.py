@@ -115,6 +115,8 @@ def _facts(status: BatchStatus) -> dict[str, str]:
         "failed": f"{status.failed:,}",
         "pieces": f"{status.done:,} of {status.pieces:,}",
     }
+    if status.failed_batches:
+        found["failed mini-batches"] = f"{status.failed_batches:,}"
     if status.rows_per_s:
         found["rate"] = f"{status.rows_per_s:,.0f} rows/s"
     if status.state != "complete" and status.remaining_s is not None:

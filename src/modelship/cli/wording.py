@@ -36,7 +36,11 @@ _FLAGS: Final[Mapping[str, str]] = {
     "base_image": "--option base_image=IMAGE",
     "dns_name_label": "--option dns_name_label=LABEL",
 }
-_CALLED: Final = {"profile": ("target", "limits")}  # whose name differs in Python
+_CALLED: Final = {  # whose name differs in Python
+    "profile": ("target", "limits"),
+    "piece_bytes": ("piece_mb",),
+}
+_MIB: Final = 2**20
 _TYPED: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
 _VALUE: Final = r"(?:'[^']*'|\['[^']*'\]|True|False|\.\.\.|\d+(?:\.\d+)?)?"
@@ -96,8 +100,10 @@ def worded(text: str) -> str:
 def message_of(error: ModelshipError) -> str:
     """Return the message; quoted output of a program is left unchanged."""
     if isinstance(error, InvalidOptionError):
-        option = _typed(error.option)
-        error = InvalidOptionError(option, error.found, worded(error.expected))
+        option, found = _typed(error.option), error.found
+        if option == "--piece-mb" and isinstance(found, int):
+            found = found / _MIB
+        error = InvalidOptionError(option, found, worded(error.expected))
     is_ours = isinstance(error, (InputError, UnsupportedError))
     return worded(error.message) if is_ours else error.message
 

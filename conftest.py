@@ -29,8 +29,8 @@ from filelock import FileLock
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+pytest_plugins = ["forked_workers"]
 ROOT = Path(__file__).parent
-DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 SETS_UP = ("python3 -m venv",)
 IS_WHOLE = re.compile(r"(modelship|bash -n|cat|echo|sed) (?!.*<<)").match
 IS_PLAIN = re.compile(r"(modelship [^|&;<>$`*\\\n]*?)(?: \|\| \[ \$\? -eq (\d+) \])?").fullmatch
@@ -201,17 +201,26 @@ def pytest_configure(config):
         fcntl.flock(lock, fcntl.LOCK_SH)
 
 
+def pytest_forks_group(item):
+    """Give one worker all files whose tests ask the same servers, which it keeps running."""
+    return servers_of(item.nodeid)
+
+
+def servers_of(nodeid):
+    """Return the name of the servers that tests of several files ask, or None."""
+    return "servers" if nodeid.startswith(ASKING_THE_SAME_SERVERS) else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give one worker all files whose tests ask the same servers, which it keeps running."""
+    """Let one worker of pytest-xdist, too, run what :func:`pytest_forks_group` joins."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            together = nodeid.startswith(ASKING_THE_SAME_SERVERS)
-            return "servers" if together else super()._split_scope(nodeid)
+            return servers_of(nodeid) or super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 
@@ -362,7 +371,7 @@ def enter(namespace):
     namespace.update(came_from=Path.cwd(), folder=folder, home=os.environ.get("MODELSHIP_HOME"))
     namespace.update(base_image=os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim"))
     namespace.update(no_docker=not docker_answers(), write_light_script=write_light_script)
-    os.environ["MODELSHIP_HOME"] = str(share_cache(DOCS_HOME))
+    os.environ["MODELSHIP_HOME"] = str(share_cache(docs_home_of_worker()))
     os.chdir(folder)
     write_files(folder)
 
@@ -466,7 +475,12 @@ def docker_answers():
 def docs_home():
     """Remove the environments that the documents made."""
     yield
-    shutil.rmtree(DOCS_HOME, ignore_errors=True)
+    shutil.rmtree(docs_home_of_worker(), ignore_errors=True)
+
+
+def docs_home_of_worker():
+    """Return the MODELSHIP_HOME of the documents that this process runs, which may be a fork."""
+    return Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 
 
 pytest_collect_file = Sybil(

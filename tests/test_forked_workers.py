@@ -1,0 +1,133 @@
+"""Tests that run in forks of the process that has read them are reported as without forks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SHARED = """\
+import os
+from pathlib import Path
+
+import pytest
+
+@pytest.fixture(scope="session")
+def shared():
+    yield
+    Path(f"ended-by-{os.getppid()}-{os.getpid()}").touch()
+"""
+DYING = """\
+import os
+import warnings
+
+def test_passes(shared, tmp_path):
+    warnings.warn("said once", UserWarning)
+
+def test_fails():
+    print("printed before")
+    assert os.getpid() == 0
+
+def test_exits():
+    os._exit(0)
+
+def test_is_killed():
+    os.kill(os.getpid(), 9)
+
+def test_comes_after(shared):
+    pass
+"""
+OTHERS = """\
+import os
+
+import pytest
+
+IN = os.getpid()
+
+@pytest.fixture(scope="session")
+def ends_badly():
+    yield
+    raise ValueError("after all")
+
+def test_is_a_fork(shared, ends_badly):
+    assert os.getpid() != IN
+
+@pytest.mark.xfail
+def test_is_expected_to_fail():
+    assert not IN
+"""
+
+
+def lay(folder, **files):
+    """Write files of tests, which share a fixture."""
+    (folder / "conftest.py").write_text(SHARED)
+    for name, content in files.items():
+        (folder / f"{name}.py").write_text(content)
+
+
+def forked(folder):
+    """Start pytest with two forks in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "forked_workers", "--forks", "2", "-v", "-rA"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parent),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """Return what pytest says of tests of which two end their worker."""
+    folder = tmp_path_factory.mktemp("forked")
+    lay(folder, test_dying=DYING, test_others=OTHERS)
+    with forked(folder) as process:
+        output = process.communicate(timeout=120)[0]
+    return folder, output
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PASSED test_dying.py::test_passes",
+        "FAILED test_dying.py::test_fails - ",
+        "FAILED test_dying.py::test_exits - the worker gw",
+        "FAILED test_dying.py::test_is_killed - the worker gw",
+        "PASSED test_dying.py::test_comes_after",
+        "PASSED test_others.py::test_is_a_fork",
+        "XFAIL test_others.py::test_is_expected_to_fail",
+        "what the tests of gw1 share - ValueError: after all",
+        "Captured stdout call",
+        "3 failed, 3 passed, 1 xfailed, 1 warning, 1 error",
+    ],
+)
+def test_each_test_is_reported_once(said, line):
+    """A test that ends its worker fails by its name, and those after it run in another."""
+    assert said[1].count(line) == 1, said[1]
+
+
+def test_what_a_session_shares_ends_with_each_worker(said):
+    """Both workers that came to an end have ended their fixtures, and not the one that read."""
+    ended = [each.name for each in said[0].glob("ended-by-*")]
+    assert len(ended) == 2, said[1]
+
+
+def test_an_interrupt_ends_what_workers_share(tmp_path):
+    """After SIGINT to the process that started them, workers end their fixtures and are gone."""
+    waits = "import time\n\ndef test(shared):\n    open('begun', 'w').close()\n    time.sleep(60)\n"
+    lay(tmp_path, test_waits=waits)
+    with forked(tmp_path) as process:
+        while not (tmp_path / "begun").exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=60)[0]
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert len(list(tmp_path.glob("ended-by-*"))) == 1, output

@@ -221,7 +221,12 @@ class _Asked:
     def _intent(self, bundle: ScoringBundle, serving: Serving) -> Intent:
         """Settle what was interrupted, and compare the request with what the name then serves."""
         backend = self.backend.within(self.steps.deadline)
-        settle(backend, self.name)
+        if rival := settle(backend, self.name):
+            since = local_time(rival.began_at)
+            self.steps.say(
+                f"warning: {rival.by} has been deploying {self.name!r} (since {since}); the last "
+                "one to route the requests replaces the other"
+            )
         exactly = self.kind == "rollback"
         return intend(backend, bundle, serving, name=self.name, exactly=exactly)
 

@@ -122,22 +122,25 @@ def history(backend: TargetBackend, name: str) -> tuple[Change, ...]:
     return changes if _is_under_way(changes) else _told(backend, name, changes)
 
 
-def settle(backend: TargetBackend, name: str) -> None:
+def settle(backend: TargetBackend, name: str) -> Change | None:
     """Determine the outcome of changes in progress that have no running deployer.
 
-    The caller holds the name's lock. Instances of a killed deployer are stopped: a new one to which
+    Return the change that a process of another machine may still be making, or None. The caller
+    holds the name's lock. Instances of a killed deployer are stopped: a new one to which
     no requests are routed, or those that it was about to replace.
     """
     journal = backend.journal(name)
     changes = journal.changes()
-    if not _is_under_way(changes) or _may_go_on(changes[-1]):
-        return
+    if not _is_under_way(changes):
+        return None
+    if _may_go_on(changes[-1]):
+        return changes[-1]
     for change in changes:
         if change.outcome == "under way":
             instances = backend.instances(name)
             serving = serving_one(backend, instances)
             if isinstance(backend, SupportsReplace) and _is_moving(backend, serving):
-                return  # the place continues it
+                return None  # the place continues it
             if serving is not None and not _is_proven(backend, serving, change):
                 older = [each for each in instances if each.created_at < change.began_at]
                 serving = serving_one(backend, older)
@@ -145,6 +148,7 @@ def settle(backend: TargetBackend, name: str) -> None:
             if not instances:
                 remove_remains(backend, name)
             conclude(journal, _settled(backend, change, serving))
+    return None
 
 
 def _is_under_way(changes: Sequence[Change]) -> bool:

@@ -245,7 +245,9 @@ class OnlineEndpointBackend(EndpointServices):
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
         assert isinstance(prepared, OnlinePrepared)  # noqa: S101 - prepare() has made it
         endpoint = self._endpoint(draft.name, steps)
-        if (kept := self._kept(draft)) is not None:
+        kept = self._kept(draft)
+        self._note_traffic(kept or draft, endpoint)
+        if kept is not None:
             steps.say("  its deployment is still there")
             return kept
         if quota := quota_of(self._options):

@@ -22,7 +22,7 @@ from modelship.targets.online_endpoint.endpoint_place import (
     is_deleting,
     state_of,
 )
-from modelship.targets.online_endpoint.endpoint_traffic import leader_of
+from modelship.targets.online_endpoint.endpoint_traffic import leader_of, shares_of, traffic_lost
 from modelship.targets.online_endpoint.iso_durations import ms_of_iso
 from modelship.targets.online_endpoint.setting_checks import check_switch
 from modelship.targets.online_endpoint.traffic_trials import TrafficTrial
@@ -73,6 +73,8 @@ class EndpointServices(TargetBackend):
         self._keeps = keep_previous
         self._operations: dict[str, str] = {}  # by instance: that which made it
         self._trials: dict[str, TrafficTrial] = {}  # by service
+        self._seen: dict[str, dict[str, int]] = {}  # by instance: the traffic when it was started
+        self._taken: set[str] = set()  # services whose traffic another client has changed
 
     @property
     @abstractmethod
@@ -152,7 +154,31 @@ class EndpointServices(TargetBackend):
             return
         if trial is not None:
             trial.require_own(self._place)
+        elif on and instance.name in self._taken:  # undoing a switch: what the other has set stays
+            self._taken.discard(instance.name)
+            return
+        elif on:
+            self._require_as_seen(instance)
         self._place.accept(instance.name, found["name"], on=on)
+
+    def _note_traffic(self, new: Instance, endpoint: Mapping[str, Any]) -> None:
+        """Remember the traffic of an endpoint before a new instance is proven."""
+        self._seen[new.instance_id] = shares_of(endpoint)
+        self._taken.discard(new.name)
+
+    def _require_as_seen(self, instance: Instance) -> None:
+        """Refuse to route requests to a new instance if another client has routed them meanwhile.
+
+        Raises
+        ------
+        WorkspaceRequestError
+            If it has; the message says who, if that is known.
+        """
+        seen = self._seen.pop(instance.instance_id, None)
+        found = shares_of(self._workspace.endpoint(instance.name) or {})
+        if seen is not None and found != seen:
+            self._taken.add(instance.name)
+            raise traffic_lost(instance.name, self._workspace, wanted=seen, found=found)
 
     def share(self, new: Instance, old: Instance, *, percent: int) -> None:
         """Route a part of the requests to the new instance, and the others to the old one."""

@@ -171,7 +171,10 @@ def test_damage_to_the_books_is_an_error(job, name, change, message):
     ("given", "message"),
     [
         ({"options": ms.BatchOptions(piece_bytes=12)}, "its option call_rows was 3, and is None"),
-        ({"options": ms.BatchOptions(piece_bytes=9, call_rows=3)}, "its option piece_bytes was 12"),
+        (
+            {"options": ms.BatchOptions(piece_bytes=9, call_rows=3)},
+            "its option piece_bytes was 12 \\(--piece-mb 1.14",
+        ),
     ],
 )
 def test_another_job_is_refused(job, given, message):

@@ -173,8 +173,8 @@ class BatchPlan:
         for each in fields(BatchOptions):
             was, now = getattr(before.options, each.name), getattr(self.options, each.name)
             if was != now:
-                flag = " (--piece-mb, in MiB)" if each.name == "piece_bytes" else ""
-                return f"its option {each.name}{flag} was {was!r}, and is {now!r} now"
+                shown, shown_now = _shown(each.name, was), _shown(each.name, now)
+                return f"its option {each.name} was {shown}, and is {shown_now} now"
         changed = {name for name, _ in {*before.variables} ^ {*self.variables}}
         if changed:
             return f"its variable {min(changed)} has changed"
@@ -220,6 +220,12 @@ def digests_of(variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the name of each variable with a digest of its value, which stays out of the plan."""
     digests = {name: hashlib.sha256(value.encode()) for name, value in variables.items()}
     return tuple((name, digests[name].hexdigest()) for name in sorted(digests))
+
+
+def _shown(option: str, value: Any) -> str:
+    """Return the value of an option; as it is typed, too, if that is another number."""
+    flag = f" (--piece-mb {value / 2**20:g})" if option == "piece_bytes" else ""
+    return f"{value!r}{flag}"
 
 
 def _file(document: Mapping[str, Any]) -> InputFile:

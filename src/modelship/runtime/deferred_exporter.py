@@ -60,7 +60,8 @@ class _Loader:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: Any) -> None:
-        if os.environ.get(_ENABLED) != "true" and _EXPORTER not in sys.modules and _is_known():
+        is_off = os.environ.get(_ENABLED, "false") == "false"
+        if is_off and _EXPORTER not in sys.modules and _is_known():
             with suppress(Exception):  # the code of another release may need more than placeholders
                 # Of this module alone: its import statements look here for what executes them.
                 module.__builtins__ = {**vars(builtins), "__import__": _import}

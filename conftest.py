@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 import tracemalloc  # noqa: F401 - pytest imports it for a ResourceWarning; one more meanwhile fails
-from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
@@ -44,7 +43,6 @@ OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
 MACHINE_READY_S = 600
-FIRST_READ_S = 180  # all tests are read in about 25 s, unless the machine is busy
 # A pytest that a document starts would compile all of modelship once more, as its entry point asks.
 OF_NESTED_PYTEST = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -203,26 +201,7 @@ def pytest_configure(config):
 
 def pytest_forks_group(item):
     """Give one worker all files whose tests ask the same servers, which it keeps running."""
-    return servers_of(item.nodeid)
-
-
-def servers_of(nodeid):
-    """Return the name of the servers that tests of several files ask, or None."""
-    return "servers" if nodeid.startswith(ASKING_THE_SAME_SERVERS) else None
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """Let one worker of pytest-xdist, too, run what :func:`pytest_forks_group` joins."""
-    if config.getvalue("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid):
-            return servers_of(nodeid) or super()._split_scope(nodeid)
-
-    return Scheduling(config, log)
+    return "servers" if item.nodeid.startswith(ASKING_THE_SAME_SERVERS) else None
 
 
 def pytest_unconfigure():
@@ -261,46 +240,19 @@ def pytest_ignore_collect(collection_path, config):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection(session):
+def pytest_collection():
     """Look for no garbage while thousands of tests are read, nor later among what was read.
 
     Later it is looked for more rarely than by default (700): it took a twentieth of all tests.
     """
     gc.disable()
     try:
-        with compiling_once(getattr(session.config, "workerinput", None)):
-            return (yield)
+        return (yield)
     finally:
         gc.freeze()
         atexit.register(gc.freeze)  # at exit all objects would be looked at, several times
         gc.set_threshold(LEAST_NEW_OBJECTS)
         gc.enable()
-
-
-@contextmanager
-def compiling_once(worker):
-    """Let the first worker of a run read all tests before the others do.
-
-    A new environment has no bytecode: each of them would compile the same modules.
-    """
-    if worker is None:
-        yield
-        return
-    has_read = Path(os.environ["MODELSHIP_TESTS_CACHE"], f"{worker['testrunuid']}-has-read")
-    if worker["workerid"] != "gw0":
-        wait_for(has_read)
-    try:
-        yield
-    finally:
-        has_read.parent.mkdir(parents=True, exist_ok=True)
-        has_read.touch()
-
-
-def wait_for(file):
-    """Wait until a file is there, or the worker that writes it must have died."""
-    end_s = time.monotonic() + FIRST_READ_S
-    while not file.exists() and time.monotonic() < end_s:
-        time.sleep(0.2)
 
 
 def pytest_collection_modifyitems(items):

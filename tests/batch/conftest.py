@@ -94,7 +94,8 @@ def _processes(folder):
     for each in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             if f"AML_APP_ROOT={folder}".encode() in each.read_bytes():
-                found.append(each.parent.name)
+                command = each.with_name("cmdline").read_text().replace("\0", " ")
+                found.append(f"{each.with_name('stat').read_text()[:60]}… {command}")
     return found
 
 

@@ -95,3 +95,16 @@ def test_a_name_in_another_case_is_the_nearest():
     """A name that differs in its case alone is suggested as it is written."""
     assert errors.nearest("R2", ["mae", "r2"]) == " (did you mean 'r2'?)"
     assert errors.nearest("R2", ["mae"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ModuleNotFoundError("No module named 'azure.ai'"), "is not installed."),
+        (ImportError("cannot import name 'a'"), "cannot be imported (cannot import name 'a')."),
+    ],
+)
+def test_a_package_that_is_there_is_not_called_missing(raised, told):
+    """It may be broken, or not fit another one."""
+    error = errors.MissingExtraError.of_import(raised, purpose="A workspace", extra="azure-v2")
+    assert f"A workspace needs the extra 'azure-v2', which {told}" in str(error)

@@ -73,13 +73,21 @@ class UnknownPluginError(InputError):
 
 @dataclass(eq=False)
 class MissingExtraError(InputError):
-    """An optional part of modelship is not installed."""
+    """An optional part of modelship is not installed, or cannot be imported."""
 
-    _message = "{purpose} needs the extra {extra!r}, which is not installed."
+    _message = "{purpose} needs the extra {extra!r}, which {problem}."
     _hint = "pip install 'modelship-ml[{extra}]'"
 
     purpose: str
     extra: str
+    problem: str = "is not installed"
+
+    @classmethod
+    def of_import(cls, error: ImportError, *, purpose: str, extra: str) -> MissingExtraError:
+        """Return the error for a failed import, which says so if the package itself is there."""
+        if isinstance(error, ModuleNotFoundError):
+            return cls(purpose=purpose, extra=extra)
+        return cls(purpose=purpose, extra=extra, problem=f"cannot be imported ({error})")
 
 
 @dataclass(eq=False)

@@ -252,4 +252,4 @@ def _missing_extra() -> Iterator[None]:
         yield
     except ImportError as error:
         purpose = "Managed online endpoints, and a workspace through azure-ai-ml"
-        raise MissingExtraError(purpose=purpose, extra="azure-v2") from error
+        raise MissingExtraError.of_import(error, purpose=purpose, extra="azure-v2") from error

@@ -170,7 +170,9 @@ def _require_sdk() -> None:
     try:
         import azureml.core  # noqa: F401 - is it there?
     except ImportError as error:
-        raise MissingExtraError(purpose="An Azure ML workspace", extra="azure") from error
+        raise MissingExtraError.of_import(
+            error, purpose="An Azure ML workspace", extra="azure"
+        ) from error
 
 
 def service_principal() -> tuple[str, ...]:

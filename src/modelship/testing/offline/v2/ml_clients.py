@@ -77,7 +77,7 @@ def _imported() -> Any:
         from azure.ai.ml import MLClient
     except ImportError as error:
         purpose = "A client of Azure ML's SDK v2"
-        raise MissingExtraError(purpose=purpose, extra="azure-v2") from error
+        raise MissingExtraError.of_import(error, purpose=purpose, extra="azure-v2") from error
     return MLClient
 
 

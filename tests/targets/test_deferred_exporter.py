@@ -40,8 +40,16 @@ from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
 assert isinstance(made[1], AzureMonitorTraceExporter)
 print(json.dumps([at_start, [each.given for each in made]]))
 """
-
-
+SCRIPT = """
+import json, runpy, sys
+sys.prefix, code = sys.argv[1:]
+sys.path.insert(0, sys.prefix)
+runpy.run_path(code)["install"]()
+from azureml_inference_server_http.server import appinsights_client
+import urllib
+at_start = "urllib.request" in sys.modules
+print(json.dumps([at_start, hasattr(urllib, "request"), hasattr(urllib, "other")]))
+"""
 BUILD = """
 import runpy, sys
 sys.prefix, code = sys.argv[1:]
@@ -124,9 +132,19 @@ def test_another_python_path_imports_it_at_the_start(environment):
     assert start(environment, PYTHONPATH=str(environment / "other"))[0] == [True, True]
 
 
+def test_a_script_finds_the_submodules_that_the_import_would_have_loaded(environment):
+    """``import urllib`` is enough for urllib.request on Azure, where the exporter loads it."""
+    (environment / "lib" / "slow_library.py").write_text("import urllib.request")
+    start(environment)
+    command = [sys.executable, "-S", "-c", SCRIPT, environment / "lib", CODE]
+    variables = {"AML_APP_ROOT": str(environment / "app")}
+    done = subprocess.run(command, env=variables, check=True, capture_output=True)
+    assert json.loads(done.stdout) == [False, True, False]
+
+
 def test_an_environment_that_cannot_be_written_works(environment):
     """Nothing is remembered where nothing can be, and nothing fails."""
-    (environment / "lib" / ".modelship-exporter-imported").mkdir()
+    (environment / "lib" / ".modelship-exporter-modules").mkdir()
     assert start(environment)[0] == [True, True]
     assert start(environment)[0] == [True, True]
 

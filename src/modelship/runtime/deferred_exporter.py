@@ -26,8 +26,8 @@ _CLIENT = "azureml_inference_server_http.server.appinsights_client"
 _EXPORTER = "azure.monitor.opentelemetry.exporter"
 _DEFERRED = frozenset({"azure", "opentelemetry"})
 _ENABLED = "AML_APP_INSIGHTS_ENABLED"  # the server sets it to "false" in all other cases
-_IMPORTED = Path(sys.prefix) / ".modelship-exporter-imported"
-"""Has the packages that the import loaded, one per line, once it has succeeded."""
+_IMPORTED = Path(sys.prefix) / ".modelship-exporter-modules"
+"""Has the modules that the import loaded, one per line, once it has succeeded."""
 
 _finders: Any = sys.meta_path  # of classes in the types, and also of objects
 
@@ -66,6 +66,7 @@ class _Loader:
                 # Of this module alone: its import statements look here for what executes them.
                 module.__builtins__ = {**vars(builtins), "__import__": _import}
                 self._loader.exec_module(module)
+                _offer_submodules()
                 return
             del module.__builtins__
         before = set(sys.modules)
@@ -78,12 +79,48 @@ def _is_known() -> bool:
     if os.environ.get("PYTHONPATH"):
         return False
     try:
-        packages = _IMPORTED.read_text(encoding="utf-8").split()
+        packages = {each.partition(".")[0] for each in _imported()}
     except (OSError, ValueError):
         return False
     root = Path(os.environ.get("AML_APP_ROOT", "."))
     own = {each.name.partition(".")[0] for each in root.iterdir()}
     return own.isdisjoint(packages)
+
+
+def _imported() -> "list[str]":
+    return _IMPORTED.read_text(encoding="utf-8").split()
+
+
+def _offer_submodules() -> None:
+    """Let scripts use ``urllib.request`` after ``import urllib`` alone, as where it is loaded."""
+    offered: dict[str, set[str]] = {}
+    for each in _imported():
+        package, _, name = each.rpartition(".")
+        if package and each not in sys.modules and _is_of_python(package):
+            offered.setdefault(package, set()).add(name)
+    for package, names in offered.items():
+        _offer(importlib.import_module(package), names)
+
+
+def _is_of_python(name: str) -> bool:
+    top = importlib.util.find_spec(name.partition(".")[0])
+    return (
+        top is not None
+        and str(top.origin).startswith(str(Path(os.__file__).parent))
+        and ("site-packages" not in str(top.origin))
+    )
+
+
+def _offer(package: Any, names: "set[str]") -> None:
+    """Import the submodules `names` of a package when they are asked for."""
+
+    def found(name: str) -> Any:
+        if name in names:
+            return importlib.import_module(f"{package.__name__}.{name}")
+        raise AttributeError(f"module {package.__name__!r} has no attribute {name!r}")
+
+    if not hasattr(package, "__getattr__"):
+        package.__getattr__ = found
 
 
 def _remember(loaded: "set[str]") -> None:
@@ -92,7 +129,7 @@ def _remember(loaded: "set[str]") -> None:
         return  # an older server has another one, and a bundle may have its own
     draft = _IMPORTED.with_name(f"{_IMPORTED.name}.{os.getpid()}")
     with suppress(OSError):  # the environment may not be writable
-        draft.write_text("\n".join(sorted({each.partition(".")[0] for each in loaded})))
+        draft.write_text("\n".join(sorted(loaded)))
         draft.replace(_IMPORTED)
 
 

@@ -10,12 +10,14 @@ import atexit
 import ctypes
 import gc
 import importlib.util
+import io
 import os
 import runpy
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,17 @@ _theirs = runpy.run_path(str(_BESIDE_THE_SCRIPT)) if _BESIDE_THE_SCRIPT.is_file(
 for _name in _theirs.keys() - globals().keys():
     globals()[_name] = _theirs[_name]
 
+
+def _flush_theirs() -> None:
+    """Write what their hooks have left in files that they opened beside them."""
+    for each in _theirs.values():
+        if isinstance(each, io.IOBase):
+            with suppress(OSError, ValueError):  # it may be closed
+                each.flush()
+
+
+# Python does so when it removes these names, and here threads keep them until the end.
+atexit.register(_flush_theirs)
 # Its default is in the home folder, one for all services of a user.
 control_socket_disable = True
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from modelship.batch.batch_status import read_job
 from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import plan_job
-from modelship.batch.slow_pieces import Splitting, workers_of
+from modelship.batch.slow_pieces import Splitting, cuts_of, with_cuts, workers_of
 from modelship.errors import BatchInterruptedError
 
 ROWS = 60
@@ -133,6 +134,31 @@ def test_the_pool_runs_pieces_that_are_added(idle_bundle, places, tmp_path):
         given += plan.pieces[len(given) :]
     assert found == {each.number: each.rows for each in plan.pieces}
     assert len(found) > 2
+
+
+def test_a_process_stays_for_the_parts_of_its_piece(idle_bundle, places, tmp_path):
+    """It does not start again, which may take long, although the driver has to enter them first."""
+
+    class Halves(Splitting):
+        def rest(self, left, *, row_s, step=1):
+            return (left,)
+
+    table = pd.DataFrame({"a": range(ROWS)})
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    options = ms.BatchOptions(call_rows=20)
+    plan = plan_job(idle_bundle, [tmp_path / "rows.csv"], tmp_path / "out", options)
+    (tmp_path / "out").mkdir()
+    bundle, output = str(idle_bundle.save(tmp_path / "saved")), str(tmp_path / "out")
+    work = Work(bundle, output, plan, 30, 60, splitting=Halves(ROWS, 1))
+    script = SCRIPT.replace("    pass", f"    open({str(tmp_path / 'starts')!r}, 'a').write('s')")
+    pool, given = LocalPool(1, place=places("FORKABLE = False\n" + script)), [plan.pieces[0]]
+    for found in pool.run(work, given, stopped=threading.Event()):
+        time.sleep(0.3)  # as a slow disk
+        cuts = cuts_of(plan, plan.pieces[found.piece], [found.rows_in, *found.rest])
+        plan = with_cuts(plan, found.piece, cuts)
+        given += plan.pieces[len(given) :]
+    assert len(given) > 1
+    assert (tmp_path / "starts").read_text() == "s"
 
 
 def test_a_driver_that_ends_between_the_cut_and_its_entry_loses_nothing(job, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import score_piece
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from modelship.batch.piece_work import PieceOutcome, Work
 
 __all__ = ["LocalPool"]
+
+_CUT_S: Final = 2.0
+"""How long a process waits for the parts of the piece that it has cut, so as not to start again."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,13 @@ class _Slots:
                 memory_gb=self._work.memory_gb,
                 is_stopped=self._is_ending,
             )
+            wait_s = 0.0
             try:
                 while not self._is_ending():
-                    piece = self._left.get_nowait()
-                    self._done.put(score_piece(self._work, piece, process, tell=self._done.put))
+                    piece = self._left.get(timeout=wait_s)
+                    found = score_piece(self._work, piece, process, tell=self._done.put)
+                    self._done.put(found)
+                    wait_s = _CUT_S if getattr(found, "rest", ()) else 0.0
             finally:
                 process.close()
         except (queue.Empty, ScoringStoppedError):

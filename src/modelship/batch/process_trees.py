@@ -19,14 +19,16 @@ __all__ = ["end_tree"]
 _MOST_ROUNDS = 10
 
 
-def end_tree(pid: int) -> None:
+def end_tree(pid: int, *, is_guard: bool = False) -> None:
     """Kill a process that was not reaped yet, its descendants, and its process group.
 
-    They are stopped first, so that none starts another meanwhile. A descendant whose parent has
-    ended before is only found if it is in the group.
+    They are stopped first, so that none starts another meanwhile. A guard is not: it kills them if
+    this process is killed meanwhile. A descendant whose parent has ended before is only found if it
+    is in the group.
     """
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGSTOP)
+    if not is_guard:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGSTOP)
     for each in _stopped(pid):
         with suppress(psutil.Error):
             each.kill()
@@ -37,7 +39,7 @@ def end_tree(pid: int) -> None:
 
 
 def _stopped(pid: int) -> Iterable[psutil.Process]:
-    """Stop the descendants of a stopped process, and return them."""
+    """Stop the descendants of a process that starts no others, and return them."""
     found: set[psutil.Process] = set()
     for _ in range(_MOST_ROUNDS):
         new = {*descendants(pid)} - found

@@ -217,7 +217,7 @@ class ScriptHost:
 
 
 class _Program:
-    """A process that was started by itself."""
+    """A process that was started by itself, with its guard."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -229,7 +229,7 @@ class _Program:
 
     def end(self) -> None:
         if self._process.poll() is None:
-            end_tree(self._process.pid)
+            end_tree(self._process.pid, is_guard=True)
         else:
             end(self._process)  # what is left of its session
         self.ended(within_s=_ENDING_S)

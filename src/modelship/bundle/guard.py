@@ -19,6 +19,7 @@ import time
 _LOOK_EVERY_S = 0.2
 _NOT_FOUND = 127
 _PR_SET_CHILD_SUBREAPER = 36
+_PF_EXITING = 0x4  # in the flags of proc_pid_stat(5)
 _KILLING_S = 5.0
 _REAP_EVERY_S = 0.005
 
@@ -45,11 +46,20 @@ def main(parent: str, scope: str, *command: str) -> None:
         if select.select([reading], [], [], _LOOK_EVERY_S)[0]:
             os.read(reading, 4096)
         status = reaped(child)
-    if os.getppid() != int(parent):  # it may have ended because of that
+    if os.getppid() != int(parent) or is_ending(parent):  # it may have ended because of that
         kill_session()
     if adopts:
         kill_members()
     end_as(os.waitstatus_to_exitcode(status))
+
+
+def is_ending(pid: str) -> bool:
+    """Return whether a process is ending: its files are closed before its children see its end."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no imports
+            return bool(int(file.read().rpartition(b")")[2].split()[6]) & _PF_EXITING)
+    except OSError:
+        return False
 
 
 def adopt_orphans() -> None:

@@ -19,6 +19,7 @@ import os
 import runpy
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +97,19 @@ def _offer_submodules() -> None:
     offered: dict[str, set[str]] = {}
     for each in _imported():
         package, _, name = each.rpartition(".")
-        if package and each not in sys.modules and _is_of_python(package):
+        if package and each not in sys.modules and _is_of_python(package.partition(".")[0]):
             offered.setdefault(package, set()).add(name)
     for package, names in offered.items():
         _offer(importlib.import_module(package), names)
 
 
-def _is_of_python(name: str) -> bool:
-    top = importlib.util.find_spec(name.partition(".")[0])
+@lru_cache  # asked for each of hundreds of modules, which few packages have
+def _is_of_python(top: str) -> bool:
+    found = importlib.util.find_spec(top)
     return (
-        top is not None
-        and str(top.origin).startswith(str(Path(os.__file__).parent))
-        and ("site-packages" not in str(top.origin))
+        found is not None
+        and str(found.origin).startswith(str(Path(os.__file__).parent))
+        and ("site-packages" not in str(found.origin))
     )
 
 

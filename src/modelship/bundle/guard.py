@@ -56,10 +56,15 @@ def main(parent: str, scope: str, *command: str) -> None:
 def is_ending(pid: str) -> bool:
     """Return whether a process is ending: its files are closed before its children see its end."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no imports
-            return bool(int(file.read().rpartition(b")")[2].split()[6]) & _PF_EXITING)
+        return bool(int(stat_of(pid)[6]) & _PF_EXITING)
     except OSError:
         return False
+
+
+def stat_of(pid: str) -> list[bytes]:
+    """Return the fields of proc_pid_stat(5) from the state on."""
+    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no imports
+        return file.read().rpartition(b")")[2].split()
 
 
 def adopt_orphans() -> None:
@@ -96,7 +101,7 @@ def kill_members() -> None:
     while sys.platform == "linux" and time.monotonic() < end_s:
         for pid in os.listdir("/proc"):  # noqa: PTH208 - no imports
             if pid.isdigit():
-                kill_member(int(pid), os.getpid())
+                kill_member(pid, os.getpid())
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -105,13 +110,12 @@ def kill_members() -> None:
         time.sleep(_REAP_EVERY_S)
 
 
-def kill_member(pid: int, own: int) -> None:
+def kill_member(pid: str, own: int) -> None:
     """Kill a process of a session, or a child; it may end meanwhile, or belong to another user."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no imports
-            _, parent, _, session = file.read().rpartition(b")")[2].split()[:4]
-        if pid != own and own in {int(parent), int(session)}:
-            os.kill(pid, signal.SIGKILL)
+        _, parent, _, session = stat_of(pid)[:4]
+        if int(pid) != own and own in {int(parent), int(session)}:
+            os.kill(int(pid), signal.SIGKILL)
     except OSError:
         pass
 

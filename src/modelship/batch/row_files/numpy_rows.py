@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from modelship.batch.row_files.row_format import Cut, ReadRows
+from modelship.batch.row_files.row_format import Cut, CutByRows, ReadRows
 from modelship.batch.row_files.row_texts import one_array
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class _StoredArray:
         return np.frombuffer(content, self.dtype, count)
 
 
-class NpyRows:
+class NpyRows(CutByRows):
     """One array, or several of the same length in an archive."""
 
     keeps_text = False
@@ -110,14 +110,6 @@ class NpyRows:
             Cut(start, min(start + step, count), start, min(start + step, count) - start)
             for start in range(0, count, step)
         ]
-
-    def parts(
-        self,
-        file: BinaryIO,  # noqa: ARG002 - the unit are rows
-        cut: Cut,
-        counts: Sequence[int],
-    ) -> list[Cut]:
-        return cut.slices(counts)
 
     def types(
         self,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modelship.batch.row_files.parquet_slices import SliceReader
-from modelship.batch.row_files.row_format import Cut, ReadRows
+from modelship.batch.row_files.row_format import Cut, CutByRows, ReadRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _LARGE: Final = 2
 """A row group of more pieces than this is cut."""
 
 
-class ParquetRows:
+class ParquetRows(CutByRows):
     """The format Parquet."""
 
     name = "parquet"
@@ -52,14 +52,6 @@ class ParquetRows:
                 found += _cut(start, rows)
                 start, rows, size = start + rows, 0, 0
         return [*found, *_cut(start, rows)]
-
-    def parts(
-        self,
-        file: BinaryIO,  # noqa: ARG002 - the unit are rows
-        cut: Cut,
-        counts: Sequence[int],
-    ) -> list[Cut]:
-        return cut.slices(counts)
 
     def types(
         self,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cut",
+    "CutByRows",
     "ReadRows",
     "RefusedRow",
     "RowFormat",
@@ -56,6 +57,19 @@ class Cut:
         starts = (self.start, *stops[:-1])
         rows = accumulate(counts, initial=self.first_row)
         return [Cut(*each) for each in zip(starts, stops, rows, counts, strict=False)]
+
+
+class CutByRows:
+    """What formats share whose positions are numbers of rows."""
+
+    def parts(
+        self,
+        file: BinaryIO,  # noqa: ARG002 - it need not be read
+        cut: Cut,
+        counts: Sequence[int],
+    ) -> list[Cut]:
+        """Return the parts of a piece with these numbers of rows, which together are all of it."""
+        return cut.slices(counts)
 
 
 @dataclass(frozen=True)

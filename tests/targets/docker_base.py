@@ -77,7 +77,7 @@ class Deployer:
         self.target = self.azure_server.with_serving(Serving(server="modelship"))
         # Of this session alone: others may test on the same engine.
         self.mark = secrets.token_hex(3)
-        self.names = set()
+        self._left = []  # targets with names
         self._digits = None
 
     def bundle(self, script, *, model="digits", **options):
@@ -110,18 +110,19 @@ class Deployer:
 
     def deploy(self, bundle, *, name, target=None, **options):
         """Deploy, and remember to remove it."""
-        target, name = target or self.target, self.name(name)
+        target = target or self.target
+        name = self.name(name, target=target)
         return target.deploy(bundle, name=name, show_output=False, **options)
 
-    def name(self, name):
+    def name(self, name, *, target=None):
         """Return a service's name as it is in this session, and remember to remove it."""
-        self.names.add(f"{name}-{self.mark}")
+        self._left.append((target or self.target, f"{name}-{self.mark}"))
         return f"{name}-{self.mark}"
 
     def clean(self):
-        """Remove what was deployed."""
-        for name in self.names:
-            self.target.delete(name, missing_ok=True)
+        """Remove what was deployed, where it was: there may be no engine."""
+        for target, name in self._left:
+            target.delete(name, missing_ok=True)
 
 
 @cache

@@ -131,9 +131,9 @@ def deployed(target, bundle):
     return target.deploy(bundle, name="digits", serving=Serving(), show_output=False)
 
 
-# So that its deployment takes a second after the service has been started.
+# So that its deployment takes seconds after the service has been started, also on a busy machine.
 STARTING_LATE = (
-    f"{cases.SCALING}\nimport time\ninit = lambda start=init: [time.sleep(1), start()]\n"
+    f"{cases.SCALING}\nimport time\ninit = lambda start=init: [time.sleep(4), start()]\n"
 )
 
 

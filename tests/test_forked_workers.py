@@ -104,7 +104,7 @@ def said(tmp_path_factory):
         "PASSED test_dying.py::test_comes_after",
         "PASSED test_others.py::test_is_a_fork",
         "XFAIL test_others.py::test_is_expected_to_fail",
-        "what the tests of gw1 share - ValueError: after all",
+        " share - ValueError: after all",
         "Captured stdout call",
         "3 failed, 3 passed, 1 xfailed, 1 warning, 1 error",
     ],

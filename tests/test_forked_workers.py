@@ -22,9 +22,14 @@ def shared():
 """
 DYING = """\
 import os
+import time
 import warnings
+from pathlib import Path
 
 def test_passes(shared, tmp_path):
+    # The other worker has the other file.
+    while not Path("others-begun").exists():
+        time.sleep(0.01)
     warnings.warn("said once", UserWarning)
 
 def test_fails():
@@ -42,6 +47,7 @@ def test_comes_after(shared):
 """
 OTHERS = """\
 import os
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +59,7 @@ def ends_badly():
     raise ValueError("after all")
 
 def test_is_a_fork(shared, ends_badly):
+    Path("others-begun").touch()
     assert os.getpid() != IN
 
 @pytest.mark.xfail

@@ -34,23 +34,25 @@ def main(names):
         if not text:
             sys.exit()
         output, told = files
+        server = os.getpid()
         if not os.fork():
             asked = json.loads(text)
-            if not _keep(asking, told):
+            if not _keep(asking, told, server):
                 return asked, output
         for each in files:
             os.close(each)
 
 
-def _keep(asking, told):
+def _keep(asking, told, server):
     """Fork the program and wait for its end; return False in it.
 
     If the test process dies, this program ends, and with it what it has started.
     """
-    _end_with_parent(signal.SIGKILL)
+    _end_with_parent(signal.SIGKILL, server)
+    keeper = os.getpid()
     program = os.fork()
     if not program:
-        _end_with_parent(signal.SIGTERM)
+        _end_with_parent(signal.SIGTERM, keeper)
         os.close(told)
         return False
     asking.send(str(program).encode())
@@ -59,8 +61,10 @@ def _keep(asking, told):
     os._exit(0)
 
 
-def _end_with_parent(number):
+def _end_with_parent(number, parent):
     ctypes.CDLL(None).prctl(1, number, 0, 0, 0)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
 
 
 def _reap():

@@ -39,11 +39,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+starter = os.getpid()
 worker = os.fork()
 if worker:
     signal.signal(signal.SIGTERM, lambda *_: (os.kill(worker, signal.SIGKILL), os._exit(0)))
     os._exit(3 if os.waitpid(worker, 0)[1] else 0)
 ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+if os.getppid() != starter:
+    os._exit(1)
 entry_script = sys.argv[sys.argv.index("--entry_script") + 1]
 spec = importlib.util.spec_from_file_location("entry_module", os.path.abspath(entry_script))
 script = importlib.util.module_from_spec(spec)

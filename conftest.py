@@ -151,7 +151,7 @@ LONG = tuple(
         "docs/how-to/docker.md",
         "docs/how-to/rollback.md",
         "docs/how-to/capture-and-replay.md",
-        "docs/how-to",
+        "docs",
     )
 )
 

@@ -14,8 +14,8 @@ _TIMEOUT_S = 30.0
 def asked_while(doing, *, port, clients=8, kept=True, tls=None, ends=True):
     """Return how many requests had which status while `doing()` ran; "lost" got no answer.
 
-    Each client stops when it is refused: then it had no connection, and nothing is lost. Where the
-    service does not end, they stop afterwards.
+    It begins when a request was answered. Each client stops when it is refused: then it had no
+    connection, and nothing is lost. Where the service does not end, they stop afterwards.
     """
     return asyncio.run(_asked_while(doing, port, clients, kept, tls, ends))
 
@@ -24,11 +24,17 @@ async def _asked_while(doing, port, clients, kept, tls, ends):
     counted: Counter[str] = Counter()
     done = asyncio.Event()
     asking = [asyncio.create_task(_ask(port, kept, tls, counted, done)) for _ in range(clients)]
+    await asyncio.wait_for(_first_answer(counted), _TIMEOUT_S)
     await asyncio.to_thread(doing)
-    await asyncio.wait(asking, timeout=5 if ends else 0)
+    await asyncio.wait(asking, timeout=_TIMEOUT_S if ends else 0)
     done.set()
     await asyncio.wait(asking, timeout=_TIMEOUT_S)
     return counted
+
+
+async def _first_answer(counted):
+    while not counted["200"]:  # noqa: ASYNC110 - a count has no event
+        await asyncio.sleep(0.01)
 
 
 async def _ask(port, kept, tls, counted, done):

@@ -28,8 +28,25 @@ def joined_types(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def as_texts(values: Iterable[Any]) -> list[str | None]:
-    """Return texts as they are, and other values as JSON."""
-    return [each if each is None or isinstance(each, str) else json.dumps(each) for each in values]
+    """Return texts as they are, and other values as JSON.
+
+    A whole number has no point: whether it was a float depends on which rows were called together.
+    """
+    return [
+        each if each is None or isinstance(each, str) else json.dumps(_whole(each))
+        for each in values
+    ]
+
+
+def _whole(value: Any) -> Any:
+    """Return a JSON value whose floats are integers where they are whole."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _whole(each) for key, each in value.items()}
+    return value
 
 
 def _unlike(tables: Sequence[pa.Table]) -> set[str]:

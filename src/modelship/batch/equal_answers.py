@@ -1,4 +1,4 @@
-"""Give the answers of a job the same columns in all of its output, and one type in Parquet.
+"""Give the answers of a job the same columns and types in all of its output, as in one piece.
 
 The lists in the answers of one piece may have one length, and those of another have others; a key
 may be missing in all answers of a piece; or they may all be whole, and those of another have
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,7 +28,6 @@ from modelship.batch.answer_tables import array_of_json, joined_answers
 from modelship.batch.output_names import SUCCESS
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.row_files import formats
-from modelship.batch.scorer.item_names import item_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +42,6 @@ __all__ = ["equal_answers"]
 
 _TYPED: Final = ".parquet"
 _ARRAYS: Final = ".npz"
-_TEXTS: Final = {"string", "large_string"}
 
 
 def equal_answers(
@@ -72,12 +70,14 @@ def equal_answers(
     if len(known) <= 1 or () in known or folder.files.exists(SUCCESS):
         return  # an earlier version of modelship noted no columns
     job = _Job(folder, plan, common_form([form_of(each) for each in known]))
-    typed = {each.answers: each for each in written if each.output.endswith(_TYPED)}
+    typed = {each.answers: each for each in written if not each.output.endswith(_ARRAYS)}
     parts = {answers: job.formed(job.empty(each), each) for answers, each in typed.items()}
     wide = joined_answers(parts.values()).schema if parts else pa.schema([])
     for each in written:
-        has_types = each.answers not in parts or parts[each.answers].schema == wide
-        if form_of(each.answers) != job.form_for(each) or not has_types:
+        is_written = each.answers not in parts or _is_written_as(
+            wide, parts[each.answers].schema, is_text=not each.output.endswith(_TYPED)
+        )
+        if form_of(each.answers) != job.form_for(each) or not is_written:
             yield job.rewrite(each, manifest, types=wide)
 
 
@@ -97,7 +97,17 @@ class _Job:
         return tuple(each for each in self.form if each[0] in own)
 
     def empty(self, entry: Entry) -> pa.Table:
-        """Return the answers in a Parquet file, without their rows."""
+        """Return the answers in a file, without their rows."""
+        if not entry.output.endswith(_TYPED):
+            names = [name for each in entry.answers for name in each.types]
+            if None in map(_type_named, names):  # such as that of lists
+                answers, _ = self._written(
+                    read_piece(self.plan, self.plan.pieces[entry.piece]), entry
+                )
+                return answers.slice(0, 0)
+            kinds = map(_type_named, _types_of(entry))
+            columns = [(str(at), each) for at, each in enumerate(kinds)]
+            return _named(pa.schema(columns).empty_table(), entry.answers)
         with self.folder.files.open(entry.output) as source:
             schema = pq.ParquetFile(source).schema_arrow.remove_metadata()
         names = form_names(form_of(entry.answers))
@@ -107,8 +117,6 @@ class _Job:
         """Return answers in the form that they have together."""
         form = self.form_for(entry)
         lists = [each for each in entry.answers if each.width != dict(form)[each.name]]
-        if self._is_csv(entry):
-            answers = _with_values(answers, lists)
         answers = with_lists(answers, [each.name for each in lists if each.width])
         return _arranged(answers, form)
 
@@ -117,13 +125,10 @@ class _Job:
         rows = read_piece(self.plan, self.plan.pieces[entry.piece])
         answers, spans = self._written(rows, entry)
         answers = self.formed(answers, entry)
-        if entry.output.endswith(_TYPED):
+        if not entry.output.endswith(_ARRAYS):
             # The first gives the order of the fields in structs.
             answers = joined_answers([types.empty_table(), answers])
         columns = answer_columns(answers.schema)
-        if self._is_csv(entry):  # all were read as texts
-            had = {(each.name, each.width): each for each in entry.answers}
-            columns = tuple(had.get((each.name, each.width), each) for each in columns)
         write = partial(rows.write, answers, spans)
         return self.folder.rewrite(entry, write, manifest, answers=columns)
 
@@ -140,23 +145,55 @@ class _Job:
         else:
             lines = self.folder.files.read(entry.failures) if entry.failures else b""
             spans = rows.spans_without([json.loads(each)["row"] for each in lines.splitlines()])
+        if formats()[kind].keeps_text:
+            table = _with_types(table, _types_of(entry))
         return _named(table, entry.answers), spans
 
-    def _is_csv(self, entry: Entry) -> bool:
-        kind = formats()[self.plan.output_format(self.plan.pieces[entry.piece])]
-        return hasattr(kind, "delimiter")
+
+def _types_of(entry: Entry) -> list[str]:
+    """Return the name of the type of each column of the answers of a piece."""
+    return [each.type_of(item) for each in entry.answers for item in range(max(each.width, 1))]
 
 
-def _with_values(table: pa.Table, lists: Sequence[AnswerColumn]) -> pa.Table:
-    """Return a table of texts with the values, not the texts, of the items of lists."""
-    for column in lists:
-        for item, name in enumerate(item_names(column.name, column.width) if column.width else ()):
-            if column.type_of(item) not in _TEXTS:
-                at = table.column_names.index(name)
-                texts = table.column(at).to_pylist()
-                values = [None if each is None else json.loads(each) for each in texts]
-                table = table.set_column(at, name, array_of_json(values))
-    return table
+def _type_named(name: str) -> pa.DataType | None:
+    """Return the type with a name; None if that is one of lists or structs."""
+    try:
+        return pa.type_for_alias(name)
+    except ValueError:
+        return None
+
+
+def _with_types(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return a table that was read from text, whose columns have the types with these names."""
+    columns = [
+        _with_type(column, _type_named(name))
+        for column, name in zip(table.columns, names, strict=True)
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+def _with_type(column: pa.ChunkedArray, kind: pa.DataType | None) -> Any:
+    if kind is None:
+        if not pa.types.is_string(column.type):
+            return column
+        values = [json.loads(each) if each else None for each in column.to_pylist()]  # of CSV
+        return array_of_json(values)
+    if pa.types.is_null(kind):
+        return pa.nulls(len(column))
+    return column.cast(kind, safe=False)
+
+
+def _is_written_as(wide: pa.Schema, own: pa.Schema, *, is_text: bool) -> bool:
+    """Return whether values of some types are written as those of others with the same names."""
+    return wide == own or (
+        is_text
+        and all(
+            kind.type == one.type
+            or pa.types.is_null(kind.type)
+            or (pa.types.is_integer(kind.type) and pa.types.is_integer(one.type))
+            for kind, one in zip(own, wide, strict=True)
+        )
+    )
 
 
 def _named(table: pa.Table, columns: Sequence[AnswerColumn]) -> pa.Table:

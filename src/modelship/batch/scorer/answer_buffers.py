@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ...server.http_contract import encode
@@ -48,6 +49,8 @@ def _is_of_numbers(dtype: Any) -> bool:
 
 def _of_list(values: Sequence[Any]) -> tuple[str, bytes]:
     kinds = {type(each) for each in values}
+    if kinds == {float} and not any(map(isfinite, values)):
+        return "json", encode([None] * len(values), strict=False)  # as with rows that have a value
     if len(kinds) == 1 and (found := _OF_TYPE.get(kinds.pop())):
         code, dtype = found
         try:

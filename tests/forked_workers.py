@@ -140,6 +140,15 @@ class Workers:
         """Note what a worker is going to run."""
         worker.left = list(self.groups[number])
 
+    def several(self, worker, messages):
+        """Handle the messages of one test."""
+        for kind, content in messages:
+            getattr(self, kind)(worker, content)
+
+    def passed(self, _, report):
+        """Report a phase of a test that came as it is: it has no traceback to be rebuilt."""
+        self.hook.pytest_runtest_logreport(report=report)
+
     def logstart(self, _, content):
         """Say that a test begins."""
         self.hook.pytest_runtest_logstart(**content)

@@ -20,26 +20,41 @@ class End(pytest.Item):
 
 
 class Relay:
-    """What a worker sends to the process that has read the tests."""
+    """What a worker sends to the process that has read the tests: one message for each test.
+
+    What did not pass is sent at once, since the worker may die before the end of its test.
+    """
 
     def __init__(self, config, sending):
         # pytest repeats earlier warnings for who registers.
         self.config, self.send = config, lambda message: None
+        self.unsent = []
         config.pluginmanager.register(self)
         self.send = sending.send
 
+    def flush(self):
+        """Send what has been kept."""
+        if self.unsent:
+            self.send(("several", self.unsent))
+            self.unsent = []
+
     def pytest_runtest_logstart(self, nodeid, location):
-        """Send that a test begins."""
-        self.send(("logstart", {"nodeid": nodeid, "location": location}))
+        """Keep that a test begins."""
+        self.unsent.append(("logstart", {"nodeid": nodeid, "location": location}))
 
     def pytest_runtest_logreport(self, report):
-        """Send how a phase of a test went."""
+        """Keep how a phase of a test went, or send it."""
+        if report.passed:
+            self.unsent.append(("passed", report))
+            return
         convert = self.config.hook.pytest_report_to_serializable
-        self.send(("logreport", convert(config=self.config, report=report)))
+        self.unsent.append(("logreport", convert(config=self.config, report=report)))
+        self.flush()
 
     def pytest_runtest_logfinish(self, nodeid, location):
         """Send that a test is over."""
-        self.send(("logfinish", {"nodeid": nodeid, "location": location}))
+        self.unsent.append(("logfinish", {"nodeid": nodeid, "location": location}))
+        self.flush()
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         """Send a warning."""
@@ -81,6 +96,7 @@ def end_session(session, end, relay):
     for report in runtestprotocol(end, log=False, nextitem=None):
         if report.failed:
             relay.pytest_runtest_logreport(report)
+    relay.flush()
     relay.send(("over", None))
 
 

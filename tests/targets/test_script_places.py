@@ -1,8 +1,11 @@
 """Where a script is, and what it can import: alike in process, as a process and in Docker."""
 
+import subprocess
+
 import pytest
 
 from modelship import DeployTarget, Serving
+from modelship.batch.scoring_places import PACKAGE, scoring_place
 from modelship.bundle import Environment
 from modelship.parity import ScoringRequest, compare
 from modelship.testing.bundles import script_bundle, with_lock
@@ -39,6 +42,32 @@ FOUND = {
     "read": "cat, dog",
     "name": "entry_module",
 }
+
+# What Azure ML's server has loaded of a package that a script imports, and what it has not.
+SUBMODULES = {
+    "urllib.request": True,
+    "concurrent.futures": True,
+    "importlib.metadata": True,
+    "os.path": True,
+    "xml.etree": True,
+    "logging.handlers": True,
+    "cryptography.x509": True,
+    "xml.sax": False,
+    "html.parser": False,
+    "multiprocessing.shared_memory": False,
+    "cryptography.fernet": False,
+}
+ASKS = f"""
+import concurrent, cryptography, html, importlib, logging, multiprocessing, os, sys, urllib, xml
+def has(name):
+    package, _, submodule = name.partition(".")
+    return hasattr(sys.modules[package], submodule)
+found = {{name: has(name) for name in {list(SUBMODULES)}}}
+def init():
+    assert found == {SUBMODULES}, found
+def run(raw_data):
+    return found
+"""
 
 
 @pytest.fixture
@@ -87,6 +116,21 @@ def test_a_script_some_folders_down_runs_alike_on_both_servers(bundle, shared_ho
     assert answers_on(bundle, *places) == [FOUND] * 3
 
 
+def test_a_script_finds_the_submodules_that_azures_server_has_loaded(
+    bundle_of, shared_home, monkeypatch
+):
+    """So it does on both servers, in process, in the trial and in a batch job; no others."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    bundle = bundle_of(ASKS)
+    places = [_served_by(each) for each in ("azmlinfsrv", "modelship")]
+    assert answers_on(bundle, *places) == [SUBMODULES] * 3
+    assert errors_on("process", bundle) == []
+    with scoring_place(bundle, timeout_s=60) as place:
+        load = f"from {PACKAGE}.batch.scorer.scorer_loop import load; load()"
+        app, variables = place.folder / "app", dict(place.variables)
+        subprocess.run([place.python, "-c", load], cwd=app, env=variables, check=True)
+
+
 def _served_by(server):
     return DeployTarget.open("process").with_serving(Serving(server=server))
 
@@ -99,6 +143,19 @@ def test_a_script_some_folders_down_runs_alike_in_docker(
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     place = DeployTarget.open("docker", base_image=docker_base_image)
     assert answers_on(bundle, place) == [FOUND] * 2
+
+
+@pytest.mark.long
+@pytest.mark.docker
+@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+def test_a_script_finds_the_same_submodules_in_docker(
+    bundle_of, shared_home, docker_base_image, monkeypatch, server
+):
+    """The build of the image has recorded what Azure ML's server loads."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    place = DeployTarget.open("docker", base_image=docker_base_image)
+    place = place.with_serving(Serving(server=server))
+    assert answers_on(bundle_of(ASKS), place) == [SUBMODULES] * 2
 
 
 def test_the_check_tries_such_a_script(bundle, shared_home, monkeypatch):

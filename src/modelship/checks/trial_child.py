@@ -5,7 +5,8 @@ loader, calls init(), and run() with the request in the file SAMPLE. It reports 
 REPORT as lines of JSON, each as soon as it is known, so that the progress of a killed process is
 known.
 
-It imports only the modules of modelship next to it, and the server. It also runs on Python 3.8.
+It imports only the modules of modelship next to it, one of its server, and Azure ML's server. It
+also runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import gc
 import inspect
 import json
 import os
+import runpy
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,8 @@ else:  # they are next to it
     import trial_answer
     import trial_caught
     import trial_noting
+
+_OFFERED = os.path.join(os.path.dirname(__file__), "..", "server", "offered_submodules.py")
 
 
 class Report:
@@ -53,6 +57,7 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
     sys.path.append(os.environ["AML_APP_ROOT"])
     if source := os.environ.get("AZUREML_SOURCE_DIRECTORY"):
         sys.path.append(os.path.join(os.environ["AML_APP_ROOT"], source))
+    runpy.run_path(_OFFERED)["offer_submodules"]()
     script = user_script.UserScript(entry_script)
     caught = trial_caught.Caught()
     caught.watch(trial_noting.with_notes)

@@ -1,15 +1,15 @@
 """Import the exporter of Application Insights when it is used. Runs in the serving environment.
 
 Azure ML's server imports ``azure.monitor.opentelemetry.exporter`` and OpenTelemetry at its start,
-which takes longer than all its other imports, and uses them only with Application Insights. Once
-these imports have succeeded in an environment, servers without Application Insights that start
-there import them on first use. Where they fail, every server fails at its start, as on Azure.
+which takes longer than all its other imports, and uses them only with Application Insights. If
+these imports succeed in an environment, servers without Application Insights that start there
+import them on first use. Where they fail, every server fails at its start, as on Azure.
 
-On this machine the first server of an environment tries the import. For an image its build does,
-by running this file, which is then part of the image: there it is a settings file of gunicorn, and
-other settings files load it.
+This file is run once in each new environment: it imports the server, and records what that has
+loaded. A copy is part of each image, next to ``offered_submodules.py``: there it is a
+settings file of gunicorn, and other settings files load it.
 
-This imports nothing of modelship and nothing outside the standard library.
+This imports nothing outside the standard library, and of modelship only that file.
 """
 
 import builtins
@@ -27,8 +27,15 @@ _CLIENT = "azureml_inference_server_http.server.appinsights_client"
 _EXPORTER = "azure.monitor.opentelemetry.exporter"
 _DEFERRED = frozenset({"azure", "opentelemetry"})
 _ENABLED = "AML_APP_INSIGHTS_ENABLED"  # the server sets it to "false" in all other cases
-_IMPORTED = Path(sys.prefix) / ".modelship-exporter-modules"
-"""Has the modules that the import loaded, one per line, once it has succeeded."""
+_SERVER = (
+    "azureml_inference_server_http.amlserver",
+    "gunicorn.arbiter",
+    "gunicorn.workers.sync",
+    "azureml_inference_server_http.server.create_app",
+    _CLIENT,
+)
+"""What a process of the server imports before the script; older releases do not have all of it."""
+_HERE = Path(__file__).resolve()
 
 _finders: Any = sys.meta_path  # of classes in the types, and also of objects
 
@@ -67,72 +74,36 @@ class _Loader:
                 # Of this module alone: its import statements look here for what executes them.
                 module.__builtins__ = {**vars(builtins), "__import__": _import}
                 self._loader.exec_module(module)
-                _offer_submodules()
+                _submodules().offer_submodules()
                 return
             del module.__builtins__
-        before = set(sys.modules)
         self._loader.exec_module(module)
-        _remember(set(sys.modules) - before)
+
+
+@lru_cache  # most processes need it once, and those with Application Insights do not
+def _submodules() -> Any:
+    beside = _HERE.with_name("offered_submodules.py")
+    path = beside if beside.is_file() else _HERE.parents[1] / "server" / beside.name
+    spec: Any = importlib.util.spec_from_file_location("modelship_offered_submodules", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _is_known() -> bool:
     """Return whether the import succeeded here, and files of the bundle replace none of it."""
-    if os.environ.get("PYTHONPATH"):
+    modules = _submodules().loaded_by_server()
+    if os.environ.get("PYTHONPATH") or not {_CLIENT, _EXPORTER} <= set(modules):
         return False
-    try:
-        packages = {each.partition(".")[0] for each in _imported()}
-    except (OSError, ValueError):
-        return False
+    packages = {each.partition(".")[0] for each in modules}
     root = Path(os.environ.get("AML_APP_ROOT", "."))
-    own = {each.name.partition(".")[0] for each in root.iterdir()}
-    return own.isdisjoint(packages)
+    return packages.isdisjoint(map(_module_of, root.iterdir()))
 
 
-def _imported() -> "list[str]":
-    return _IMPORTED.read_text(encoding="utf-8").split()
-
-
-def _offer_submodules() -> None:
-    """Let scripts use ``urllib.request`` after ``import urllib`` alone, as where it is loaded."""
-    offered: dict[str, set[str]] = {}
-    for each in _imported():
-        package, _, name = each.rpartition(".")
-        if package and each not in sys.modules and _is_of_python(package.partition(".")[0]):
-            offered.setdefault(package, set()).add(name)
-    for package, names in offered.items():
-        _offer(importlib.import_module(package), names)
-
-
-@lru_cache  # asked for each of hundreds of modules, which few packages have
-def _is_of_python(top: str) -> bool:
-    found = importlib.util.find_spec(top)
-    return (
-        found is not None
-        and str(found.origin).startswith(str(Path(os.__file__).parent))
-        and ("site-packages" not in str(found.origin))
-    )
-
-
-def _offer(package: Any, names: "set[str]") -> None:
-    """Import the submodules `names` of a package when they are asked for."""
-
-    def found(name: str) -> Any:
-        if name in names:
-            return importlib.import_module(f"{package.__name__}.{name}")
-        raise AttributeError(f"module {package.__name__!r} has no attribute {name!r}")
-
-    if not hasattr(package, "__getattr__"):
-        package.__getattr__ = found
-
-
-def _remember(loaded: "set[str]") -> None:
-    exporter = sys.modules.get(_EXPORTER)
-    if exporter is None or not str(exporter.__file__).startswith(sys.prefix):
-        return  # an older server has another one, and a bundle may have its own
-    draft = _IMPORTED.with_name(f"{_IMPORTED.name}.{os.getpid()}")
-    with suppress(OSError):  # the environment may not be writable
-        draft.write_text("\n".join(sorted(loaded)))
-        draft.replace(_IMPORTED)
+def _module_of(path: Path) -> str:
+    """Return the module that a file or a folder can be imported as; ``""`` for other names."""
+    name, _, ending = path.name.partition(".")
+    return "" if "." in ending and ending.endswith("py") else name
 
 
 def _import(name: str, *arguments: Any) -> Any:
@@ -160,12 +131,11 @@ class _Deferred:
 
 
 if __name__ == "__main__":
-    importlib.import_module(_CLIENT)
-    _remember(set(sys.modules))
+    for _each in _SERVER:
+        with suppress(Exception):  # it then fails at the start of a server, too
+            importlib.import_module(_each)
+    _submodules().record_modules()
 
 if __name__ == "__config__":  # the name that gunicorn gives its settings file
     install()
-    _beside = Path("gunicorn.conf.py")  # gunicorn's default if no other file is given
-    _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
-    for _name in _theirs.keys() - globals().keys():
-        globals()[_name] = _theirs[_name]
+    runpy.run_path(str(_HERE.with_name("user_settings.py")))["add_user_settings"](globals())

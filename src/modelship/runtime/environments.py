@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.bundle.programs import run
@@ -15,12 +17,12 @@ from modelship.errors import PythonNotFoundError
 from modelship.progress import doing
 from modelship.runtime._installed import installed_digest
 from modelship.runtime.install import add_packages, create_environment
+from modelship.server.offered_submodules import RECORD
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from modelship.bundle.environment import Environment
     from modelship.bundle.lock import Lock
@@ -40,6 +42,9 @@ __all__ = [
 
 _COMPLETE = ".modelship-complete"
 _COMPILE_TIMEOUT_S = 120
+_AZURE_SERVER = "azureml-inference-server-http"
+_RECORDER = Path(__file__).with_name("deferred_exporter.py")
+_RECORDING_TIMEOUT_S = 60
 _MOST_SETTINGS = 2**16
 _MOST_GIVING = 3  # environments with bytecode to link; searching more is slower than compiling
 # The variables of this process that a service inherits; a container inherits none of them.
@@ -78,6 +83,7 @@ def environment_python(
     if _is_complete(folder, lock):
         with suppress(OSError):  # the folder may not be writable
             os.utime(folder / _COMPLETE)  # it is used now
+        _record_modules(lock, python)
         return python
     end_s = time.monotonic() + timeout_s
     making = f"install {len(lock.versions)} packages for Python {lock.python}"
@@ -92,9 +98,25 @@ def environment_python(
                 made = [each for each in folder.parent.iterdir() if (each / _COMPLETE).exists()]
                 for other in sorted(made, key=last_used)[-_MOST_GIVING:]:
                     link_bytecode(folder, other)
+            _record_modules(lock, python)
             with storing(folder):
                 write_atomic(folder / _COMPLETE, installed_digest(lock))
     return python
+
+
+def _record_modules(lock: Lock, python: Path) -> None:
+    """Record once what Azure ML's server loads in an environment; nothing if it cannot start."""
+    record = python.parent.parent / RECORD
+    if record.exists() or _AZURE_SERVER not in lock.versions:
+        return
+    with suppress(OSError, subprocess.TimeoutExpired):
+        run([python, "-I", _RECORDER], env=_passed_on(), timeout_s=_RECORDING_TIMEOUT_S)
+    with suppress(OSError):  # the folder may not be writable
+        record.touch()  # what fails is not repeated
+
+
+def _passed_on() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 @contextmanager
@@ -174,8 +196,7 @@ def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[
     model_dir : Path
         The folder of the model.
     """
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {
+    return _passed_on() | {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONUNBUFFERED": "1",
         "AML_APP_ROOT": str(app_root),

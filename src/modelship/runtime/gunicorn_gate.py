@@ -1,8 +1,8 @@
 """Serve the address of a name from the gunicorn of Azure ML's server.
 
 This module runs in the serving environment: :mod:`modelship.targets.process.gunicorn_settings`
-loads it, and in a container it is the settings file, with ``gate.py`` next to it. It imports only
-that file of modelship, and only the standard library otherwise.
+loads it, and in a container it is the settings file, with ``gate.py`` and ``user_settings.py`` next
+to it. It imports only those files of modelship, and only the standard library otherwise.
 
 Each worker gets one more listener. gunicorn waits for it as for its own, which works with sync and
 gthread workers: they wait for an epoll(7) instance, which is readable while the gate is open and a
@@ -125,10 +125,8 @@ if __name__ == "__config__":  # the name that gunicorn gives its settings file
     _exporter = Path(sys.prefix) / "deferred_exporter.py"  # the setting of an image without a gate
     if _exporter.is_file():
         _load("modelship_deferred_exporter", _exporter).install()
-    _beside = Path("gunicorn.conf.py")  # gunicorn's default if no other file is given
-    _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
-    for _name in _theirs.keys() - globals().keys():
-        globals()[_name] = _theirs[_name]
+    _user_settings = runpy.run_path(str(_HERE.with_name("user_settings.py")))
+    _theirs = _user_settings["add_user_settings"](globals())
 
     def on_starting(server: Any) -> None:
         """Call the hook of the user's own settings, and receive the gate."""

@@ -20,6 +20,7 @@ Modules of a request::
     conductor       where run() runs, and when its responses are sent
     scorer          scores one request; typed: scores arrays, and several requests in one call
     entry_script    the entry script: init(), and run() in its three input styles
+    offered_submodules    what the script finds of packages, as in Azure ML's server
     http_contract   requests and responses
 
 Modules of the processes::

@@ -16,6 +16,7 @@ from . import aml
 from .arrays import array_plan, typed_plan
 from .inputs import Inputs, RawInput, SchemaInput, TextInput
 from .logs import logger, told
+from .offered_submodules import offer_submodules
 from .table_plan import table_plan
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class EntryScript:
             If it cannot be served.
         """
         aml.install()
+        offer_submodules()
         root = str(self._settings.app_root)
         sys.path.append(root)
         if self._settings.source_directory:

@@ -18,6 +18,7 @@ __all__ = [
     "PORT",
     "SAMPLE",
     "SECRETS",
+    "SETTINGS",
     "USER",
     "VENV",
     "command",
@@ -29,7 +30,14 @@ __all__ = [
 
 APP_ROOT = PurePosixPath("/var/azureml-app")
 VENV = PurePosixPath("/opt/modelship")
-EXPORTER = VENV / "deferred_exporter.py"
+_OURS = Path(__file__).parents[2]
+SETTINGS = (
+    _OURS / "runtime" / "deferred_exporter.py",
+    _OURS / "runtime" / "user_settings.py",
+    _OURS / "server" / "offered_submodules.py",
+)
+"""The files in VENV: the settings of gunicorn, and what it loads from there."""
+EXPORTER = VENV / SETTINGS[0].name
 SAMPLE = PurePosixPath("/opt/modelship-sample.json")
 KEYS = PurePosixPath("/run/modelship/keys.json")
 SECRETS = KEYS.with_name("secrets")
@@ -49,8 +57,9 @@ _COMPILE = (
     f"compileall.compile_dir('{VENV}/lib', workers=0, maxlevels=50, rx=re.compile('/tests?/'))"
 )
 # Where it fails, no server starts, and the log of the service says why.
-_TRY_THE_EXPORTER = (
-    f"; import subprocess; subprocess.run(['{VENV}/bin/python', '{EXPORTER}'], capture_output=True)"
+_RECORD_MODULES = (
+    "; import subprocess; "
+    f"subprocess.run(['{VENV}/bin/python', '-I', '{EXPORTER}'], capture_output=True)"
 )
 # It runs every few seconds for as long as a service lives. The module socket, or urllib.request,
 # would take most of its CPU time. A server sends the first line of an answer in one piece.
@@ -83,7 +92,7 @@ def environment(base_image: str, *, label: str) -> str:
         f" GUNICORN_CMD_ARGS='--config {EXPORTER}'",
         _exec("RUN", "python3", "-m", "venv", "--without-pip", str(VENV)),
         "ADD files.tar /",
-        _exec("RUN", python, "-c", _COMPILE + _TRY_THE_EXPORTER),
+        _exec("RUN", python, "-c", _COMPILE + _RECORD_MODULES),
         f"WORKDIR {APP_ROOT}",
         f"EXPOSE {PORT}",
         "ENTRYPOINT []",

@@ -17,7 +17,6 @@ import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
@@ -32,6 +31,7 @@ from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
     from modelship.progress import Deadline, Steps
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_image", "remove_images_of", "remove_unused_images", "service_image"]
 
-_EXPORTER = Path(__file__).parents[1] / "deferred_exporter.py"
 _APP = str(dockerfiles.APP_ROOT).lstrip("/")
 _MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
@@ -145,7 +144,8 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
     """
     base_image = base_image or f"python:{lock.python}-slim"
     base = ensure_base(engine, base_image, steps=steps)
-    recipe = dockerfiles.environment("", label="") + _EXPORTER.read_text(encoding="utf-8")
+    settings = [each.read_text(encoding="utf-8") for each in dockerfiles.SETTINGS]
+    recipe = "".join([dockerfiles.environment("", label=""), *settings])
     name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
     if engine.image(name) is not None:
         return name
@@ -259,14 +259,14 @@ def _service_name(digest: str) -> str:
 
 
 def _packages(folder: Path, *, python: str) -> Archive:
-    """Return the packages in `folder`, and our own file, by their paths in the image."""
+    """Return the packages in `folder`, and our own files, by their paths in the image."""
     site_packages = f"{_VENV}/lib/python{python}/site-packages"
     scripts = f"{site_packages}/bin/"
     files = {
         f"{_VENV}/bin/{path.removeprefix(scripts)}" if path.startswith(scripts) else path: content
         for path, content in below(folder, site_packages).items()
     }
-    files[str(dockerfiles.EXPORTER).lstrip("/")] = _EXPORTER
+    files |= {f"{_VENV}/{each.name}": each for each in dockerfiles.SETTINGS}
     return Archive(files, [site_packages, _APP, _MODELS])
 
 

@@ -5,7 +5,7 @@
     <state>/docker/<instance id>/
         gate          where the container is told whether to serve the address
         routed        there while it does
-        gate.py, settings.py    what Azure ML's server needs for it
+        settings.py, gate.py, user_settings.py    what Azure ML's server needs for it
 
 The kernel's socket is one of this machine: a request passes through no proxy of the engine.
 """
@@ -36,6 +36,7 @@ _SOURCE: Final = Path(__file__).parents[2]
 _FILES: Final = {
     _SETTINGS: _SOURCE / "runtime" / "gunicorn_gate.py",
     "gate.py": _SOURCE / "server" / "address_gate.py",
+    "user_settings.py": _SOURCE / "runtime" / "user_settings.py",
 }
 
 ENVIRONMENT: Final = {

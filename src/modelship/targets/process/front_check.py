@@ -2,7 +2,7 @@
 
 This is the only access control of its port: every user of the machine can connect, and the front is
 what checks keys. :mod:`.gunicorn_settings` loads this file; in a container it is the settings file.
-It imports nothing of modelship and nothing outside the standard library.
+It imports nothing outside the standard library, and of modelship only files that images have.
 """
 
 import hmac
@@ -34,10 +34,10 @@ if __name__ == "__config__":  # gunicorn's name of its settings file
     _exporter = Path(sys.prefix) / "deferred_exporter.py"  # the setting of an image without a front
     if _exporter.is_file():
         runpy.run_path(str(_exporter))["install"]()
-    _beside = Path("gunicorn.conf.py")  # which applies if no other file is named
-    _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
-    for _name in _theirs.keys() - globals().keys():
-        globals()[_name] = _theirs[_name]
+    _of_image = Path(sys.prefix) / "user_settings.py"
+    _beside = Path(__file__).resolve().parents[2] / "runtime" / "user_settings.py"
+    _user_settings = runpy.run_path(str(_of_image if _of_image.is_file() else _beside))
+    _theirs = _user_settings["add_user_settings"](globals())
 
     def pre_request(worker, req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
         """Check a request, and run the hook of the user's own settings."""

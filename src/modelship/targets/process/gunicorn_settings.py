@@ -1,7 +1,7 @@
 """Configure the gunicorn of Azure ML's server. Runs in the serving environment.
 
 A ``gunicorn.conf.py`` next to the script also applies here, as in a container, where no other file
-is named; the settings below override it. This imports nothing of modelship except four files
+is named; the settings below override it. This imports nothing of modelship except five files
 without further dependencies, and nothing outside the standard library. Settings that an older
 gunicorn does not support are skipped.
 """
@@ -21,10 +21,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_BESIDE_THE_SCRIPT = Path("gunicorn.conf.py")
-_theirs = runpy.run_path(str(_BESIDE_THE_SCRIPT)) if _BESIDE_THE_SCRIPT.is_file() else {}
-for _name in _theirs.keys() - globals().keys():
-    globals()[_name] = _theirs[_name]
+_HERE = Path(__file__).resolve()
+_user_settings = runpy.run_path(str(_HERE.parents[2] / "runtime" / "user_settings.py"))
+_theirs = _user_settings["add_user_settings"](globals())
 
 
 def _flush_theirs() -> None:
@@ -42,7 +41,6 @@ control_socket_disable = True
 
 _LOOK_EVERY_S = 0.2
 _PR_SET_PDEATHSIG = 1
-_HERE = Path(__file__).resolve()
 
 
 def _load(name: str, path: Path) -> Any:

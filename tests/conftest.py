@@ -13,6 +13,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from forked_routers import forking_routers
 from modelship.bundle import Environment
 from modelship.bundle.remembered import todays_lock
 from modelship.testing.contract_fixtures import ContractFixtures
@@ -58,6 +59,13 @@ def mnist_test_set(mnist_dir):
     return images.reshape(len(images), -1) / 255.0, _read_idx(
         mnist_dir / "t10k-labels-idx1-ubyte.gz"
     )
+
+
+@pytest.fixture(scope="module")
+def forked_routers():
+    """Start routers as forks; test_rollouts_process.py starts one as users do."""
+    with forking_routers():
+        yield
 
 
 @pytest.fixture(scope="session")

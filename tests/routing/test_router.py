@@ -16,6 +16,8 @@ import requests
 from modelship.errors import MissingExtraError
 from modelship.routing.router import Router, RouterLostError
 
+pytestmark = pytest.mark.usefixtures("forked_routers")
+
 
 def test_exactly_the_weight_of_the_requests_goes_to_the_new_release(router, old, new, call):
     """Of 20 requests a tenth is 2."""

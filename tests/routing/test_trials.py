@@ -16,6 +16,8 @@ from modelship.parity import read_captured
 from modelship.routing import Bounds, Canary, Shadow
 from modelship.routing.trials import try_canary, try_shadow
 
+pytestmark = pytest.mark.usefixtures("forked_routers")
+
 _BODY = b'{"data": [[1]]}'
 
 # A machine that does much else says nothing of latencies.

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import requests
 
+import modelship.routing.router
 from modelship import Bounds, Canary, Evaluator, Gate, Shadow
 from modelship.errors import (
     InvalidOptionError,
@@ -19,6 +20,7 @@ from modelship.errors import (
     UnknownMetricError,
     UnsupportedError,
 )
+from modelship.routing.children import start_child
 from modelship.state_paths import state_folder
 from modelship.targets import DeployTarget
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
@@ -30,6 +32,8 @@ def run(raw_data):
     {body}
     return [{answer} for _ in json.loads(raw_data)["data"]]
 """
+pytestmark = pytest.mark.usefixtures("forked_routers")
+
 _X, _Y = np.zeros((4, 1)), np.array([0, 0, 0, 1])
 
 
@@ -234,8 +238,9 @@ def test_a_release_whose_predecessor_dies_during_its_trial_takes_over(bundle_of)
         assert deployment.history()[-1].outcome == "serving"
 
 
-def test_a_killed_router_gives_the_address_back(deployment, bundle_of):
+def test_a_killed_router_gives_the_address_back(deployment, bundle_of, monkeypatch):
     """At most what it was forwarding is lost, and the deployment says what happened."""
+    monkeypatch.setattr(modelship.routing.router, "start_child", start_child)  # which has a name
 
     def kill():
         for each in psutil.Process().children():

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from modelship.evaluation.extras import needs_extra
-from modelship.routing.children import python_command
+from modelship.routing.children import start_child
 from modelship.routing.figures import Figures, of_document
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Router", "RouterLostError", "Traffic", "require_router"]
 
+_CHILD: Final = "modelship.routing.router_child"
 _START_S: Final = 30.0
 _ANSWER_S: Final = 15.0
 _END_S: Final = 60.0  # longer than its drain
@@ -124,16 +125,8 @@ class Router:
         handover, its_handover = socket.socketpair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the router runs
         passed = [each.fileno() for each in (listener, its_control, its_handover)]
-        command = python_command("modelship.routing.router_child", *map(str, passed))
         with its_control, its_handover:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                pass_fds=passed,
-                start_new_session=True,
-            )
+            process = start_child(_CHILD, *map(str, passed), log=log, passed=passed)
         origins = {"old": _origin(old), "new": _origin(new)}
         router = cls(process, control=control, handover=handover, log=log, origins=origins)
         try:

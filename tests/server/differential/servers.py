@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 import modelship
-from differential.forked import Forked, ForkServer
 from differential.wire import ask, send
+from forked_programs import Forked, ForkServer
 from reserved_ports import reserve_port
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from differential.forked import ForkServer
+from forked_programs import ForkServer
 
 SLEEP = "import time\ntime.sleep(600)\n"
 

@@ -108,13 +108,17 @@ class ForkServer:
         folder: Path,
         variables: Mapping[str, str],
         output: IO[bytes],
+        passed: Sequence[int] = (),
     ) -> Forked:
-        """Start ``python -m module`` with these arguments, in a session of its own."""
-        asked = {"module": module, "arguments": arguments, "folder": str(folder)}
+        """Start ``python -m module`` with these arguments, in a session of its own.
+
+        It has the files `passed` under the numbers that they have here.
+        """
+        asked = {"module": module, "arguments": arguments, "folder": str(folder), "passed": passed}
         reading, told = os.pipe()
         text = json.dumps({**asked, "variables": {**variables}}).encode()
         with self._one_at_a_time:
-            socket.send_fds(self._asking, [text], [output.fileno(), told])
+            socket.send_fds(self._asking, [text], [output.fileno(), told, *passed])
             os.close(told)
             return Forked(int(self._asking.recv(16)), reading)
 

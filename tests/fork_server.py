@@ -1,14 +1,16 @@
 """A program that imports modules once, and then starts programs that have them already.
 
 ``python fork_server.py MODULE… < SOCKET``: each message on the socket asks for one program (JSON:
-its module, arguments, folder and variables) and brings two files: where its output goes, and where
-its exit code is to be written. The answer is its process id. Most of what a server's start takes is
-imports; none of these modules may read its folder, its arguments or a variable on import.
+its module, arguments, folder, variables and the numbers of its files) and brings files: where its
+output goes, where its exit code is to be written, and those that it has under these numbers. The
+answer is its process id. Most of what a server's start takes is imports; none of these modules may
+read its folder, its arguments or a variable on import.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -20,6 +22,7 @@ import sys
 from contextlib import suppress
 
 _MOST_BYTES = 1 << 20
+_MOST_FILES = 8
 
 
 def main(names):
@@ -29,21 +32,21 @@ def main(names):
     gc.freeze()
     asking = socket.socket(fileno=0)
     while True:
-        text, files, _, _ = socket.recv_fds(asking, _MOST_BYTES, 2)
+        text, files, _, _ = socket.recv_fds(asking, _MOST_BYTES, _MOST_FILES)
         _reap()
         if not text:
             sys.exit()
-        output, told = files
+        output, told, *passed = files
         server = os.getpid()
         if not os.fork():
             asked = json.loads(text)
-            if not _keep(asking, told, server):
-                return asked, output
+            if not _keep(asking, told, server, [output, *passed]):
+                return asked, output, passed
         for each in files:
             os.close(each)
 
 
-def _keep(asking, told, server):
+def _keep(asking, told, server, files):
     """Fork the program and wait for its end; return False in it.
 
     If the test process dies, this program ends, and with it what it has started.
@@ -55,6 +58,8 @@ def _keep(asking, told, server):
         _end_with_parent(signal.SIGTERM, keeper)
         os.close(told)
         return False
+    for each in files:
+        os.close(each)
     asking.send(str(program).encode())
     _, status = os.waitpid(program, 0)
     os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
@@ -73,7 +78,7 @@ def _reap():
             pass
 
 
-def become(asked, output):
+def become(asked, output, passed):
     """Make this process what a new Python with these arguments would be."""
     os.setsid()
     os.chdir(asked["folder"])
@@ -82,10 +87,20 @@ def become(asked, output):
     nothing = os.open(os.devnull, os.O_RDONLY)
     for here, there in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(here, there)
-    os.closerange(3, 1 << 16)
+    keep_only(dict(zip(asked["passed"], passed, strict=True)))
     sys.argv[1:] = asked["arguments"]
     sys.path[0] = asked["folder"]
     runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+
+
+def keep_only(files):
+    """Close all files but the first three and these, which get the numbers that they have here."""
+    free = max(files, default=2) + 1
+    moved = {there: fcntl.fcntl(each, fcntl.F_DUPFD, free) for there, each in files.items()}
+    os.closerange(3, free)
+    for there, each in moved.items():
+        os.dup2(each, there)
+    os.closerange(free, 1 << 16)
 
 
 if __name__ == "__main__":

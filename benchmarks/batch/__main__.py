@@ -6,7 +6,7 @@
     python benchmarks/batch --data mnist-csv --only bare,modelship
     python benchmarks/batch --rows 10_000_000 --data synthetic
     python benchmarks/batch --json run.json --markdown run.md
-    python benchmarks/batch kills --rows 10_000_000         kill and resume, ten times
+    python benchmarks/batch kills --rows 10_000_000         kill the driver and resume, ten times
     python benchmarks/batch memory                          the memory for 1 and 4 times the rows
     python benchmarks/batch --smoke                         few rows, to see that it still runs
 
@@ -104,7 +104,7 @@ def _options() -> argparse.Namespace:
     cache = Path(platformdirs.user_cache_dir("modelship"), "benchmarks")
     add = parser.add_argument
     add("what", nargs="?", choices=("speed", "kills", "memory"), default="speed")
-    add("--kills", type=int, default=10)
+    add("--kills", type=int, default=10, help="how often the driver is killed (10)")
     add("--data", type=_names, metavar="NAMES", help=", ".join(data))
     add("--only", type=_names, metavar="NAMES", help=", ".join(names))
     add("--workers", type=_numbers, default=[1, 2], metavar="N,N")

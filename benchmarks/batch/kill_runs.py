@@ -1,10 +1,10 @@
 """Kill a job and its processes at random moments, resume it, and compare all bytes of its output.
 
 The synthetic rows are scored once without a disturbance. Then the same job is started again and
-again in another folder. In turns the driver and a scoring process are killed (SIGKILL), once a
+again in another folder. In turns a scoring process and the driver are killed (SIGKILL), once a
 random number of further pieces are done; a driver that was killed is started again. In the end the
-output of both has to be equal to the byte, each row has to be there once, and no process may be
-left.
+driver must have been killed as often as was asked for, the output of both has to be equal to the
+byte, each row has to be there once, and no process may be left.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ SCORER = "modelship_batch.batch.scorer"
 
 
 def kill_and_resume(data: Prepared, *, kills: int, seed: int = 1, workers: int = 2) -> int:
-    """Run the job with and without kills; print what came of it, and return the exit code."""
+    """Run the job with and without kills; print what came of it, and return the exit code.
+
+    `kills` is how often the driver is killed; a scoring process is killed about as often.
+    """
     with tempfile.TemporaryDirectory(prefix="kills-", dir=data.folder) as folder:
         whole, torn = Path(folder, "whole"), Path(folder, "torn")
         subprocess.run(
@@ -68,18 +71,20 @@ class _Rounds:
     problems: list[str] = field(default_factory=list)
 
     def play(self, kills: int) -> None:
-        """Kill that often, and let the job end."""
+        """Kill the driver that often, a scoring process before it, and let the job end."""
         driver = self._start()
         try:
-            for number in range(kills):
-                self._wait(driver, self.random.randint(0, self.pieces // kills))
+            for what in ("scoring process", "driver") * kills:
+                self._wait(driver, self.random.randint(0, self.pieces // (2 * kills)))
                 if driver.poll() is None:
-                    driver = self._kill(driver, ("driver", "scoring process")[number % 2])
+                    driver = self._kill(driver, what)
             code = driver.wait(TIMEOUT_S)
         finally:
             driver.kill()
         if code:
             self.problems.append(f"the last run ended with exit code {code}")
+        if self.killed["driver"] < kills:
+            self.problems.append(f"the job ended before the driver was killed {kills} times")
 
     def _start(self) -> subprocess.Popen:
         return subprocess.Popen(self.command, env=_environ(), start_new_session=True)

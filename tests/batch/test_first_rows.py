@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 import pytest
-from fake_scoring import FakeEngine, FakeProcess
+from fake_scoring import FakeEngine, FakeProcess, SlowProcess
 
 import modelship as ms
 from modelship import errors
@@ -48,7 +48,7 @@ def test_a_job_whose_rows_all_fail_ends_after_few_calls(job, piece_bytes):
     assert caught.value.done == 0
 
 
-class SlowProcess(FakeProcess):
+class TimedOut(FakeProcess):
     """Takes too long for each call."""
 
     def score(self, first, stop, *, timeout_s):
@@ -58,7 +58,7 @@ class SlowProcess(FakeProcess):
 def test_a_job_whose_first_calls_take_too_long_advises_more_time(job):
     """That helps where nothing is wrong with the script."""
     with pytest.raises(errors.BatchStoppedError) as caught:
-        job([1] * 300, engine=FakeEngine(SlowProcess())).run()
+        job([1] * 300, engine=FakeEngine(TimedOut())).run()
     assert "more time with timeout_s (--call-timeout)" in caught.value.hint
 
 
@@ -107,6 +107,17 @@ def test_postponed_pieces_are_scored_once_a_row_of_another_was(job):
     summary = made.run()
     assert (summary.rows_out, summary.failed) == (100, 100)
     assert summary.pieces == 4
+
+
+def test_a_postponed_piece_is_cut_too(idle_bundle, tmp_path):
+    """Ten rows from all over it fail, and the others take a second each."""
+    values = [1 if at % 11 else -1 for at in range(100)]
+    for name, rows in (("bad", values), ("good", [1] * 5)):
+        pd.DataFrame({"a": rows}).to_csv(tmp_path / f"{name}.csv", index=False)
+    inputs, engine = [tmp_path / "bad.csv", tmp_path / "good.csv"], FakeEngine(SlowProcess())
+    summary = ms.BatchJob(idle_bundle, inputs, tmp_path / "out", engine=engine, check="off").run()
+    assert (summary.rows_out, summary.failed) == (95, 10)
+    assert summary.pieces == summary.scored > 2
 
 
 def test_a_resumed_job_with_scored_rows_does_not_end_early(job):

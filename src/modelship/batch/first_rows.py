@@ -107,7 +107,7 @@ def proven_results(
     work : Work
         What they have in common; it says whether they may be postponed.
     pieces : Sequence[Piece]
-        The pieces.
+        The pieces; others may be added at its end whenever a result was yielded.
     stopped : threading.Event
         Set to end it.
 
@@ -131,10 +131,14 @@ def proven_results(
         return
     if not is_proven:
         raise _nothing_scored(postponed.values())
-    left = [each for each in pieces if each.number in postponed]
-    rest = replace(work, may_postpone=False, splitting=None)  # the engine is given no more pieces
+    left, known = [each for each in pieces if each.number in postponed], len(pieces)
+    rest = replace(work, may_postpone=False)
     with closing(_outcomes(engine, rest, left, stopped=stopped)) as outcomes:
-        yield from (each for each in outcomes if not isinstance(each, PostponedPiece))
+        for found in outcomes:
+            if not isinstance(found, PostponedPiece):
+                yield found
+                left += pieces[known:]  # the parts of those that were cut
+                known = len(pieces)
 
 
 def _outcomes(

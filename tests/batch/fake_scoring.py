@@ -14,8 +14,6 @@ from modelship.batch.scoring_process import CallError
 class FakeProcess:
     """Scores rows by adding 1 to their column ``a``; it refuses negative ones."""
 
-    takes_mini_batches = False
-
     def __init__(self):
         self.calls = []
         self.sizes = MeasuredSizes()

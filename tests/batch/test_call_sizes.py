@@ -9,8 +9,9 @@ import pytest
 
 from modelship.batch.bisecting import Bisection
 from modelship.batch.call_errors import CallError
-from modelship.batch.call_sizes import MeasuredSizes
+from modelship.batch.call_sizes import MeasuredSizes, MiniBatchSizes
 from modelship.batch.scoring_process import ScoringProcess
+from modelship.batch.slow_pieces import Splitting
 
 TIMEOUT_S = 60.0
 
@@ -154,3 +155,25 @@ def test_the_rest_of_a_piece_says_nothing_of_the_size():
     for _ in range(2):
         sizes.note(sizes.rows, sizes.rows * 2e-5, timeout_s=TIMEOUT_S)
     assert sizes.rows >= before
+
+
+def test_a_script_of_mini_batches_gets_most_rows(monkeypatch):
+    """It may compare the rows of a call, so nothing is tried, and long calls stay."""
+    script, sizes = Script(monkeypatch, row_s=1e-3), MiniBatchSizes()
+    for _ in range(2):
+        script.score(70_000, sizes)
+    assert script.calls == [50_000, 20_000] * 2
+
+
+def test_mini_batches_that_take_too_long_become_smaller_and_their_piece_is_cut(monkeypatch):
+    """Once only: other pieces of the process begin with calls of the right size."""
+    script, sizes = Script(monkeypatch, row_s=0.4), MiniBatchSizes()
+    bisection = Bisection(script, timeout_s=TIMEOUT_S, splitting=Splitting(2000, 2))
+    answers, _ = bisection.run(2000, sizes=sizes)
+    assert answers[-1][1] + sum(bisection.rest) == 2000
+    assert len(bisection.rest) >= 8
+    assert script.now_s < 3 * TIMEOUT_S
+    timeouts = script.timeouts
+    script.score(100, sizes)
+    assert script.timeouts == timeouts
+    assert max(script.calls[-9:]) > 1

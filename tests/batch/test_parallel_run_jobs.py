@@ -107,8 +107,6 @@ def test_summary_only_counts_the_elements(job, tmp_path):
 class Scripted:
     """A process whose calls come out as they are listed."""
 
-    takes_mini_batches = True
-
     def __init__(self, *outcomes):
         self.outcomes = [*outcomes]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pyarrow as pa
 import pytest
@@ -221,3 +222,27 @@ def test_an_answer_that_is_no_table_costs_its_row_alone(place_of, answer):
     assert (len(rows), list(reasons)) == (19, [7])
     assert "no form in a table" in reasons[7]
     process.close()
+
+
+def test_a_script_of_mini_batches_gets_fewer_rows_once_they_took_too_long(place_of):
+    """Also in the process that takes the place of the one that was killed."""
+    script = "import time\ndef init(): pass\ndef run(raw_data): pass\n"
+    script += "def run_batch(rows):\n    time.sleep(0.2 * len(rows))\n    return rows.a\n"
+    with closing(ScoringProcess(place_of(script), start_timeout_s=30)) as process:
+        process.put(ROWS)
+        first = process.sizes.rows
+        answers, bad = Bisection(process.score, timeout_s=2).run(len(ROWS), sizes=process.sizes)
+        assert (first, bad) == (50_000, [])
+        assert sum(table.num_rows for *_, table in answers) == len(ROWS)
+        assert process.sizes.rows < len(ROWS)
+
+
+def test_a_script_of_mini_batches_of_rows_needs_pandas(place_of):
+    """Its environment has none: that is said before a row is scored."""
+    script = "import sys\nsys.modules['pandas'] = None\n"
+    script += "def init(): pass\ndef run(mini_batch): pass\n"
+    with (
+        closing(ScoringProcess(place_of(script), start_timeout_s=30)) as process,
+        pytest.raises(ScriptNotReadyError, match="has no pandas: add pandas to the packages"),
+    ):
+        process.start()

@@ -153,11 +153,11 @@ class Bisection:
         while tried or left or begun < rows:
             if tried:
                 first, stop, found = tried.popleft()
+            elif answers and self._ends_early(_border(left, begun, answers), rows, sizes):
+                break
             elif left:
                 first, stop, limit_s = self._part(left, most=sizes.rows)
                 found = self._noted(first, stop, limit_s, sizes)
-            elif answers and self._ends_early(rows - begun, sizes):
-                break
             else:
                 first, stop, limit_s = begun, min(begun + sizes.rows, rows), self._timeout_s
                 begun = stop
@@ -178,10 +178,10 @@ class Bisection:
             self._tell(scored, len(bad))
         return answers, bad
 
-    def _ends_early(self, left: int, sizes: CallSizes) -> bool:
-        """Return whether the rows that are left are for other pieces."""
-        if self._splitting is not None:
-            self.rest = self._splitting.rest(left, row_s=sizes.row_s, step=sizes.step)
+    def _ends_early(self, border: int, rows: int, sizes: CallSizes) -> bool:
+        """Return whether the rows from a border on are for other pieces."""
+        if self._splitting is not None and border >= 0 and border % sizes.step == 0:
+            self.rest = self._splitting.rest(rows - border, row_s=sizes.row_s, step=sizes.step)
         return bool(self.rest)
 
     def _part(self, left: list[tuple[int, int, float]], *, most: int) -> tuple[int, int, float]:
@@ -252,3 +252,12 @@ class Bisection:
             if not isinstance(found, CallError):
                 break
         return found
+
+
+def _border(
+    left: list[tuple[int, int, float]], begun: int, answers: list[tuple[int, int, Any]]
+) -> int:
+    """Return where the rows begin that are left; -1 where a call with them has just failed."""
+    if not left:
+        return begun
+    return left[-1][0] if answers[-1][1] == left[-1][0] else -1

@@ -14,6 +14,8 @@ The rules:
 - The sizes are 50,000 divided by powers of 2, for the same reason; and 2, since 3 may be too many.
 - After a call that took too long, the next one that succeeds says how fast the script is, even if
   it has few rows.
+- A script that takes mini-batches has a right to their size: 50,000 rows, until one of them takes
+  too long.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from modelship.batch.job_options import USUAL_ROWS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Call", "CallSizes", "FixedSize", "MeasuredSizes"]
+__all__ = ["Call", "CallSizes", "FixedSize", "MeasuredSizes", "MiniBatchSizes"]
 
 _FIRST: Final = 256
 _TIMES: Final = 16
@@ -114,10 +116,9 @@ class FixedSize:
 class MeasuredSizes:
     """Sizes for one scoring process, over all pieces that it scores."""
 
-    step = 1
-
     def __init__(self) -> None:
         self.rows = _FIRST
+        self.step = 1
         self.row_s = 0.0
         self._trials: tuple[int, ...] = _TRIALS
         self._fixed_s = 0.0
@@ -205,6 +206,27 @@ class MeasuredSizes:
             return min(self._fixed_s, seconds)
         per_row_s = max(0.0, (seconds - before_s) / (rows - before))
         return max(0.0, seconds - per_row_s * rows)
+
+
+class MiniBatchSizes(MeasuredSizes):
+    """Those of a script that takes mini-batches: the most rows, until these took too long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = self.step = USUAL_ROWS
+        self._trials = ()
+
+    def note(self, rows: int, seconds: float, *, timeout_s: float) -> None:
+        """Note how long a row took; choose the next size only after a call that took too long."""
+        if self.step == 1:
+            super().note(rows, seconds, timeout_s=timeout_s)
+        else:
+            self.row_s = seconds / rows
+
+    def note_timeout(self, rows: int) -> None:
+        """Choose a smaller size."""
+        super().note_timeout(rows)
+        self.step = 1
 
 
 def _rounded(rows: float) -> int:

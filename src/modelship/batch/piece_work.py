@@ -253,9 +253,9 @@ def _scored(
 
 
 def _sizes(work: Work, process: ScoringProcess) -> CallSizes:
-    """Return the sizes of calls: a script that sees mini-batches has a right to their size."""
+    """Return the sizes of calls: those of the process, unless their size is given."""
     options = work.plan.options
-    if options.call_rows or options.are_files or process.takes_mini_batches:
+    if options.call_rows or options.are_files:
         return FixedSize(options.items_per_call)
     return process.sizes
 

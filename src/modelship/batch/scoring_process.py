@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.call_errors import CallError
-from modelship.batch.call_sizes import MeasuredSizes
+from modelship.batch.call_sizes import MeasuredSizes, MiniBatchSizes
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scored_rows import Elements
@@ -60,9 +60,7 @@ class ScoringProcess:
     Attributes
     ----------
     sizes : MeasuredSizes
-        How many rows calls get, as far as that is for modelship to choose.
-    takes_mini_batches : bool
-        Whether the script sees whole mini-batches; known once it runs.
+        How many rows calls get, as far as that is for modelship to choose; known once it runs.
     """
 
     def __init__(
@@ -84,7 +82,6 @@ class ScoringProcess:
         self._layout: dict[str, Any] = {}
         self._form = ""
         self.sizes = MeasuredSizes()
-        self.takes_mini_batches = False
         self._pid = 0
 
     def start(self) -> None:
@@ -255,8 +252,9 @@ class ScoringProcess:
         if "error" in ready:
             self.kill()
             raise ScriptNotReadyError(ready["error"])
+        if ready["mini_batches"] and not self._form:  # what was measured stays after a restart
+            self.sizes = MiniBatchSizes()
         self._form, self._pid = ready["form"], ready["pid"]
-        self.takes_mini_batches = ready["mini_batches"]
         if self._exceeds():
             self.kill()
             raise ScriptNotReadyError(

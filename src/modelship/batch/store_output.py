@@ -87,7 +87,7 @@ class StoreOutput:
         for draft, (name, size) in drafts.items():
             if self._claim is not None:
                 self._claim.require_held()
-            self._copy(draft, name)
+            self._copy(draft, name, size)
             self._wait_for_copy(name, size)
 
     def discard(self, drafts: Iterable[str]) -> None:
@@ -137,9 +137,9 @@ class StoreOutput:
         except StoreError as error:
             raise StorageError(self.shown, str(error), _ADVICE) from error
 
-    def _copy(self, draft: str, name: str) -> None:
+    def _copy(self, draft: str, name: str, size: int) -> None:
         try:
-            self.files.copy(draft, name)
+            self.files.copy(draft, name, size_bytes=size)
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 bucket = self.files.root.partition("/")[0]

@@ -6,14 +6,23 @@ configuration of fsspec, in that of AWS, and in variables of both.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.batch.store_progress import while_progressing
 from modelship.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["canonical_url", "in_time", "one_place", "opened_system"]
+__all__ = [
+    "canonical_url",
+    "in_steps",
+    "in_time",
+    "is_asynchronous",
+    "one_place",
+    "opened_system",
+]
 
 _CONNECT_S: Final = 5
 _ANSWER_S: Final = 12
@@ -81,16 +90,48 @@ def in_time(
         If it takes longer than a store needs over a slow connection.
     """
     awaited = getattr(system, f"_{operation}", None)
-    if not getattr(system, "async_impl", False) or awaited is None:
+    if not is_asynchronous(system) or awaited is None:
         return getattr(system, operation)(*given, **named)
     from fsspec.asyn import sync
 
     limit_s = _limit_s(system) if limit_s is None else limit_s
     limit_s += size_bytes / _SLOWEST_BYTES_PER_S
-    try:
+    with _saying(limit_s):
         return sync(system.loop, awaited, *given, timeout=limit_s, **named)
+
+
+def in_steps(
+    system: Any, operation: str, *given: Any, limit_s: float | None = None, **named: Any
+) -> Any:
+    """Return what an operation of unknown size returns, if it does not stop in between.
+
+    Raises
+    ------
+    TimeoutError
+        If the store sends nothing for longer than it needs for one answer.
+    """
+    awaited = getattr(system, f"_{operation}", None)
+    if not is_asynchronous(system) or awaited is None:
+        return getattr(system, operation)(*given, **named)
+    from fsspec.asyn import sync
+
+    limit_s = _limit_s(system) if limit_s is None else limit_s
+    with _saying(limit_s):
+        return sync(system.loop, while_progressing, awaited(*given, **named), limit_s=limit_s)
+
+
+@contextmanager
+def _saying(limit_s: float) -> Iterator[None]:
+    """Give the error of a time limit, which has no message, one."""
+    try:
+        yield
     except TimeoutError as error:
         raise TimeoutError(str(error) or f"no answer for {limit_s:.0f} s") from error
+
+
+def is_asynchronous(system: Any) -> bool:
+    """Return whether a driver waits in a loop, so that its operations can be ended."""
+    return bool(getattr(system, "async_impl", False))
 
 
 def _limit_s(system: Any) -> float:

@@ -56,8 +56,7 @@ def _end(backend: TargetBackend, name: str, instances: Sequence[Instance]) -> No
     change = Change.begun("delete", current.release, previous=current.release.digest)
     with suppress(ModelshipError):  # an operation that frees a full disk must not need space on it
         changes = journal.changes()
-        change = change.after(changes)
-        journal.write(*cut_short(changes), change)
+        change = journal.begin(change.after(changes), *cut_short(changes))
     for instance in instances:
         backend.stop(instance)
     with suppress(ModelshipError):

@@ -62,6 +62,14 @@ class Journal(ABC):
         At least the last hundred are kept, and the serving one.
         """
 
+    def begin(self, change: Change, *others: Change) -> Change:
+        """Store a new change, and others; return it with the number under which it is stored.
+
+        Where no lock separates the deployers of a name, its number may have been taken meanwhile.
+        """
+        self.write(*others, change)
+        return change
+
     def within(self, deadline: Deadline) -> Self:  # noqa: ARG002 - this machine is always fast
         """Return the same store; requests to another machine end at the deadline."""
         return self

@@ -134,8 +134,8 @@ class Rollout:
         )
         with bounded(self._steps, "Write the history"):
             changes = self._journal.changes()
-            change = change.after(changes)
-            self._journal.write(*ended_by_itself(self._backend, changes, current), change)
+            ended = ended_by_itself(self._backend, changes, current)
+            change = self._journal.begin(change.after(changes), *ended)
         forget_failure(self._backend.name, self._name)
         return change
 

@@ -1,7 +1,8 @@
 """Store the history of a service in its workspace, where every machine can read it.
 
 Each change is a version of a model such as ``modelship-history-<service>``. Its file is the
-workspace's record of the service before the change; its tags are the change itself.
+workspace's record of the service before the change; its tags are the change itself. The version is
+the number of the change: the workspace gives it to one of two deployers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import copy
 import json
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,8 +82,19 @@ class RegistryJournal(Journal):
         """
         return [change for change, _ in reversed([*self.kept()])]
 
+    def begin(self, change: Change, *others: Change) -> Change:
+        """Store a new change with the service's record, after others; return it with its number.
+
+        Raises
+        ------
+        WorkspaceError
+            If the workspace refuses.
+        """
+        self.write(*others)
+        return self._register(change)
+
     def write(self, *changes: Change) -> None:
-        """Store changes in the workspace, one after the other; a new one with the service's record.
+        """Store changes in the workspace, one after the other.
 
         Raises
         ------
@@ -89,12 +102,15 @@ class RegistryJournal(Journal):
             If the workspace refuses.
         """
         kept = [*self.kept()]
-        known = {change.number: model.model_id for change, model in reversed(kept)} | self._mine
+        tagged = {model.model_id: model.tags for _, model in kept}
+        known = {change.number: model.model_id for change, model in kept} | self._mine
         for change in changes:
-            if change.number in known:
-                self._workspace.tag(known[change.number], _tags(change))
-            else:
-                self._mine[change.number] = self._register(change)
+            if (model_id := known.get(change.number)) is None:
+                self._register(change)
+                continue
+            tags = _tags(change)
+            stale = {each for each in tagged.get(model_id, ()) if each.startswith(_PREFIX)}
+            self._workspace.tag(model_id, tags, remove=stale - tags.keys())
         self._forget(kept[MOST_CHANGES:])
 
     def kept(self) -> Iterator[tuple[Change, RegisteredModel]]:
@@ -109,7 +125,8 @@ class RegistryJournal(Journal):
                 with suppress(WorkspaceError):  # the next change removes it
                     self._workspace.delete(model.model_id)
 
-    def _register(self, change: Change) -> str:
+    def _register(self, change: Change) -> Change:
+        """Store a new change; return it with the number that is its version."""
         before, state = self._before()
         with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
             path = Path(scratch, RECORD_BEFORE)
@@ -123,7 +140,8 @@ class RegistryJournal(Journal):
                 timeout_s=CALL_TIMEOUT_S,
                 doing=f"write the history of {self._name!r}",
             )
-        return registered.model_id
+        self._mine[registered.version] = registered.model_id
+        return replace(change, number=registered.version)
 
 
 def _tags(change: Change) -> dict[str, str]:
@@ -145,10 +163,11 @@ def _tags(change: Change) -> dict[str, str]:
 
 def _read(model: RegisteredModel) -> Change:
     try:
-        return Change.from_document(parse(from_tags(_CHANGE, model.tags)))
+        change = Change.from_document(parse(from_tags(_CHANGE, model.tags)))
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
             path=f"the model {model.model_id}",
             cause=f"it is not a change of a service ({error})",
             advice="Delete this version of it in the workspace: the service does not need it.",
         ) from error
+    return replace(change, number=model.version)

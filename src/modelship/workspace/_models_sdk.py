@@ -16,7 +16,7 @@ from modelship.errors import MissingExtraError
 from modelship.workspace.model_record import RegisteredModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from modelship.workspace.access import Access
@@ -115,11 +115,12 @@ class Sdk:
         )
         return self._registered(registered)
 
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a model."""
+    def tag(self, model_id: str, tags: Mapping[str, str], *, remove: Collection[str] = ()) -> None:
+        """Add tags to a model, and remove others."""
         from azureml.core import Model
 
-        Model(self.workspace, id=model_id).update_tags_properties(add_tags=dict(tags))
+        model = Model(self.workspace, id=model_id)
+        model.update_tags_properties(add_tags=dict(tags), remove_tags=[*remove])
 
     def download(self, model_id: str, folder: Path) -> None:
         """Write a model's file or folder into `folder`."""

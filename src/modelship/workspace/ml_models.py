@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.workspace.arm_requests import ArmError, ArmRequests
@@ -11,7 +13,7 @@ from modelship.workspace.ml_documents import files_place, registered, workspace_
 from modelship.workspace.model_record import HISTORY, RELEASES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     import requests
@@ -30,6 +32,7 @@ _STORE: Final = "workspaceblobstore"
 _FOLDER: Final = "modelship"
 _STORAGE_SCOPE: Final = "https://storage.azure.com/.default"
 _PIECE_BYTES: Final = 2**20
+_RIVALS: Final = 20  # that register versions of one model at the same time
 
 
 class MlModels:
@@ -108,7 +111,10 @@ class MlModels:
         description: str,
     ) -> RegisteredModel:
         """Upload a file or folder, and register it."""
-        place = f"{_FOLDER}/{_digest(path)}/{path.name}"
+        # The workspace refuses to give a version other files. So each change of a history has a
+        # place of its own: of two that are registered at once, one gets the version.
+        content = uuid.uuid4().hex if name.startswith(HISTORY) else _digest(path)
+        place = f"{_FOLDER}/{content}/{path.name}"
         self._container(_STORE).upload(path, place)
         # What modelship keeps for itself is written in each deployment: the SDK's import is slow.
         is_own = name.startswith((HISTORY, RELEASES))
@@ -124,17 +130,32 @@ class MlModels:
 
     def _put(self, *, name: str, uri: str, kind: str, **described: Any) -> int:
         """Register what lies at an address in a datastore, and return the version."""
+        body = {"properties": {"modelType": kind, "modelUri": uri, **described}}
         container = self._arm.get(f"{self._workspace}/models/{name}", version=_MODELS) or {}
         version = int((container.get("properties") or {}).get("nextVersion") or 1)
-        body = {"properties": {"modelType": kind, "modelUri": uri, **described}}
-        self._arm.send("PUT", self._path(name, version), version=_MODELS, body=body)
+        last = version + _RIVALS
+        while not self._put_version(name, version, body, may_be_taken=version < last):
+            version += 1
         return version
 
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a model."""
-        document = self._require(model_id)
-        said = document["properties"]
-        body = {"properties": {**said, "tags": {**(said.get("tags") or {}), **tags}}}
+    def _put_version(
+        self, name: str, version: int, body: Mapping[str, Any], *, may_be_taken: bool
+    ) -> bool:
+        """Register a version; return False if another client has just taken it."""
+        try:
+            self._arm.send("PUT", self._path(name, version), version=_MODELS, body=body)
+        except ArmError as error:
+            if error.status != HTTPStatus.CONFLICT or not may_be_taken:
+                raise
+            return False
+        return True
+
+    def tag(self, model_id: str, tags: Mapping[str, str], *, remove: Collection[str] = ()) -> None:
+        """Add tags to a model, and remove others."""
+        said = self._require(model_id)["properties"]
+        there = said.get("tags") or {}
+        kept = {name: value for name, value in there.items() if name not in remove}
+        body = {"properties": {**said, "tags": {**kept, **tags}}}
         self._arm.send("PUT", self._path_of(model_id), version=_MODELS, body=body)
 
     def download(self, model_id: str, folder: Path) -> None:

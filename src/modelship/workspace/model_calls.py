@@ -10,7 +10,7 @@ from modelship.errors import ModelNotFoundError
 from modelship.workspace.model_record import HISTORY, RELEASES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
@@ -38,7 +38,9 @@ class _Models(Protocol):
     def models(
         self, *, name: str | None = ..., properties: Mapping[str, str] | None = ...
     ) -> Sequence[RegisteredModel]: ...
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None: ...
+    def tag(
+        self, model_id: str, tags: Mapping[str, str], *, remove: Collection[str] = ()
+    ) -> None: ...
     def download(self, model_id: str, folder: Path) -> None: ...
     def delete(self, model_id: str) -> None: ...
 
@@ -98,9 +100,10 @@ class ModelCalls(ABC):
         doing = "list its models"
         return self.ask(doing, lambda: self._models.models(name=name, properties=properties))
 
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a registered model."""
-        self.ask(f"tag the model {model_id!r}", lambda: self._models.tag(model_id, tags))
+    def tag(self, model_id: str, tags: Mapping[str, str], *, remove: Collection[str] = ()) -> None:
+        """Add tags to a registered model, and remove those with the names in `remove`."""
+        doing = f"tag the model {model_id!r}"
+        self.ask(doing, lambda: self._models.tag(model_id, tags, remove=remove))
 
     def download(
         self, model_id: str, folder: Path, *, timeout_s: float = TRANSFER_TIMEOUT_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
@@ -57,8 +57,8 @@ class ModelRegistry(ModelStore, Protocol):
     ) -> RegisteredModel:
         """Upload a file or folder as the next version of the model `name`."""
 
-    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a registered model."""
+    def tag(self, model_id: str, tags: Mapping[str, str], *, remove: Collection[str] = ()) -> None:
+        """Add tags to a registered model, and remove those with the names in `remove`."""
 
     def delete(self, model_id: str) -> None:
         """Delete a registered model."""

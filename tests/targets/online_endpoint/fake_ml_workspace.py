@@ -66,9 +66,10 @@ class FakeMlWorkspace:
         self._models[model_id] = made
         return made
 
-    def tag(self, model_id, tags):
+    def tag(self, model_id, tags, *, remove=()):
         found = self._models[model_id]
-        self._models[model_id] = replace(found, tags={**found.tags, **tags})
+        kept = {name: value for name, value in found.tags.items() if name not in remove}
+        self._models[model_id] = replace(found, tags={**kept, **tags})
 
     def download(self, model_id, folder, **_):
         [path] = self._files_of(model_id).iterdir()

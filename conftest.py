@@ -155,6 +155,17 @@ LONG = tuple(
     )
 )
 
+# What most files of -m azure import: each fork would compile it and run it again.
+IMPORTED_ONCE = (
+    "azure.ai.ml.entities",
+    "azure.identity",
+    "azureml.core.compute",
+    "azureml.core.model",
+    "azureml.core.webservice",
+    "joblib",
+    "modelship.testing.offline.offline_workspace",
+    "sklearn.linear_model",
+)
 ASKING_THE_SAME_SERVERS = ("tests/server/differential/", "tests/server/test_raw_http.py")
 
 
@@ -236,23 +247,37 @@ def pytest_ignore_collect(collection_path, config):
     if needs_azure(collection_path):
         return None if HAS_AZURE else True
     leads_there = any(lies_in(each, collection_path) for each in AZURE_PLACES)
-    return True if config.option.markexpr.startswith("azure") and not leads_there else None
+    return True if is_for_azure(config) and not leads_there else None
+
+
+def is_for_azure(config):
+    """Tell whether only what speaks to Azure ML's SDK is to run."""
+    return config.option.markexpr.startswith("azure")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection():
+def pytest_collection(session):
     """Look for no garbage while thousands of tests are read, nor later among what was read.
 
     Later it is looked for more rarely than by default (700): it took a twentieth of all tests.
     """
     gc.disable()
     try:
-        return (yield)
+        collected = yield
+        if session.config.option.forks and HAS_AZURE and is_for_azure(session.config):
+            import_once()
+        return collected
     finally:
         gc.freeze()
         atexit.register(gc.freeze)  # at exit all objects would be looked at, several times
         gc.set_threshold(LEAST_NEW_OBJECTS)
         gc.enable()
+
+
+def import_once():
+    """Import what the forks need, before there are any."""
+    for name in IMPORTED_ONCE:
+        importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(items):

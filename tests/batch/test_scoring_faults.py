@@ -225,7 +225,7 @@ def test_an_answer_that_is_no_table_costs_its_row_alone(place_of, answer):
 
 
 def test_a_script_of_mini_batches_gets_fewer_rows_once_they_took_too_long(place_of):
-    """Also in the process that takes the place of the one that was killed."""
+    """Also in the process that is started after one was killed."""
     script = "import time\ndef init(): pass\ndef run(raw_data): pass\n"
     script += "def run_batch(rows):\n    time.sleep(0.2 * len(rows))\n    return rows.a\n"
     with closing(ScoringProcess(place_of(script), start_timeout_s=30)) as process:

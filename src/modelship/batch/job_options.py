@@ -36,8 +36,8 @@ class BatchOptions:
         than 10 s is cut again while the job runs.
     call_rows : int, optional
         How many rows or files run() gets at once; by default 10 files; as many rows as it scores
-        in about 3 s, up to 50,000; or 50,000 rows, if it takes
-        mini-batches, and fewer once a call has taken too long.
+        in about 3 s, up to 50,000; or 50,000 rows, if it takes mini-batches,
+        and fewer once a call has taken too long.
     columns : tuple[str, ...], optional
         The columns of the input that the output has too; None for all.
     input_format : str

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from modelship.cli.app import cli
+from modelship.cli.closed_output import ending_with_reader
 from modelship.cli.output import error_document
 from modelship.errors import MissingExtraError
 
@@ -136,13 +137,19 @@ def test_a_signal_ends_it_without_a_traceback(files, sent, exit_code):
     assert "Traceback" not in err
 
 
-def test_a_reader_that_goes_away_is_no_error():
-    """`modelship ... | head` ends quietly."""
-    with start("targets") as process:
+@pytest.mark.parametrize("command", [["targets"], ["--help"]])
+def test_a_reader_that_goes_away_is_no_error(command):
+    """`modelship ... | head` ends quietly, with the code of a program that SIGPIPE ends."""
+    with start(*command) as process:
         process.stdout.close()
         err = process.stderr.read()
-    assert "Traceback" not in err
-    assert "Exception ignored" not in err
+    assert (process.returncode, err) == (141, "")
+
+
+def test_a_connection_that_breaks_is_not_a_reader_that_goes_away():
+    """The outputs are still read: it is an error like any other."""
+    with pytest.raises(BrokenPipeError), ending_with_reader():
+        raise BrokenPipeError
 
 
 def test_an_interrupt_while_the_program_starts_shows_no_traceback():

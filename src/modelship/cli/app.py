@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
+from modelship.cli.closed_output import ending_with_reader
 from modelship.cli.output import ask_for_json, fail
 from modelship.cli.wording import MistypedError, worded
 from modelship.errors import ModelshipError, nearest
@@ -76,9 +77,17 @@ class _Commands(click.Group):
                 raise
             fail(MistypedError.from_click(error))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with ending_with_reader():  # of the help
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
+        with ending_with_reader():  # of the error
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
-            with worded_by(worded):
+            with worded_by(worded), ending_with_reader():
                 return super().invoke(ctx)
         except ModelshipError as error:
             fail(error)
@@ -87,8 +96,8 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(_INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click reports these itself, and exits quietly on a closed pipe
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # click reports these itself
         except Exception:  # noqa: BLE001 - the boundary: any other exception is a bug
             _report_bug(ctx)
 
@@ -100,7 +109,8 @@ class _Commands(click.Group):
     epilog="Exit codes: 0 success, 2 usage, 3 the model, 4 the test or its gate, "
     "5 the bundle, 6 the environment, 7 the target, 8 a request, 9 the workspace, "
     "10 the disk, 11 a batch job, 1 a bug, "
-    "130 interrupted. A plan exits with 2 if there are changes, and with 64 for a usage error.",
+    "130 interrupted, 141 nobody reads the output. "
+    "A plan exits with 2 if there are changes, and with 64 for a usage error.",
 )
 @click.version_option(package_name="modelship-ml", prog_name="modelship")
 def cli() -> None:

@@ -10,7 +10,7 @@ from docker_base import docker_says, exists
 from modelship.errors import ImageBuildError
 from modelship.progress import Deadline
 from modelship.runtime.images.engine import connected
-from modelship.runtime.images.labels import BUILD_PREFIX
+from modelship.runtime.images.labels import BUILD, BUILD_PREFIX
 from modelship.runtime.images.layers import Layer, add_layer
 
 pytestmark = pytest.mark.docker
@@ -62,3 +62,35 @@ def test_only_containers_of_builds_are_forgotten(docker_base_image):
     left = docker_says("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
     docker_says("rm", theirs)
     assert left.split() == [theirs]
+
+
+def test_a_complete_image_has_no_id_of_a_build(add):
+    """What a user builds of it has none either, and is not taken for the remains of a build."""
+    added, name = add
+    added([bytes(1024)])
+    with connected() as engine:
+        assert engine.image(name).labels[BUILD] == ""
+        engine.remove_image(name)
+
+
+@pytest.mark.parametrize("value", ["", "x"])
+def test_only_unnamed_images_of_builds_are_forgotten(docker_base_image, value):
+    """A user's unnamed image has the label of its base: empty, or that of an image with a name."""
+    token = secrets.token_hex(8)
+    label, base, container = f"forgotten{token}", f"base-{token}", f"user-{token}"
+
+    def committed(image, *name, labels=()):
+        docker_says("create", "--name", container, *labels, image, "true")
+        made = docker_says("commit", container, *name).strip()
+        docker_says("rm", container)
+        return made
+
+    committed(docker_base_image, base, labels=("--label", f"{label}={value}"))
+    theirs = committed(base)
+    with connected() as engine:
+        engine.sweep_forgotten(label, prefix=BUILD_PREFIX, age_s=0)
+        assert exists(theirs)
+        docker_says("rmi", base)
+        engine.sweep_forgotten(label, prefix=BUILD_PREFIX, age_s=0)
+        assert exists(theirs) == (not value)
+        engine.remove_image(theirs)

@@ -210,6 +210,8 @@ def _is_ours(image: Image) -> bool:
     """Return whether it was built for services, and not for a package of the offline workspace."""
     if labels.BUILD not in image.labels or labels.PACKAGE in image.labels:
         return False
+    if not image.names and not image.labels[labels.BUILD]:
+        return False  # perhaps a user built it of one of ours
     return all(name.startswith(_OURS) for name in image.names)
 
 

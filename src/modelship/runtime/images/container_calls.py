@@ -131,13 +131,21 @@ class ContainerCalls(EngineFacts):
         )
         return problem
 
-    def commit(self, name: str, *, tag: str, deadline: Deadline) -> str:
-        """Create an image from a container; return the engine's error message, or ``""``."""
+    def commit(self, name: str, *, tag: str, emptied: str, deadline: Deadline) -> str:
+        """Create an image from a container; return the engine's error message, or ``""``.
+
+        The image has an empty label `emptied` in place of that of the container.
+        """
         repository, _, version = tag.rpartition(":")
         _, problem = follow(
             self._api,
             "/commit",
-            params={"container": name, "repo": repository, "tag": version},
+            params={
+                "container": name,
+                "repo": repository,
+                "tag": version,
+                "changes": f'LABEL {emptied}=""',
+            },
             headers={"Content-Type": "application/json"},
             deadline=deadline,
         )

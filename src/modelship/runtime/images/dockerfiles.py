@@ -44,6 +44,7 @@ SECRETS = KEYS.with_name("secrets")
 USER = 1000
 PORT = 5001
 
+_COMPLETE = f'LABEL {labels.BUILD}=""'
 _WITH_SECRETS = Path(__file__).with_name("with_secrets.py")
 _PROBE = (
     "import platform, sys; "
@@ -99,6 +100,7 @@ def environment(base_image: str, *, label: str) -> str:
         "HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 "
         + _exec("CMD", python, "-I", "-S", "-c", _HEALTH),
         f"USER {USER}:{USER}",
+        _COMPLETE,
     )
 
 
@@ -111,6 +113,7 @@ def server(environment_image: str, *, label: str) -> str:
         "ADD files.tar /",
         _exec("RUN", f"{VENV}/bin/python", "-c", _COMPILE),
         f"USER {USER}:{USER}",
+        _COMPLETE,
     )
 
 

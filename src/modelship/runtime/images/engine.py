@@ -265,8 +265,22 @@ class Engine(ContainerCalls):
             for container in self._api.containers(all=True, filters=unused):
                 if container["Created"] <= time.time() - age_s:
                     self._api.remove_container(container["Id"], v=True)
-            old = {"label": label, "until": f"{age_s}s", "dangling": True}
-            self._api.prune_images(old)  # type: ignore[no-untyped-call]  # its stub
+            for image_id in self._forgotten_images(label, before_s=time.time() - age_s):
+                self.remove_image(image_id)
+
+    def _forgotten_images(self, label: str, *, before_s: float) -> list[str]:
+        """Return the old unnamed images of builds: with a label that no complete image has.
+
+        What a user builds of a complete image has its label, and perhaps no name.
+        """
+        name = label.partition("=")[0]
+        found = self._api.images(filters={"label": label})
+        complete = {each["Labels"][name] for each in found if Image.from_listing(each).names} | {""}
+        return [
+            each["Id"]
+            for each in self._api.images(filters={"label": label, "dangling": True})
+            if each["Created"] <= before_s and each["Labels"][name] not in complete
+        ]
 
 
 def translated(error: Exception) -> ModelshipError:

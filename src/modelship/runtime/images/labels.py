@@ -18,7 +18,11 @@ __all__ = [
 ]
 
 BUILD = "io.modelship.build"
-"""A unique id of each build; it identifies what an interrupted build leaves behind."""
+"""A unique id of each build; it identifies what an interrupted build leaves behind.
+
+It is empty on an image that is complete. Images of users that are based on one inherit it, and are
+not taken for the remains of a build.
+"""
 
 BUILD_PREFIX = "modelship-build-"
 """How the names of the containers of builds begin; containers inherit the labels of images."""

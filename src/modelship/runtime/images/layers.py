@@ -99,7 +99,9 @@ def add_layer(
             command=layer.command,
         )
         problem = engine.fill(container, files, deadline=deadline)
-        problem = problem or engine.commit(container, tag=name, deadline=deadline)
+        problem = problem or engine.commit(
+            container, tag=name, emptied=labels.BUILD, deadline=deadline
+        )
         if problem:
             raise ImageBuildError(image=name, problem=problem.rstrip(".\n"), build_log="")
         engine.discard(container)

@@ -22,7 +22,7 @@ from modelship.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["cause_of", "chain", "redacted", "shown", "translate"]
+__all__ = ["FROM_OUTSIDE", "cause_of", "chain", "redacted", "shown", "translate"]
 
 _STATUS = re.compile(r"Code: (\d{3})\b|\"status_code\": (\d{3})\b")
 _CONTENT = re.compile(r"Content: (b?(?:'.*'|\".*\"))\s*$", re.DOTALL)
@@ -56,6 +56,11 @@ _NO_WORKSPACE = re.compile(
 )
 _NO_SUBSCRIPTION = re.compile(r"(?i)don't have access\s+to \S+ subscription")
 
+_PRIVATE = re.compile(r"(?i)private link|not accessible from outside")
+FROM_OUTSIDE = (
+    "Run this from the workspace's virtual network, or allow public access to the workspace."
+)
+
 _ADVICE = (
     (
         re.compile(r"(?i)quota|exceed|cores"),
@@ -86,6 +91,8 @@ def translate(error: Exception, *, workspace: str, doing: str) -> ModelshipError
         return WorkspaceNotFoundError(problem, "Compare the three names with those in the portal.")
     status, cause = _answer(error, text)
     denied = status is None and _DENIED.search(text)
+    if cause and _PRIVATE.search(cause):
+        return WorkspaceRequestError(workspace, doing, cause, status=status, advice=FROM_OUTSIDE)
     if denied or status in _REFUSED or _is(error, _CREDENTIALS):
         return WorkspaceCredentialsError(workspace, cause)
     cause = cause or type(error).__name__

@@ -15,7 +15,7 @@ from modelship.errors import (
     WorkspaceNotFoundError,
     WorkspaceRequestError,
 )
-from modelship.workspace._sdk_errors import cause_of, chain, redacted, shown
+from modelship.workspace._sdk_errors import FROM_OUTSIDE, cause_of, chain, redacted, shown
 from modelship.workspace._sdk_errors import translate as translate_v1
 from modelship.workspace.arm_requests import ArmError
 
@@ -48,7 +48,7 @@ _ADVICE: Final = (
     ),
     (
         r"(?i)private link|not accessible from outside",
-        ("Run this from the workspace's virtual network, or allow public access to the workspace."),
+        FROM_OUTSIDE,
     ),
     (
         r"(?i)provisioning state|operationcanceled",

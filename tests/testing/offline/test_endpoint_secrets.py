@@ -67,23 +67,31 @@ def bundle(tmp_path, bare_lock):
     return with_lock(made, lock=bare_lock)
 
 
+MODES = ("key", "aml_token")
+
+
 def test_a_deployment_leaves_no_secret(tmp_path, shared_home, bundle, everything, capfd):
-    """Nor does a request, the log of the service, or the history."""
+    """Nor does a request, the log of the service, the history, or a repr, with keys and tokens."""
     pytest.importorskip("azure.ai.ml")
+    keys, log, tags = [], "", ""
     with open_online(tmp_path / "offline", home=shared_home) as online:
         before = files_of(shared_home)
         config = str(online.offline.config_path)
-        target = DeployTarget.open("online-endpoint", workspace=config)
-        deployment = target.deploy(bundle, name="quiet", check="static")
-        assert deployment.run({"data": [1]}) == [3]
-        assert [each.outcome for each in target.history("quiet")] == ["serving"]
-        log = "\n".join([*everything.texts, *capfd.readouterr(), deployment.logs()])
+        for mode in MODES:
+            target = DeployTarget.open("online-endpoint", workspace=config, auth_mode=mode)
+            name = mode.replace("_", "-")
+            deployment = target.deploy(bundle, name=name, check="static")
+            assert deployment.run({"data": [1]}) == [3]
+            keys += [deployment.keys().primary, deployment.keys().secondary]
+            history = target.history(name)
+            assert [each.outcome for each in history] == ["serving"]
+            log += "\n".join([deployment.logs(), *map(repr, (target, deployment, history))])
+            log += repr(deployment.keys())
+            tags += tags_of(open_ml(config), name)
+        log += "\n".join([*everything.texts, *capfd.readouterr()])
         after = {path: text for path, text in files_of(shared_home).items() if path not in before}
-        tags = tags_of(open_ml(config), "quiet")
-        keys = deployment.keys()
     assert "urllib3.connectionpool: " in log, "the libraries have written nothing"
     for place, text in {"log": log, "tags": tags, **after}.items():
         found = [each.group() for each in SECRET.finditer(text)]
         assert not found, (place, found[:3])
-        assert keys.primary not in text, place
-        assert keys.secondary not in text, place
+        assert not [each for each in keys if each in text], place

@@ -11,8 +11,10 @@ import requests
 from online_requests import open_online
 
 from modelship.diagnosis import Facts, diagnose
-from modelship.errors import InvalidOptionError
+from modelship.errors import InvalidOptionError, WorkspaceRequestError
 from modelship.testing.offline.v2.named_faults import NAMED_FAULTS, named_fault
+from modelship.workspace import Workspace
+from modelship.workspace.ml_workspace import open_ml
 
 CAUSES = {
     "OutOfQuota": "MS610",
@@ -63,6 +65,30 @@ def test_the_doctor_names_the_cause(online, name):
     """As the error of a request, or of the operation that it starts."""
     error = error_after(online, name)
     assert cause_of(error) == CAUSES[name], error
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["models", "environments/e/versions/1", "datastores/workspaceblobstore", "onlineEndpoints",
+     "onlineEndpoints/e/deployments", "batchEndpoints", "codes/c/versions"],
+)  # fmt: skip
+def test_a_workspace_behind_a_private_link_refuses_what_is_in_it(online, path):
+    """The resource manager still describes the workspace itself."""
+    online.offline.faults.plant(named_fault("PrivateLinkOnly"))
+    assert online.call("GET", "").status_code == 200
+    found = online.call("GET", path)
+    assert (found.status_code, cause_of(found.json()["error"])) == (403, "MS616")
+
+
+@pytest.mark.parametrize("opened", [open_ml, Workspace.open])
+def test_the_first_call_names_the_private_link(online, opened):
+    """With either SDK, and not as a missing role."""
+    workspace = opened(str(online.offline.config_path))
+    online.offline.faults.plant(named_fault("PrivateLinkOnly"))
+    with pytest.raises(WorkspaceRequestError) as caught:
+        workspace.models(name="digits")
+    assert "private link" in caught.value.message
+    assert "virtual network" in caught.value.hint
 
 
 def test_a_storage_without_keys_refuses_them(online):

@@ -42,7 +42,8 @@ class Fault:
     Parameters
     ----------
     call : str
-        Which calls, as a pattern of their names: ``"services.create"``, ``"models.*"``, ``"*"``.
+        Which calls, as patterns of their names, with a space between two: ``"services.create"``,
+        ``"models.* v2-models.*"``, ``"*"``.
     status : int, optional
         Respond with this status instead of the real response.
     code, message : str
@@ -157,7 +158,7 @@ class Faults:
 
     def of_call(self, name: str) -> Fault | None:
         """Return the fault that applies to this call, and count it."""
-        return self._meet(Fault, lambda fault: fnmatch.fnmatchcase(name, fault.call))
+        return self._meet(Fault, lambda fault: _fits(name, fault.call))
 
     def of_deployment(self, service: str) -> StageFault | None:
         """Return the fault that applies to this deployment, and count it."""
@@ -179,3 +180,7 @@ class Faults:
                     fault.times = fault.times and fault.times - 1
                     return fault
         return None
+
+
+def _fits(name: str, patterns: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, each) for each in patterns.split())

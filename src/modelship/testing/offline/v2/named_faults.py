@@ -16,6 +16,13 @@ __all__ = ["NAMED_FAULTS", "named_fault"]
 
 _CREATE: Final = "online-deployments.create"
 _QUOTA: Final = quota_message(size="Standard_DS3_v2", limit=6, usage=0, needed=8)
+# Azure's resource manager describes the workspace itself to everyone; what is in it, the workspace
+# answers. The storage account and the registry have networks of their own.
+_DATA_PLANE: Final = (
+    "v2-* online-* batch-* services.* models.* assets.* artifacts.* environments.* datastores.* "
+    "datasets.* data.* experiments.* executions.* runs.* jobs.* metrics.* metadata.* snapshots.* "
+    "profiles.* packages.* secrets.* deployments.* operations.*"
+)
 _NO_LINK: Final = (
     "The request is forbidden: none of the workspaces/registries are accessible from outside of "
     "the designated private link."
@@ -65,7 +72,7 @@ NAMED_FAULTS: Final[dict[str, AnyFault]] = {
         code="KeyBasedAuthenticationNotPermitted",
         message="Key based authentication is not permitted on this storage account.",
     ),
-    "PrivateLinkOnly": Fault("workspaces.get", status=403, code="Forbidden", message=_NO_LINK),
+    "PrivateLinkOnly": Fault(_DATA_PLANE, status=403, code="Forbidden", message=_NO_LINK),
     "WorkspaceManagedNetworkNotReady": StageFault(
         "reported",
         code="WorkspaceManagedNetworkNotReady",

@@ -51,7 +51,9 @@ def output_tables(
     types = _types(plan)
     files = output_files(output)
     for entry in entries:
-        if entry.output:
+        if entry.output and plan.options.appends_rows:  # elements are text, and joined at the end
+            yield entry, pa.table({})
+        elif entry.output:
             kind = formats()[plan.output_format(plan.pieces[entry.piece])]
             delimiter = getattr(kind, "delimiter", ",")
             with files.open(entry.output) as source:

@@ -15,7 +15,7 @@ from modelship.batch.bisecting import TooManyFailedError
 from modelship.batch.equal_answers import equal_answers
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
-from modelship.batch.joined_elements import join_elements
+from modelship.batch.joined_elements import join_elements, remove_elements
 from modelship.batch.output_folder import OutputFolder
 from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
@@ -113,6 +113,7 @@ def _run(
     join_elements(folder.files, account.plan, account.entries.values())
     document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
     folder.complete(document, account.entries.values())
+    remove_elements(folder.files, account.plan)
     return summary
 
 

@@ -2,36 +2,73 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import uuid
 from typing import TYPE_CHECKING, BinaryIO
 
-from modelship.batch.output_names import DRAFTS, SUCCESS
+from modelship.batch.output_names import DRAFTS, ELEMENTS, SUCCESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import Entry
     from modelship.batch.output_files import OutputFiles
 
-__all__ = ["join_elements", "require_joined"]
+__all__ = ["are_joined", "join_elements", "remove_elements"]
 
 
-def require_joined(
-    files: OutputFiles, plan: BatchPlan, entries: Iterable[Entry], sizes: Mapping[str, int]
-) -> None:
-    """Let a job that is resumed join its file again, unless that has the size of its parts."""
+def are_joined(
+    files: OutputFiles,
+    plan: BatchPlan,
+    entries: Iterable[Entry],
+    sizes: Mapping[str, int],
+    *,
+    verify: bool,
+) -> bool:
+    """Return whether a complete job has its one file, which then is the output of all pieces.
+
+    Otherwise the file of a job that is resumed is removed: its elements are joined again, or, if
+    they are not there any more, scored again.
+
+    Parameters
+    ----------
+    files : OutputFiles
+        The output.
+    plan : BatchPlan
+        The plan.
+    entries : Iterable[Entry]
+        The entries of all pieces that are done.
+    sizes : Mapping[str, int]
+        The sizes of the files of the output in bytes, by their names.
+    verify : bool
+        Whether to compare the digest of each piece, too, and not only the size of the file.
+    """
+    if not plan.options.appends_rows:
+        return False
+    parts = _in_order(entries)
     name = plan.options.append_row_file_name
-    if sizes.get(name, 0) != sum(each.size_bytes for each in entries):
-        files.remove([SUCCESS, name])
+    if sizes.get(name, 0) == sum(each.size_bytes for each in parts) and (
+        not verify or _have_digests(files, name, parts)
+    ):
+        failures = {each.failures: each.failures_bytes for each in entries if each.failures}
+        return SUCCESS in sizes and failures.items() <= sizes.items()
+    files.remove([SUCCESS, name])
+    return False
+
+
+def remove_elements(files: OutputFiles, plan: BatchPlan) -> None:
+    """Remove what was joined to the file of a complete job."""
+    if plan.options.appends_rows:
+        files.unshare(ELEMENTS)
 
 
 def join_elements(files: OutputFiles, plan: BatchPlan, entries: Iterable[Entry]) -> None:
     """Write the file of a job whose pieces are all done, in the order of its input."""
     if not plan.options.appends_rows or files.exists(SUCCESS):
         return
-    parts = sorted((each for each in entries if each.output), key=lambda each: each.piece)
+    parts = _in_order(entries)
 
     def write(target: BinaryIO) -> None:
         for each in parts:
@@ -42,3 +79,17 @@ def join_elements(files: OutputFiles, plan: BatchPlan, entries: Iterable[Entry])
     size, _ = files.write_draft(draft, write)
     files.enter({draft: (plan.options.append_row_file_name, size)})
     files.discard([draft])
+
+
+def _in_order(entries: Iterable[Entry]) -> list[Entry]:
+    return sorted((each for each in entries if each.output), key=lambda each: each.piece)
+
+
+def _have_digests(files: OutputFiles, name: str, parts: Sequence[Entry]) -> bool:
+    if not parts:
+        return True
+    with files.open(name) as joined:
+        return all(
+            hashlib.sha256(joined.read(each.size_bytes)).hexdigest() == each.digest
+            for each in parts
+        )

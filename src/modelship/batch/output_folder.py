@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from modelship.batch.batch_plan import BatchPlan
-from modelship.batch.joined_elements import require_joined
+from modelship.batch.joined_elements import are_joined
 from modelship.batch.manifest import AnswerColumn, Entry, Manifest
 from modelship.batch.output_files import output_files
 from modelship.batch.output_names import DRAFTS, ELEMENTS, FAILED, MANIFEST, PLAN, SUCCESS, is_data
@@ -150,13 +150,13 @@ class OutputFolder:
         if not plan.options.output_action:  # a script of ParallelRunStep writes files of its own
             self._remove_unknown(plan, entries, sizes)
         self.files.remove_drafts()
+        if are_joined(self.files, plan, list(entries.values()), sizes, verify=verify):
+            return plan, entries
         for number, entry in list(entries.items()):
             if not self._is_whole(entry, sizes, verify=verify):
                 self.files.remove((SUCCESS, *filter(None, (entry.output, entry.failures))))
                 manifest.withdraw(number)
                 del entries[number]
-        if plan.options.appends_rows:
-            require_joined(self.files, plan, entries.values(), sizes)
         return plan, entries
 
     def enter(self, plan: BatchPlan, result: PieceResult, manifest: Manifest) -> Entry:

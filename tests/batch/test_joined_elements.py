@@ -1,0 +1,100 @@
+"""Once the elements of all pieces are in one file, only that is left, whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+import pytest
+from fake_scoring import FakeEngine, FakeProcess
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from killed_jobs import begun, ended, run_killed_at
+
+import modelship as ms
+from modelship.batch.scored_rows import Elements
+from modelship.batch.scoring_process import CallError
+
+SCRIPT = "def init(): pass\ndef run(mini_batch): return mini_batch\n"
+EXPECTED = "0\n1\n3\n4\n"
+
+
+class Echo(FakeProcess):
+    """Answers with the names of files; it refuses one of them."""
+
+    takes_mini_batches = True
+
+    def score_mini_batch(self, first, stop, *, timeout_s):
+        """Return the elements of some files."""
+        paths = self.table.column("path").to_pylist()[first:stop]
+        names = [each.rpartition("/")[2].removesuffix(".txt") for each in paths]
+        if "2" in names:
+            raise CallError("ValueError: two")
+        return Elements(len(names), "".join(f"{each}\n" for each in names).encode())
+
+
+@pytest.fixture
+def job(bare_bundle, tmp_path):
+    """Return a function that makes a job over five files, in pieces of one."""
+    bundle = bare_bundle(SCRIPT)
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        (tmp_path / f"in/{number}.txt").write_text("")
+
+    def made(**given):
+        options = ms.BatchOptions(items="files", output_action="append_row", mini_batch_size=1)
+        return ms.BatchJob(
+            *(bundle, tmp_path / "in", tmp_path / "out"),
+            options=options,
+            engine=FakeEngine(Echo()),
+            check="off",
+            **given,
+        )
+
+    return made
+
+
+def scored(job):
+    """Run a job, check its output, and return how many pieces this run has scored."""
+    summary = job.run(show_output=False)
+    assert (summary.rows_in, summary.rows_out, summary.failed_batches) == (5, 4, 1)
+    assert (job.output / "parallel_run_step.txt").read_text() == EXPECTED
+    assert not (job.output / "_elements").exists()
+    return summary.scored
+
+
+def test_only_the_joined_file_is_left(job, tmp_path):
+    """A job that is run again reads it, its status is known, and so is its report."""
+    assert scored(job()) == 5
+    assert (scored(job()), scored(job(verify=True)), job().status().failed_batches) == (0, 0, 1)
+    job().run(show_output=False).to_html(tmp_path / "report.html")
+    written = tmp_path / "out/parallel_run_step.txt"
+    written.write_text("0\n1\n3\n5\n")
+    assert scored(job(verify=True)) == 4  # one has no elements
+    written.unlink()
+    assert scored(job()) == 4
+    shutil.rmtree(tmp_path / "out/_failed")
+    assert scored(job()) == 5
+
+
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kills=st.lists(st.integers(60, 250), min_size=1, max_size=2))
+def test_a_kill_changes_nothing_of_the_joined_file(job, tmp_path, kills):
+    """Whatever step the driver is killed at."""
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    for step in kills:
+        status = ended(begun(lambda step=step: run_killed_at(step, job())))
+        assert status in {0, -signal.SIGKILL}
+    scored(job())
+
+
+@pytest.mark.long
+def test_each_step_of_joining_may_be_the_last(job, tmp_path):
+    """The job is killed before each of its operations on files, and resumed."""
+    status, step = -signal.SIGKILL, 0
+    while status:  # until no step is left
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        status = ended(begun(lambda at=step: run_killed_at(at, job())))
+        scored(job())
+        step += 1
+    assert step > 50

@@ -1,7 +1,7 @@
 """Look at every name that the installed numeric libraries lead to; tell what is known by mistake.
 
-A child of ``test_known_names.py``: with the argument ``all`` it imports every module of these
-libraries, else those that the libraries import by themselves.
+``test_known_names.py`` looks at the modules that the libraries import by themselves. As a program
+this imports every module of them.
 """
 
 import importlib
@@ -56,11 +56,10 @@ def wrong_uses(name, thing):
     ]
 
 
-def main():
-    """Write how many names were looked at, and those that are judged wrongly."""
-    warnings.simplefilter("ignore")
+def look(*, all_of_them):
+    """Return how many names were looked at, and those that are judged wrongly."""
     looked_at, wrong = 0, []
-    for module, home in modules(all_of_them=sys.argv[1:] == ["all"]).items():
+    for module, home in modules(all_of_them=all_of_them).items():
         for attribute, thing in list(vars(home).items()):
             name = f"{module}.{attribute}"
             if not isinstance(thing, types.ModuleType):
@@ -74,8 +73,9 @@ def main():
                 wrong += [
                     each for each in reached if judge(each, Use.CALL) is not Judgement.DANGEROUS
                 ]
-    sys.stdout.write(f"\n{json.dumps({'looked_at': looked_at, 'wrong': wrong})}\n")
+    return looked_at, wrong
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    sys.stdout.write(f"\n{json.dumps(look(all_of_them=True))}\n")

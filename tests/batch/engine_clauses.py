@@ -170,6 +170,13 @@ class EngineClauses:
         assert rows == ROWS
         assert len(given) > 1
 
+    def test_8_a_piece_that_takes_long_is_cut(self, job):
+        """All workers have some of it, and each row is scored once."""
+        slow = "slept = time.sleep; time.sleep = lambda _: slept(0.05)"
+        made = job(slow, piece_bytes=ms.BatchOptions().piece_bytes, call_rows=1)
+        assert made.run(show_output=False).pieces > 4
+        assert accounted(made.output) == all_once()
+
     def test_5_a_driver_that_is_killed_leaves_nothing_and_is_resumed(self, job, engine, tmp_path):
         """The scoring processes end by themselves, and the same command scores the rest."""
         made = job()

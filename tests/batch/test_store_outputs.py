@@ -15,7 +15,7 @@ import fsspec
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from fake_scoring import FakeEngine, Lists
+from fake_scoring import FakeEngine, Lists, SlowProcess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from killed_jobs import begun, ended, expected, run_killed_at
@@ -101,6 +101,23 @@ def test_no_row_is_lost_or_repeated(job, url, values, call_rows, kills, number):
     assert summary.rows_in == len(values) == summary.rows_out + summary.failed
     left = [each for each in objects(made.output) if "drafts/" in each or "drivers/" in each]
     assert left == []
+
+
+def test_a_job_is_resumed_whose_driver_ended_after_a_cut(job, url):
+    """The parts are in the manifest, and the draft of the first one is lost."""
+
+    class Losing(FakeEngine):
+        def run(self, work, pieces, *, stopped):
+            for found in super().run(work, pieces, stopped=stopped):
+                fsspec.core.url_to_fs(url)[0].rm([f"{url}/{found.draft}"])
+                yield found
+
+    given = {"rows": range(60), "options": ms.BatchOptions()}
+    with pytest.raises(errors.StorageError):
+        job(engine=Losing(SlowProcess()), **given).run(show_output=False)
+    assert job(**given).status().pieces > 4
+    assert job(engine=FakeEngine(SlowProcess()), **given).run(show_output=False).rows_out == 60
+    assert accounted(url) == expected(list(range(60)))
 
 
 def test_a_piece_that_an_engine_runs_twice_counts_once(job, url):

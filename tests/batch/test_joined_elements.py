@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 
 import pytest
+from click.testing import CliRunner
 from fake_scoring import FakeEngine, FakeProcess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from killed_jobs import begun, ended, run_killed_at
 import modelship as ms
 from modelship.batch.scored_rows import Elements
 from modelship.batch.scoring_process import CallError
+from modelship.cli.app import cli
 
 SCRIPT = "def init(): pass\ndef run(mini_batch): return mini_batch\n"
 EXPECTED = "0\n1\n3\n4\n"
@@ -68,6 +71,12 @@ def test_only_the_joined_file_is_left(job, tmp_path):
     assert scored(job()) == 5
     assert (scored(job()), scored(job(verify=True)), job().status().failed_batches) == (0, 0, 1)
     job().run(show_output=False).to_html(tmp_path / "report.html")
+    assert "mini-batch 2 (2.txt): ValueError: two" in (tmp_path / "report.html").read_text()
+    shown = CliRunner().invoke(cli, ["batch", "status", str(tmp_path / "out")])
+    assert "mini-batch 2 (2.txt): ValueError: two" in shown.output
+    shown = CliRunner().invoke(cli, ["batch", "status", str(tmp_path / "out"), "--json"])
+    [bad] = json.loads(shown.output)["failed_mini_batches"]
+    assert bad == {"number": 2, "items": 1, "place": "2.txt", "reason": "ValueError: two"}
     written = tmp_path / "out/parallel_run_step.txt"
     written.write_text("0\n1\n3\n5\n")
     assert scored(job(verify=True)) == 4  # one has no elements

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.batch.answer_files import output_tables
 from modelship.batch.answer_histograms import histograms
 from modelship.batch.batch_status import BatchStatus, duration_text, read_job
+from modelship.batch.failed_mini_batches import failed_mini_batches
 from modelship.batch.failed_rows import failures_in
 from modelship.batch.job_facts import facts_in
 from modelship.evaluation.formatting import shortened
@@ -76,6 +77,7 @@ def render_job(status: BatchStatus, plan: BatchPlan, entries: Sequence[Entry]) -
         histograms=shown[:_MOST_HISTOGRAMS],
         hidden=[each.name for each in shown[_MOST_HISTOGRAMS:]],
         failures=[_failure(each) for each in failures[:_MOST_REASONS]],
+        mini_batches=failed_mini_batches(plan, entries)[:_MOST_REASONS],
         more_reasons=max(0, len(failures) - _MOST_REASONS),
         spans=throughput(entries),
         identities=_identities(plan),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from modelship.errors import BatchResumeError
 
-__all__ = ["AnswerColumn", "Entry", "Manifest", "ManifestLines"]
+__all__ = ["AnswerColumn", "BadBatch", "Entry", "Manifest", "ManifestLines"]
 
 _CHECK_DIGITS = 16
 
@@ -47,6 +47,25 @@ class AnswerColumn:
     def type_of(self, item: int) -> str:
         """Return the name of the type of one of its columns."""
         return self.types[item if len(self.types) > 1 else 0]
+
+
+@dataclass(frozen=True)
+class BadBatch:
+    """A mini-batch that failed.
+
+    Parameters
+    ----------
+    first : int
+        The position of its first item in its piece.
+    items : int
+        How many items it has.
+    reason : str
+        Why it failed, in one line.
+    """
+
+    first: int
+    items: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,8 @@ class Entry:
         The columns of the answers in the output.
     failed_batches : int
         How many of its mini-batches failed.
+    bad_batches : tuple[BadBatch, ...]
+        These, in the order of their items.
     """
 
     piece: int
@@ -92,6 +113,7 @@ class Entry:
     ended: float = 0.0
     answers: tuple[AnswerColumn, ...] = ()
     failed_batches: int = 0
+    bad_batches: tuple[BadBatch, ...] = ()
 
 
 class ManifestLines(Protocol):
@@ -195,7 +217,8 @@ class Manifest:
             return
         columns = document.pop("answers", ())
         answers = tuple(AnswerColumn(**{**each, "types": (*each["types"],)}) for each in columns)
-        entry = Entry(**document, answers=answers)
+        bad = tuple(BadBatch(**each) for each in document.pop("bad_batches", ()))
+        entry = Entry(**document, answers=answers, bad_batches=bad)
         if entry.piece in entries:
             raise ValueError(entry.piece)
         entries[entry.piece] = entry

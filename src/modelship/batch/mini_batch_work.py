@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from modelship.batch.bisecting import BadRow, TooManyFailedError
 from modelship.batch.call_errors import CallError
+from modelship.batch.manifest import BadBatch
 from modelship.batch.scored_rows import Elements, MissingRows, ScoredRows
 from modelship.batch.scoring_process import put_part
 
@@ -47,13 +48,14 @@ def scored_in_mini_batches(
     texts: list[bytes] = []
     bad: list[BadRow] = []
     missing: list[MissingRows] = []
-    failed = failed_batches = 0
+    broken: list[BadBatch] = []
+    failed = 0
     for first in range(0, table.num_rows, size):
         stop = min(first + size, table.num_rows)
         found = _tried(call, first, stop, work)
         rows = 0 if isinstance(found, CallError) else min(found.rows, stop - first)
         if isinstance(found, CallError):
-            failed_batches += 1
+            broken.append(BadBatch(first, stop - first, _reason(found)))
         else:
             texts.append(found.text)
         if not rows:
@@ -70,7 +72,8 @@ def scored_in_mini_batches(
         write=write,
         bad=bad,
         missing=missing,
-        failed_batches=failed_batches,
+        bad_batches=broken,
+        failed_batches=len(broken),
     )
 
 

@@ -181,6 +181,7 @@ class OutputFolder:
             failures=failures,
             failures_bytes=result.failures_bytes,
             failed_batches=result.failed_batches,
+            bad_batches=result.bad_batches,
             seconds=round(result.seconds, 3),
             ended=time.time(),
             answers=result.answers,

@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from modelship.batch.answer_forms import answer_columns
 from modelship.batch.bisecting import BadRow, Bisection
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelship.batch.bisecting import ScoreCall
     from modelship.batch.call_sizes import CallSizes
     from modelship.batch.first_rows import TriedRows
-    from modelship.batch.manifest import AnswerColumn
+    from modelship.batch.manifest import AnswerColumn, BadBatch
     from modelship.batch.piece_rows import PieceRows
     from modelship.batch.scoring_process import ScoringProcess
     from modelship.batch.slow_pieces import Splitting
@@ -152,9 +152,11 @@ class PieceResult:
     seconds: float
     answers: tuple[AnswerColumn, ...]
     failed_batches: int = 0
+    bad_batches: tuple[BadBatch, ...] = ()
     rest: tuple[int, ...] = ()
 
 
+_Bad = TypeVar("_Bad", "BadRow", "BadBatch")
 PieceOutcome: TypeAlias = "PieceResult | PostponedPiece | PieceProgress"
 """What comes of a piece that an engine was given; with :class:`PieceProgress` in between."""
 
@@ -216,6 +218,7 @@ def score_piece(
         seconds=time.monotonic() - began,
         answers=scored.answers,
         failed_batches=scored.failed_batches,
+        bad_batches=tuple(_without_secrets(scored.bad_batches, work)),
         rest=rest,
     )
 
@@ -287,10 +290,10 @@ def _postponed(work: Work, piece: Piece, tried: TriedRows) -> PostponedPiece:
         return PostponedPiece(piece.number, replace(tried, reason=reason, log=hidden(tried.log)))
 
 
-def _without_secrets(bad: list[BadRow], work: Work) -> list[BadRow]:
-    """Return the failed rows without secrets that the script put into its messages.
+def _without_secrets(bad: list[_Bad], work: Work) -> list[_Bad]:
+    """Return what failed without secrets that the script put into its messages.
 
     These are shortened only then: the beginning of a secret would not be found.
     """
     with hiding(work.secret_values.values()):
-        return [BadRow(each.row, hidden(each.reason)[:_REASON_CHARACTERS]) for each in bad]
+        return [replace(each, reason=hidden(each.reason)[:_REASON_CHARACTERS]) for each in bad]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from modelship.batch.bisecting import BadRow
-    from modelship.batch.manifest import AnswerColumn
+    from modelship.batch.manifest import AnswerColumn, BadBatch
 
 __all__ = ["Elements", "MissingRows", "ScoredRows"]
 
@@ -67,6 +67,8 @@ class ScoredRows:
         The rows that failed.
     missing : list[MissingRows]
         The mini-batches of which an unknown part failed.
+    bad_batches : list[BadBatch]
+        The mini-batches that failed.
     failed_batches : int
         How many mini-batches failed as a whole.
     rest : tuple[int, ...]
@@ -78,6 +80,7 @@ class ScoredRows:
     answers: tuple[AnswerColumn, ...] = ()
     bad: list[BadRow] = field(default_factory=list)
     missing: list[MissingRows] = field(default_factory=list)
+    bad_batches: list[BadBatch] = field(default_factory=list)
     failed_batches: int = 0
     rest: tuple[int, ...] = ()
 

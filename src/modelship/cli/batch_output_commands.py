@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,11 +12,15 @@ from modelship.cli.output import answer, say_facts
 from modelship.cli.shared_options import PATH, command, name_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from modelship.batch.batch_status import BatchStatus
+    from modelship.batch.failed_mini_batches import FailedMiniBatch
 
 __all__ = ["parity_of_output", "report", "status"]
+
+_MOST_SHOWN: Final = 10
 
 
 @command("Show how far a batch job is.", example="batch status scored")
@@ -31,7 +35,9 @@ def status(*, output: str) -> None:
 
     with showing_waits():
         found = BatchStatus.of(output)
-    answer(_document(found), lambda: say_facts(_facts(found)))
+        bad = _failed_mini_batches(output) if found.failed_batches else []
+    document = {**_document(found), "failed_mini_batches": [asdict(each) for each in bad]}
+    answer(document, lambda: _say_status(found, bad))
 
 
 @command("Write a report of a batch job.", example="batch report scored -o report.html")
@@ -99,6 +105,21 @@ def parity_of_output(
         raise click.UsageError("Name the service with -n NAME.")
     target, name = at.of_service(name)
     say_report(compare_batch(output, target.get(name), rows=rows, tolerance=tolerance))
+
+
+def _failed_mini_batches(output: str) -> list[FailedMiniBatch]:
+    from modelship.batch.batch_status import read_job
+    from modelship.batch.failed_mini_batches import failed_mini_batches
+
+    return failed_mini_batches(*read_job(output))
+
+
+def _say_status(found: BatchStatus, bad: Sequence[FailedMiniBatch]) -> None:
+    say_facts(_facts(found))
+    for each in bad[:_MOST_SHOWN]:
+        click.echo(f"  {each}")
+    if len(bad) > _MOST_SHOWN:
+        click.echo(f"  and {len(bad) - _MOST_SHOWN:,} more, which --json shows")
 
 
 def _document(status: BatchStatus) -> dict[str, object]:

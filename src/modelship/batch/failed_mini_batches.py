@@ -1,0 +1,71 @@
+"""List the mini-batches of ParallelRunStep that failed, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from modelship.batch.batch_plan import BatchPlan, Piece
+    from modelship.batch.manifest import BadBatch, Entry
+
+__all__ = ["FailedMiniBatch", "failed_mini_batches"]
+
+
+@dataclass(frozen=True)
+class FailedMiniBatch:
+    """A mini-batch that failed.
+
+    Parameters
+    ----------
+    number : int
+        Its number in the job, from 0.
+    items : int
+        How many files or rows it has.
+    place : str
+        Its files, or its file and rows: the first and the last one.
+    reason : str
+        Why it failed, in one line.
+    """
+
+    number: int
+    items: int
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"mini-batch {self.number} ({self.place}): {self.reason}"
+
+
+def failed_mini_batches(plan: BatchPlan, entries: Iterable[Entry]) -> list[FailedMiniBatch]:
+    """Return the mini-batches that failed so far, by their number."""
+    found = [
+        FailedMiniBatch(
+            _number(plan, plan.pieces[entry.piece], each),
+            each.items,
+            _place(plan, plan.pieces[entry.piece], each),
+            each.reason,
+        )
+        for entry in entries
+        for each in entry.bad_batches
+    ]
+    return sorted(found, key=lambda each: each.number)
+
+
+def _number(plan: BatchPlan, piece: Piece, bad: BadBatch) -> int:
+    if plan.options.are_files and not plan.options.partition_keys:
+        return (piece.start + bad.first) // plan.options.items_per_call
+    return piece.number  # it is one mini-batch
+
+
+def _place(plan: BatchPlan, piece: Piece, bad: BadBatch) -> str:
+    if plan.options.are_files or plan.options.partition_keys:
+        files = plan.files_of(piece)
+        names = [each.name for each in files]
+        if plan.options.are_files:
+            names = names[bad.first : bad.first + bad.items]
+        return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    first = piece.first_row + bad.first
+    return f"{plan.files[piece.file].name}, rows {first} to {first + bad.items - 1}"

@@ -1,4 +1,4 @@
-"""An engine that runs pieces in this process, and scores rows without a script."""
+"""An engine that runs pieces in this process, and scores rows without a script; and a script."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from modelship.batch.call_sizes import MeasuredSizes
 from modelship.batch.piece_work import score_piece
 from modelship.batch.scorer.answer_columns import columns_of_answer
 from modelship.batch.scoring_process import CallError
+
+PLUS_ONE = """
+import json, time
+
+def init():
+    pass
+
+def run(raw_data):
+    return [row[0] + 1 for row in json.loads(raw_data)["data"]]
+"""
 
 
 class FakeProcess:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from fake_scoring import FakeEngine, SlowProcess
+from fake_scoring import PLUS_ONE, FakeEngine, SlowProcess
 
 import modelship as ms
 from modelship.batch.answer_files import output_tables
@@ -19,15 +19,6 @@ from modelship.batch.slow_pieces import Splitting, cuts_of, with_cuts, workers_o
 from modelship.errors import BatchInterruptedError
 
 ROWS = 60
-SCRIPT = """
-import json
-
-def init():
-    pass
-
-def run(raw_data):
-    return [row[0] + 1 for row in json.loads(raw_data)["data"]]
-"""
 
 
 @pytest.fixture
@@ -129,7 +120,7 @@ def test_the_pool_runs_pieces_that_are_added(idle_bundle, places, tmp_path):
     (tmp_path / "out").mkdir()
     work = Work(str(idle_bundle.save(tmp_path / "saved")), str(tmp_path / "out"), plan, 30, 60)
     given, found = [plan.pieces[0]], {}
-    for each in LocalPool(2, place=places(SCRIPT)).run(work, given, stopped=threading.Event()):
+    for each in LocalPool(2, place=places(PLUS_ONE)).run(work, given, stopped=threading.Event()):
         found[each.piece] = each.rows_out
         given += plan.pieces[len(given) :]
     assert found == {each.number: each.rows for each in plan.pieces}
@@ -150,7 +141,7 @@ def test_a_process_stays_for_the_parts_of_its_piece(idle_bundle, places, tmp_pat
     (tmp_path / "out").mkdir()
     bundle, output = str(idle_bundle.save(tmp_path / "saved")), str(tmp_path / "out")
     work = Work(bundle, output, plan, 30, 60, splitting=Halves(ROWS, 1))
-    script = SCRIPT.replace("    pass", f"    open({str(tmp_path / 'starts')!r}, 'a').write('s')")
+    script = PLUS_ONE.replace("    pass", f"    open({str(tmp_path / 'starts')!r}, 'a').write('s')")
     pool, given = LocalPool(1, place=places("FORKABLE = False\n" + script)), [plan.pieces[0]]
     for found in pool.run(work, given, stopped=threading.Event()):
         time.sleep(0.3)  # as a slow disk

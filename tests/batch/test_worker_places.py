@@ -5,22 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from fake_scoring import PLUS_ONE
 
 import modelship as ms
 from modelship import errors
 from modelship.batch.engines.sent_work import narrowed, sent_bundle
 from modelship.batch.engines.worker_places import WorkerPlace, score_here
 from modelship.batch.piece_work import Work
-
-SCRIPT = """
-import json, time
-
-def init():
-    pass
-
-def run(raw_data):
-    return [row[0] + 1 for row in json.loads(raw_data)["data"]]
-"""
 
 
 @pytest.fixture
@@ -40,7 +31,7 @@ def test_a_piece_is_sent_with_its_file_alone(work, places):
     piece = work.plan.pieces[-1]
     sent, alone = narrowed(work, piece)
     assert (len(sent.plan.files), len(sent.plan.pieces)) == (1, 0)
-    place = WorkerPlace(sent, place=places(SCRIPT))
+    place = WorkerPlace(sent, place=places(PLUS_ONE))
     result = place.score(sent, alone)
     place.close()
     assert (result.piece, result.rows_out) == (piece.number, piece.rows)
@@ -57,7 +48,7 @@ def test_files_are_sent_with_those_of_their_piece(work):
 def test_an_error_of_the_progress_costs_no_piece(work, places):
     """The driver shows less, and the rows are scored all the same."""
     place = WorkerPlace(
-        work, place=places(SCRIPT.replace("    return", "    time.sleep(1.1)\n    return"))
+        work, place=places(PLUS_ONE.replace("    return", "    time.sleep(1.1)\n    return"))
     )
     told = []
 
@@ -73,7 +64,7 @@ def test_an_error_of_the_progress_costs_no_piece(work, places):
 
 def test_an_idle_place_ends_its_processes(work, places, scorers_of, tmp_path):
     """A driver that was killed leaves no scoring process behind."""
-    place = WorkerPlace(work, idle_s=0.2, place=places(SCRIPT))
+    place = WorkerPlace(work, idle_s=0.2, place=places(PLUS_ONE))
     place.score(work, work.plan.pieces[0])
     end_s = time.monotonic() + 10
     while not place.is_closed and time.monotonic() < end_s:

@@ -123,6 +123,12 @@ LONG = tuple(
         "tests/server/differential",
         "tests/server/test_raw_http.py",
         "tests/test_plug_ins.py",
+        # These wait most of their time: others use the processors meanwhile.
+        "tests/server/test_operations.py",
+        "tests/server/test_limits.py",
+        "tests/server/test_address_gate.py",
+        "tests/server/test_ending.py",
+        "tests/targets/test_address.py",
         "docs/how-to/parity.md",
         "tests/test_examples.py",
         "tests/targets/test_docker.py",

@@ -104,7 +104,7 @@ def test_a_history_is_one_image_without_a_file(journal):
 
 
 def test_what_a_killed_writer_left_is_removed(journal):
-    """An image that has lost its name because its writer was killed goes with the next change."""
+    """An image that has lost its name because its writer was killed goes when the service ends."""
     journal.write(Change.begun("deploy", RECORD))
     found = {labels.HISTORY: "", labels.HISTORY_OF: journal._of}
     with connected() as engine:
@@ -112,7 +112,7 @@ def test_what_a_killed_writer_left_is_removed(journal):
         engine.load(_archive(journal._image, found))
         engine.load(_archive(journal._image, kept))
     assert len(images_of(f"io.modelship.history-of={journal._of}")) == 3
-    journal.write(Change.begun("deploy", RECORD).ended("serving"))
+    journal.write(Change.begun("delete", RECORD).ended("ended", "deleted"))
     assert len(images_of(f"io.modelship.history-of={journal._of}")) == 1
 
 

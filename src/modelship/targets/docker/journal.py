@@ -3,7 +3,7 @@
 It is in a label of an otherwise empty image, ``modelship/history:<target>.<name>``: no container
 can be created from it, it uses no disk space, and it survives the removal of containers. A writer
 moves the tag to a new image, which the engine does atomically, and removes the image that has lost
-the tag.
+the tag. What a killed writer has left is removed when the service ends.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class EngineJournal(Journal):
 
     def write(self, *changes: Change) -> None:
         with connected() as engine:
-            kept = kept_changes(self._read(engine.image(self._image)), changes)
+            before = engine.image(self._image)
+            kept = kept_changes(self._read(before), changes)
             is_over = serves_nothing(kept)
             found = {
                 labels.HISTORY: packed(to_text(kept)),
@@ -72,12 +73,10 @@ class EngineJournal(Journal):
                 **({labels.HISTORY_ENDED: kept[-1].ended_at} if is_over else {}),
             }
             engine.load(_archive(self._image, found))
-            # Earlier versions of this history, also those that a killed writer has left.
-            for image in engine.images(f"{labels.HISTORY_OF}={self._of}"):
-                if not image.names:
-                    engine.remove_image(image.image_id)
             if is_over:
-                _forget_oldest(engine)
+                _forget_old(engine, self._of)
+            elif before is not None:
+                _forget(engine, before.image_id)
 
     def _read(self, image: Image | None) -> Sequence[Change]:
         if image is None:
@@ -93,9 +92,24 @@ class EngineJournal(Journal):
             ) from error
 
 
-def _forget_oldest(engine: Engine) -> None:
-    """Remove the histories of names that have served nothing for the longest time."""
-    ended = [each for each in engine.images(labels.HISTORY_ENDED) if each.names]
+def _forget(engine: Engine, image_id: str) -> None:
+    """Remove a version of a history that has lost its name to a later one."""
+    found = engine.image(image_id)
+    if found is not None and not found.names:
+        engine.remove_image(image_id)
+
+
+def _forget_old(engine: Engine, history: str) -> None:
+    """Remove what a history has left, also when its writer was killed, and the oldest histories.
+
+    The oldest ones of names that serve nothing. An engine reads all its images for each list, so
+    this is for the end of a service.
+    """
+    listed = engine.images(labels.HISTORY_OF)
+    for image in listed:
+        if not image.names and image.labels[labels.HISTORY_OF] == history:
+            engine.remove_image(image.image_id)
+    ended = [each for each in listed if each.names and labels.HISTORY_ENDED in each.labels]
     ended.sort(key=lambda image: image.labels[labels.HISTORY_ENDED], reverse=True)
     for image in ended[_MOST_OVER:]:
         engine.remove_image(image.names[0])

@@ -7,6 +7,7 @@ import pytest
 import modelship as ms
 from modelship.batch.input_files import input_files
 from modelship.batch.url_secrets import require_no_secret
+from modelship.errors import BatchInputError
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -121,6 +122,13 @@ def test_no_permission(folder):
     (folder / "sub").chmod(0)
     with pytest.raises(ms.ModelshipError, match="permission denied"):
         found(folder)
+
+
+def test_a_name_that_is_not_utf_8_is_refused(folder):
+    """A script gets the names of files as text."""
+    (folder / os.fsdecode(b"f\x80.txt")).touch()
+    with pytest.raises(BatchInputError, match=r"f\?\.txt .*not UTF-8"):
+        found(folder, input_format="files")
 
 
 def test_remote_files():

@@ -17,6 +17,7 @@ import modelship as ms
 from modelship.batch.scored_rows import Elements
 from modelship.batch.scoring_process import CallError
 from modelship.cli.app import cli
+from modelship.errors import BatchInterruptedError
 
 SCRIPT = "def init(): pass\ndef run(mini_batch): return mini_batch\n"
 EXPECTED = "0\n1\n3\n4\n"
@@ -84,6 +85,21 @@ def test_only_the_joined_file_is_left(job, tmp_path):
     assert scored(job()) == 4
     shutil.rmtree(tmp_path / "out/_failed")
     assert scored(job()) == 5
+
+
+def test_no_joined_file_is_there_while_a_job_is_not_complete(job, tmp_path, monkeypatch):
+    """One that has to score again removes it first."""
+    scored(job())
+    shutil.rmtree(tmp_path / "out/_failed")
+    monkeypatch.setattr(Echo, "score_mini_batch", interrupt)
+    with pytest.raises(BatchInterruptedError):
+        job().run(show_output=False)
+    assert not (tmp_path / "out/parallel_run_step.txt").exists()
+
+
+def interrupt(*_, **__):
+    """End a run."""
+    raise KeyboardInterrupt
 
 
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])

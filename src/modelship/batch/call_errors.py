@@ -20,6 +20,7 @@ class CallError(Exception):
 
     def __init__(self, reason: str, log: str = "", *, is_timeout: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        # A message that names a file may have characters that no file of UTF-8 can hold.
+        self.reason = reason.encode(errors="replace").decode()
         self.log = log
         self.is_timeout = is_timeout

@@ -67,5 +67,5 @@ def _place(plan: BatchPlan, piece: Piece, bad: BadBatch) -> str:
         if plan.options.are_files:
             names = names[bad.first : bad.first + bad.items]
         return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-    first = piece.first_row + bad.first
-    return f"{plan.files[piece.file].name}, rows {first} to {first + bad.items - 1}"
+    last = piece.first_row + piece.rows - 1  # rows that cannot be read are among them
+    return f"{plan.files[piece.file].name}, rows {piece.first_row} to {last}"

@@ -61,6 +61,8 @@ def input_files(
         raise BatchInputError(str(inputs[0]) if inputs else "nothing", "it has no file")
     _require_different(found)
     _require_inside(found)
+    if input_format == FILES:
+        _require_printable(found)
     named = zip(placed, _stems(found), strict=True)
     return tuple(_input_file(file, stem, kind) for (file, kind), stem in named)
 
@@ -92,6 +94,14 @@ def _require_different(files: Sequence[FoundFile]) -> None:
     twice = next((each.path for each in files if places[_real(each.path)] > 1), None)
     if twice is not None:
         raise BatchInputError(twice, "it is named twice, and its rows would be scored twice")
+
+
+def _require_printable(files: Sequence[FoundFile]) -> None:
+    """Refuse names of files that a script cannot be given as text."""
+    for each in files:
+        shown = each.path.encode(errors="replace").decode()
+        if shown != each.path:
+            raise BatchInputError(shown, "its name is not UTF-8", "Rename it.")
 
 
 def _require_inside(files: Sequence[FoundFile]) -> None:

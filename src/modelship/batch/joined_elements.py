@@ -49,11 +49,14 @@ def are_joined(
         return False
     parts = _in_order(entries)
     name = plan.options.append_row_file_name
-    if sizes.get(name, 0) == sum(each.size_bytes for each in parts) and (
-        not verify or _have_digests(files, name, parts)
+    failures = {each.failures: each.failures_bytes for each in entries if each.failures}
+    if (
+        SUCCESS in sizes
+        and failures.items() <= sizes.items()
+        and sizes.get(name, 0) == sum(each.size_bytes for each in parts)
+        and (not verify or _have_digests(files, name, parts))
     ):
-        failures = {each.failures: each.failures_bytes for each in entries if each.failures}
-        return SUCCESS in sizes and failures.items() <= sizes.items()
+        return True
     files.remove([SUCCESS, name])
     return False
 

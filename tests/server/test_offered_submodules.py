@@ -12,9 +12,10 @@ from modelship.server import offered_submodules
 CODE = Path(offered_submodules.__file__)
 ASK = """
 import json, runpy, sys
-sys.prefix, code, asked = sys.argv[1:]
+sys.prefix, code, before, asked = sys.argv[1:]
 sys.path.insert(0, sys.prefix)
 runpy.run_path(code)["offer_submodules"]()
+exec(before)
 import lazy, plain
 def failed(package):
     try:
@@ -42,8 +43,8 @@ def ask(tmp_path):
     record = "plain\nplain.loaded\nplain.gone\nlazy\nlazy.loaded\nxml.etree\nabsent.loaded"
     (tmp_path / offered_submodules.RECORD).write_text(record)
 
-    def asked(expression):
-        command = [sys.executable, "-S", "-c", ASK, tmp_path, CODE, expression]
+    def asked(expression, before=""):
+        command = [sys.executable, "-S", "-c", ASK, tmp_path, CODE, before, expression]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         at_start, found = json.loads(done.stdout)
         assert at_start == []
@@ -70,6 +71,42 @@ def test_a_package_has_its_own_loader(ask):
     """What reads the source or the files of a package works as without."""
     asked = "[type(plain.__loader__).__name__, plain.__spec__.loader is plain.__loader__]"
     assert ask(asked) == ["SourceFileLoader", True]
+
+
+@pytest.mark.parametrize("package", ["plain", "lazy"])
+@pytest.mark.parametrize(
+    "before", ["importlib.util.find_spec('{0}')", "import {0}; importlib.reload({0})"]
+)
+def test_what_is_looked_for_or_reloaded_is_still_extended(ask, package, before):
+    """Many scripts ask whether a package is installed before they import it."""
+    look = f"import importlib.util; {before.format(package)}"
+    assert ask(f"hasattr({package}, 'loaded')", look)
+
+
+def test_other_finders_are_asked_as_without(ask):
+    """Those that a script has put before, once, and those of an old kind."""
+    look = """
+seen = []
+class First:
+    def find_spec(self, name, *_):
+        seen.append(name)
+class Old:
+    def find_module(self, name, path=None):
+        return None
+sys.meta_path.insert(0, First())
+"""
+    assert ask("[seen.count('plain'), hasattr(plain, 'loaded')]", look) == [1, True]
+    look += "sys.meta_path.insert(2, Old())"
+    assert ask("[seen.count('plain'), plain.__name__]", look) == [1, "plain"]
+
+
+def test_a_package_of_the_bundle_is_its_own(ask, tmp_path_factory):
+    """Nothing of a bundle runs because an installed package has its name."""
+    (folder := tmp_path_factory.mktemp("bundle") / "plain").mkdir()
+    for name in ("__init__", "loaded"):
+        (folder / f"{name}.py").touch()
+    look = f"sys.path.insert(0, {str(folder.parent)!r})"
+    assert not ask("hasattr(plain, 'loaded')", look)
 
 
 def test_without_a_record_nothing_is_offered(ask, tmp_path):

@@ -105,14 +105,20 @@ def environment_python(
 
 
 def _record_modules(lock: Lock, python: Path) -> None:
-    """Record once what Azure ML's server loads in an environment; nothing if it cannot start."""
+    """Record once what Azure ML's server loads in an environment that is writable."""
     record = python.parent.parent / RECORD
-    if record.exists() or _AZURE_SERVER not in lock.versions:
+    if (
+        record.exists()
+        or _AZURE_SERVER not in lock.versions
+        or not os.access(record.parent, os.W_OK)
+    ):
         return
-    with suppress(OSError, subprocess.TimeoutExpired):
+    try:
         run([python, "-I", _RECORDER], env=_passed_on(), timeout_s=_RECORDING_TIMEOUT_S)
-    with suppress(OSError):  # the folder may not be writable
-        record.touch()  # what fails is not repeated
+    except subprocess.TimeoutExpired:
+        record.touch()  # not again
+    except OSError:
+        pass  # what uses this Python says why
 
 
 def _passed_on() -> dict[str, str]:

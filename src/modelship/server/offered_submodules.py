@@ -15,6 +15,7 @@ import importlib
 import os
 import sys
 from contextlib import suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = ["RECORD", "loaded_by_server", "offer_submodules", "record_modules"]
 RECORD = ".modelship-server-modules"
 """The file in an environment with the modules that the server loads, one per line."""
 
+_INSTALLED = (sys.prefix, str(Path(os.__file__).parent))
 _finders: Any = sys.meta_path  # of classes in the types, and also of objects
 
 
@@ -57,13 +59,16 @@ def offer_submodules() -> None:
         if package and each not in sys.modules:
             offered.setdefault(package, set()).add(name)
     for package in offered.keys() & sys.modules.keys():
-        _extend(sys.modules[package], offered.pop(package))
+        _extend(sys.modules[package], offered[package])
     if offered:
         _finders.insert(0, _Finder(offered))
 
 
 class _Finder:
-    """Finds packages as the other finders do, and has them extended once they are executed."""
+    """Finds packages as the finders after it do, and has them extended once they are executed.
+
+    Also again: scripts look for a package before they import it, and reload it.
+    """
 
     def __init__(self, offered: dict[str, set[str]]) -> None:
         self._offered = offered
@@ -71,12 +76,15 @@ class _Finder:
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
         if name not in self._offered:
             return None
-        others = (each for each in [*_finders] if each is not self)
-        found = (each.find_spec(name, path, target) for each in others)
-        spec = next((each for each in found if each is not None), None)
-        if spec is not None and not isinstance(spec.loader, (type, type(None))):
-            _extend_after(spec.loader, self._offered.pop(name))
-        return spec
+        for finder in _finders[_finders.index(self) + 1 :]:
+            if not hasattr(finder, "find_spec"):
+                return None  # of an old kind, which Python asks up to 3.11
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if isinstance(spec.loader, SourceFileLoader):  # one for each module
+                    _extend_after(spec.loader, self._offered[name])
+                return spec
+        return None
 
 
 def _extend_after(loader: Any, names: set[str]) -> None:
@@ -92,11 +100,13 @@ def _extend_after(loader: Any, names: set[str]) -> None:
 
 
 def _extend(package: Any, names: set[str]) -> None:
+    if not str(getattr(package, "__file__", "")).startswith(_INSTALLED):
+        return  # a bundle has a package of this name
     own = vars(package).get("__getattr__")
 
     def found(name: str) -> Any:
         if name in names:
-            with suppress(ModuleNotFoundError):  # a bundle has another package of this name
+            with suppress(ModuleNotFoundError):  # it was removed
                 return importlib.import_module(f"{package.__name__}.{name}")
         if own is not None:
             return own(name)

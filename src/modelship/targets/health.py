@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from modelship.diagnosis.redaction import hiding
@@ -12,6 +13,7 @@ from modelship.errors import (
     DeploymentNotFoundError,
     DeploymentTimeoutError,
     ModelshipError,
+    ScoringRequestError,
 )
 from modelship.targets.endpoint_answers import diagnosis_of_answer
 from modelship.targets.instance import serving_first
@@ -39,6 +41,10 @@ __all__ = [
 ]
 
 _LINES_FOR_DIAGNOSIS = 5000
+_RUN_FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
+_TRACEBACK = "Traceback (most recent call last)"
+_LOG_LATE_S = 2.0  # an engine stores what a container prints a moment after its answer
+_LOG_PAUSE_S = 0.1
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
@@ -136,10 +142,21 @@ def sample_refused(
 ) -> DeploymentFailedError:
     """Return the error of an instance that does not answer the sample request."""
     problem = f"it fails on the bundle's sample request; {error.message.rstrip('.')}"
+    if isinstance(error, ScoringRequestError) and error.status == _RUN_FAILED:
+        _wait_for_traceback(backend, instance)
     found = failure(backend, instance, State.UNHEALTHY, problem)
     # The log of the container does not have what a front in front of it answers.
     found.diagnosis = diagnosis_of_answer(error) or found.diagnosis
     return found
+
+
+def _wait_for_traceback(backend: TargetBackend, instance: Instance) -> None:
+    """Wait until the log has the traceback of run(), but not long: not each failure has one."""
+    end_s = time.monotonic() + _LOG_LATE_S
+    while _TRACEBACK not in backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS):
+        if time.monotonic() >= end_s:
+            return
+        time.sleep(_LOG_PAUSE_S)
 
 
 def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> DeploymentTimeoutError:

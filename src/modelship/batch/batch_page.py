@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.answer_files import output_tables
 from modelship.batch.answer_histograms import histograms
-from modelship.batch.batch_status import BatchStatus, duration_text, read_job
+from modelship.batch.batch_status import BatchStatus, duration_text
 from modelship.batch.failed_mini_batches import failed_mini_batches
 from modelship.batch.failed_rows import failures_in
 from modelship.batch.job_facts import facts_in
@@ -54,8 +54,7 @@ def write_page(output: str | Path, page: Path) -> BatchStatus:
     StorageError
         If the page cannot be written.
     """
-    plan, entries = read_job(output)
-    status = BatchStatus.of(output)
+    status, plan, entries = BatchStatus.with_job(output)
     text = render_job(status, plan, entries)
     with storing(page, ours=False):
         write_atomic(page, text)

@@ -78,8 +78,19 @@ class BatchStatus:
         BatchOutputError
             If the folder is not the output of a batch job.
         """
+        return cls.with_job(output)[0]
+
+    @classmethod
+    def with_job(cls, output: str | Path) -> tuple[BatchStatus, BatchPlan, list[Entry]]:
+        """Read the status of a job, and with it what :func:`read_job` returns.
+
+        Raises
+        ------
+        BatchOutputError
+            If the folder is not the output of a batch job.
+        """
         plan, entries = read_job(output)
-        return cls.counted(output, plan, entries, state=_state_of(output))
+        return cls.counted(output, plan, entries, state=_state_of(output)), plan, entries
 
     @classmethod
     def counted(

@@ -31,11 +31,12 @@ def status(*, output: str) -> None:
 
     require_batch_extra()
     from modelship.batch.batch_status import BatchStatus
+    from modelship.batch.failed_mini_batches import failed_mini_batches
     from modelship.batch.store_waits import showing_waits
 
     with showing_waits():
-        found = BatchStatus.of(output)
-        bad = _failed_mini_batches(output) if found.failed_batches else []
+        found, plan, entries = BatchStatus.with_job(output)
+    bad = failed_mini_batches(plan, entries)
     document = {**_document(found), "failed_mini_batches": [asdict(each) for each in bad]}
     answer(document, lambda: _say_status(found, bad))
 
@@ -105,13 +106,6 @@ def parity_of_output(
         raise click.UsageError("Name the service with -n NAME.")
     target, name = at.of_service(name)
     say_report(compare_batch(output, target.get(name), rows=rows, tolerance=tolerance))
-
-
-def _failed_mini_batches(output: str) -> list[FailedMiniBatch]:
-    from modelship.batch.batch_status import read_job
-    from modelship.batch.failed_mini_batches import failed_mini_batches
-
-    return failed_mini_batches(*read_job(output))
 
 
 def _say_status(found: BatchStatus, bad: Sequence[FailedMiniBatch]) -> None:

@@ -225,6 +225,11 @@ class Engine(ContainerCalls):
         with self._unless_gone_or_used():
             self._api.remove_image(reference)
 
+    def remove_nameless(self, image_id: str) -> None:
+        """Remove an image that has lost its last name, unless it is in use."""
+        if (found := self.image(image_id)) is not None and not found.names:
+            self.remove_image(image_id)
+
     def sweep(self, label: str, *, sparing: str) -> None:
         """Remove the unnamed images and the containers of builds with a label.
 
@@ -275,12 +280,10 @@ class Engine(ContainerCalls):
         """
         name = label.partition("=")[0]
         found = self._api.images(filters={"label": label})
-        complete = {each["Labels"][name] for each in found if Image.from_listing(each).names} | {""}
-        return [
-            each["Id"]
-            for each in self._api.images(filters={"label": label, "dangling": True})
-            if each["Created"] <= before_s and each["Labels"][name] not in complete
-        ]
+        rows = [(each, Image.from_listing(each).names) for each in found]
+        complete = {"", *(each["Labels"][name] for each, names in rows if names)}
+        old = [each for each, names in rows if not names and each["Created"] <= before_s]
+        return [each["Id"] for each in old if each["Labels"][name] not in complete]
 
 
 def translated(error: Exception) -> ModelshipError:

@@ -122,9 +122,7 @@ def _remove_nameless(engine: Engine, image: Image | None) -> None:
     """Remove a service image without a name, and the model image below it if unused."""
     if image is None:
         return
-    found = engine.image(image.image_id)
-    if found is not None and not found.names:
-        engine.remove_image(image.image_id)
+    engine.remove_nameless(image.image_id)
     model = image.labels.get(labels.MODEL_IMAGE)
     if model and not engine.has_image(f"{labels.MODEL_IMAGE}={model}"):
         engine.remove_image(model)

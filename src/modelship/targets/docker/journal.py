@@ -76,7 +76,7 @@ class EngineJournal(Journal):
             if is_over:
                 _forget_old(engine, self._of)
             elif before is not None:
-                _forget(engine, before.image_id)
+                engine.remove_nameless(before.image_id)
 
     def _read(self, image: Image | None) -> Sequence[Change]:
         if image is None:
@@ -90,13 +90,6 @@ class EngineJournal(Journal):
                 advice=f"Run: docker rmi {self._image}. The service is not affected, and a new "
                 "history is started.",
             ) from error
-
-
-def _forget(engine: Engine, image_id: str) -> None:
-    """Remove a version of a history that has lost its name to a later one."""
-    found = engine.image(image_id)
-    if found is not None and not found.names:
-        engine.remove_image(image_id)
 
 
 def _forget_old(engine: Engine, history: str) -> None:

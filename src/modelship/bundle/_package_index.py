@@ -32,6 +32,7 @@ from urllib.parse import unquote, urlsplit
 
 from modelship.bundle._pip_configuration import pip_settings
 from modelship.errors import EnvironmentSpecError
+from modelship.process_variables import process_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -95,7 +96,7 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     A configured index becomes ``<package index>``, and so does its host alone; any other URL loses
     its user, its password and its query string, which may be a token.
     """
-    environ = os.environ if environ is None else environ
+    environ = process_variables() if environ is None else environ
     indexes = [*_configured_indexes(environ)]
     text = without_secrets(text)
     for secret in _secrets(indexes, environ):

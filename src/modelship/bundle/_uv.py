@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from modelship.bundle._package_index import index_arguments, index_variables, redact
 from modelship.bundle.programs import run
 from modelship.errors import EnvironmentSpecError
+from modelship.process_variables import process_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +106,7 @@ def run_uv(
     """
     from modelship.workspace.way_out import WayOut
 
-    environ = WayOut(os.environ).for_packages()
+    environ = WayOut(process_variables()).for_packages()
     variables = _variables(environ) | ({} if path is None else {"PATH": path})
     command = [_uv_path(), *arguments]
     if asks_index:
@@ -168,7 +169,7 @@ def _default_index() -> str:
     """Query uv's default index; offline, and no slower than starting uv."""
     asking = ["pip", "compile", "-", "--emit-index-url", "--no-header", "--offline", "--quiet"]
     command = [_uv_path(), *asking, "--python", sys.executable]
-    outcome = _run(command, stdin="\n", variables=_variables(os.environ), timeout_s=60)
+    outcome = _run(command, stdin="\n", variables=_variables(process_variables()), timeout_s=60)
     found = re.search(r"^--(?:default-)?index(?:-url)? (\S+)", outcome.stdout, re.MULTILINE)
     if not found:
         raise EnvironmentSpecError("uv", f"it does not report its default index: {outcome.words}")

@@ -25,6 +25,7 @@ from modelship.bundle._pip_configuration import pip_settings
 from modelship.bundle.lock import Lock, lock, lock_problem, minor_of, wheels_only
 from modelship.documents import choice, parse, read_regular, record, text
 from modelship.errors import EnvironmentSpecError, StorageError
+from modelship.process_variables import process_variables
 from modelship.staging import write_atomic
 from modelship.state_paths import cache_folder
 
@@ -102,7 +103,7 @@ def upgraded_lock(
 
 def _place(environment: Environment) -> Path | None:
     """Return the file of an environment's lock; None if it is not cached."""
-    index = index_identity(os.environ)
+    index = index_identity(process_variables())
     if index is None:
         return None
     python = minor_of(environment.python)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.bundle.programs import run
 from modelship.comparison.scoring_request import ScoringRequest
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.process_variables import process_variables
 from modelship.state_paths import cache_folder
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _random(sample: Any, *, count: int, seed: int) -> list[tuple[str, bytes]]:
             timeout_s=_TIMEOUT_S,
             cwd=folder,
             env={
-                **os.environ,
+                **process_variables(),
                 "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in sys.path),
                 "HYPOTHESIS_NO_PLUGINS": "1",
             },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, nearest
+from modelship.process_variables import process_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,7 +162,8 @@ SERVERS = MappingProxyType(
 
 def trace_variables() -> Mapping[str, str]:
     """Return this process's variables with the destination of spans; they may contain secrets."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_OF_TRACES)}
+    variables = process_variables().items()
+    return {name: value for name, value in variables if name.startswith(_OF_TRACES)}
 
 
 def _requirements(text: str) -> Iterator[tuple[str, str, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.process_variables import process_variables
 from modelship.testing.offline.client_faults import fault_variables
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import Identity
@@ -19,6 +19,7 @@ from modelship.workspace.private import write_private
 from modelship.workspace.way_out import WayOut, trusting
 
 if TYPE_CHECKING:
+    import os
     from socket import socket
     from types import TracebackType
 
@@ -226,7 +227,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.offline_app import App
 
         stack.enter_context(without_exports())
-        WayOut(os.environ).keep(self.folder, sealed=self._sealed)
+        WayOut(process_variables()).keep(self.folder, sealed=self._sealed)
         # A temporary folder is removed at the end, and is never reopened.
         listeners = stack.enter_context(Listeners(self.folder if self._given_folder else None))
         sockets = {

@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from modelship.process_variables import process_variables
 from modelship.workspace.way_out import CERTIFICATES, NO_PROXY, PROXIES, WayOut
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def without_exports() -> Iterator[None]:
 
 def _taken_out() -> dict[str, str]:
     """Restore the original proxy variables, and return the values that they replace."""
-    way = WayOut(os.environ)
+    found = process_variables()
+    way = WayOut(found)
     if not way.is_through_workspace:
         return {}
-    found, before = dict(os.environ), way.before()
-    _set(before)
+    _set(way.before())
     return {name: found[name] for name in WayOut.names if name in found}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import re
 import shlex
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Response
 
+from modelship.process_variables import process_variables
 from modelship.testing.offline.computes import most_nodes
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, check_shape, optional
@@ -115,7 +115,7 @@ class Executions(Part):
             run_id=run["runId"],
             submission=submission,
             folder=self._store.folder / "runs" / run["runId"],
-            variables=dict(os.environ),
+            variables=process_variables(),
             where=where,
             lay_out=lambda folder: self._snapshots.lay_out(snapshot, folder),
         )

@@ -6,13 +6,13 @@ output, ``score``. The runs are those of the run history.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.process_variables import process_variables
 from modelship.testing.offline.computes import most_nodes
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import json_response, optional
@@ -242,7 +242,7 @@ class BatchJobs(Part):
                     | plan.variables(folder),
                 ),
                 folder=folder,
-                variables=dict(os.environ),
+                variables=process_variables(),
                 where=f"The cluster {plan.parts.compute} is this machine.",
                 lay_out=plan.lay_out,
                 collect=partial(self._collect, place),

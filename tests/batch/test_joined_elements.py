@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 
@@ -79,12 +80,26 @@ def test_only_the_joined_file_is_left(job, tmp_path):
     [bad] = json.loads(shown.output)["failed_mini_batches"]
     assert bad == {"number": 2, "items": 1, "place": "2.txt", "reason": "ValueError: two"}
     written = tmp_path / "out/parallel_run_step.txt"
-    written.write_text("0\n1\n3\n5\n")
-    assert scored(job(verify=True)) == 4  # one has no elements
     written.unlink()
-    assert scored(job()) == 4
+    assert scored(job()) == 4  # one has no elements
     shutil.rmtree(tmp_path / "out/_failed")
     assert scored(job()) == 5
+
+
+def test_a_changed_file_is_scored_again(job, tmp_path):
+    """Also one of the same size; not one that was touched, or whose stamp is not known."""
+    scored(job())
+    written = tmp_path / "out/parallel_run_step.txt"
+    written.write_text("0\n1\n3\n5\n")
+    assert scored(job()) == 4
+    os.utime(written, ns=(0, 0))
+    assert scored(job()) == 0
+    (tmp_path / "out/_modelship/joined.json").write_text("{")
+    assert scored(job()) == 0
+    at = written.stat().st_mtime_ns
+    written.write_text("0\n1\n3\n5\n")
+    os.utime(written, ns=(at, at))
+    assert scored(job(verify=True)) == 4
 
 
 def test_no_joined_file_is_there_while_a_job_is_not_complete(job, tmp_path, monkeypatch):

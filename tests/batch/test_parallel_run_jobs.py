@@ -59,8 +59,10 @@ def test_too_many_failed_mini_batches_end_the_job(job):
     """A higher threshold keeps what is done."""
     made = job("summary_only")
     made.mini_batch_error_threshold = 0
-    with pytest.raises(BatchStoppedError, match="1 of the mini-batches failed, more than 0"):
+    with pytest.raises(BatchStoppedError, match="1 of the mini-batches failed, more") as found:
         made.run(show_output=False)
+    assert "so many mini-batches may fail, run it with a higher mini" in found.value.hint
+    assert "(--mini-batch-error-threshold)" in found.value.hint
     made.mini_batch_error_threshold = 1
     summary = made.run(show_output=False)
     assert summary.scored < summary.pieces

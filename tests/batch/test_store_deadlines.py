@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import time
 
@@ -10,9 +11,12 @@ import fsspec
 import pytest
 from fsspec import asyn
 
+from modelship.batch.batch_plan import InputFile
+from modelship.batch.file_places import files_at, open_rows, reading
 from modelship.batch.store_errors import StoreError
 from modelship.batch.store_files import StoreFiles
 from modelship.batch.store_reading import RANGE_BYTES
+from modelship.errors import BatchInputError
 
 OPERATIONS = {
     "get": lambda files, _: files.get("one"),
@@ -86,6 +90,28 @@ def test_a_range_that_does_not_come_is_an_error():
             source.read()
 
 
+class OneRange(SlowStore):
+    """Sends the first range of each object, and no other."""
+
+    protocol = "one-range"
+
+    def __init__(self):
+        super().__init__(b"1" * (RANGE_BYTES + 1))
+
+    async def _cat_file(self, path, start=None, end=None, **_):
+        self.hangs = ("cat_file",) if start else ()
+        return await super()._cat_file(path, start, end)
+
+
+def test_an_input_that_does_not_come_is_an_error_that_names_it():
+    """While its rows are read, after others had come."""
+    fsspec.register_implementation("one-range", OneRange, clobber=True)
+    file = InputFile("one-range://bucket/rows.csv", "rows.csv", "csv", RANGE_BYTES + 1, "")
+    hung = r"one-range://bucket/rows\.csv cannot be scored: .*no answer for"
+    with pytest.raises(BatchInputError, match=hung), reading(file, limit_s=0.2) as source:
+        source.read()
+
+
 def test_a_slow_listing_is_not_ended():
     """It takes longer than the time limit, and each page less."""
     slow = store(b"1", answer_s=0.1, pages=6)
@@ -132,6 +158,23 @@ def test_a_driver_is_not_waited_for(scheme, operation, tmp_path, monkeypatch):
         with pytest.raises(StoreError, match="no answer for"):
             OPERATIONS[operation](files, tmp_path)
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("scheme", "server"), [("s3", "s3_server"), ("gs", "gcs_server"), ("abfs", "azure_server")]
+)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
+def test_an_input_is_read_through_each_driver(scheme, server, name, request, tmp_path):
+    """From any position; a compressed one, too."""
+    url = f"{scheme}://{request.getfixturevalue(server)}/{tmp_path.name}"
+    (tmp_path / name).write_bytes(gzip.compress(b"a\n1\n") if name[-1] == "z" else b"a\n1\n")
+    StoreFiles.at(url).put_file(tmp_path / name, name)
+    assert [each.name for each in files_at(url)] == [name]
+    assert [each.name for each in files_at(f"{url}/*")] == [name]
+    with open_rows(f"{url}/{name}") as source:
+        source.seek(2)
+        assert source.read() == b"1\n"
 
 
 @pytest.mark.long

@@ -23,7 +23,7 @@ __all__ = ["BatchAccount"]
 _AGAIN: Final = "Fix the cause, and run the same command again"
 _ELSEWHERE: Final = "Fix the cause, and name another output folder"
 _LONGER: Final = "If a call may take longer, give it more time with timeout_s (--call-timeout). "
-_ALLOW: Final = "if so many rows may fail, run it with "
+_ALLOW: Final = "if so many {} may fail, run it with "
 _STARTED_BEFORE: Final = (
     "It has started before, for pieces that are done, and the bundle and the variables of the job "
     "are the same by their digests. What may differ: secrets, the environment variables, files and "
@@ -31,7 +31,9 @@ _STARTED_BEFORE: Final = (
 )
 _ANY: Final = "error_threshold=-1 (--error-threshold -1)"
 _MORE: Final = "a higher error_threshold (--error-threshold), which keeps what is done"
-_MORE_BATCHES: Final = "a higher mini_batch_error_threshold, which keeps what is done"
+_MORE_BATCHES: Final = (
+    "a higher mini_batch_error_threshold (--mini-batch-error-threshold), which keeps what is done"
+)
 
 
 class BatchAccount:
@@ -104,7 +106,7 @@ class BatchAccount:
         failed = sum(each.failed_batches for each in self.entries.values())
         if 0 <= threshold < failed:
             problem = f"{failed} of the mini-batches failed, more than {threshold}"
-            raise self.stopped(problem, advice=self._advice(_MORE_BATCHES))
+            raise self.stopped(problem, advice=self._advice(_MORE_BATCHES, of="mini-batches"))
 
     def summary(self, *, scored: int, output: str) -> BatchSummary:
         """Return the counts of a job whose pieces are all done.
@@ -163,9 +165,9 @@ class BatchAccount:
         """Return the error of a job in which more rows failed than may."""
         return self.stopped(problem, log=log, advice=self._advice(_MORE))
 
-    def _advice(self, threshold: str) -> str:
+    def _advice(self, threshold: str, *, of: str = "rows") -> str:
         """Return what helps: a folder with entries takes no corrected bundle or input."""
-        return f"{_ELSEWHERE if self.entries else _AGAIN}; {_ALLOW}{threshold}."
+        return f"{_ELSEWHERE if self.entries else _AGAIN}; {_ALLOW.format(of)}{threshold}."
 
     def _all_failed(self, rows: int, output: str) -> BatchStoppedError:
         reason = failures_in(output)[0].reason

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.batch.row_files.row_format import COMPRESSIONS
 from modelship.batch.store_errors import translated
-from modelship.batch.store_systems import canonical_url, in_time, opened_system
+from modelship.batch.store_files import StoreFiles
+from modelship.batch.store_systems import (
+    canonical_url,
+    in_steps,
+    in_time,
+    is_asynchronous,
+    opened_system,
+    stamp_in,
+)
 from modelship.batch.store_waits import answering
 from modelship.errors import BatchInputError, nearest
 
@@ -32,8 +40,8 @@ __all__ = [
     "size_and_stamp",
 ]
 
-_STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "md5", "created")
 _CHUNK_BYTES = 1 << 24
+_WITHOUT_RANGES = ("http://", "https://")  # some servers send all; the driver waits for 5 minutes
 
 
 @dataclass(frozen=True)
@@ -82,9 +90,12 @@ def files_at(given: str) -> list[FoundFile]:
     return sorted(found, key=lambda each: each.name)
 
 
-def open_rows(path: str) -> BinaryIO:
-    """Open a file for reading from any position; a compressed one is decompressed into memory."""
-    file: Any = _opened(path) if is_remote(path) else Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+def open_rows(path: str, *, limit_s: float | None = None) -> BinaryIO:
+    """Open a file for reading from any position; a compressed one is decompressed into memory.
+
+    `limit_s` is how long a store may send nothing, in seconds; see :class:`StoreFiles`.
+    """
+    file: Any = _opened(path, limit_s) if is_remote(path) else Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     compression = COMPRESSIONS.get(Path(path).suffix.lower())
     if compression is None:
         opened: BinaryIO = file
@@ -95,19 +106,14 @@ def open_rows(path: str) -> BinaryIO:
         return _held(stream, most_bytes=_most_held_bytes())
 
 
-def _opened(path: str) -> Any:
-    """Open a remote file; also where it is read later, a wait for its store is noted."""
+def _opened(path: str, limit_s: float | None) -> Any:
+    """Open a remote file; one of a store in ranges, of which each has a time limit."""
     with _asking(path):
-        file = _file_system(path)[0].open(path, "rb")
-    cache: Any = getattr(file, "cache", None)
-    if (fetch := getattr(cache, "fetcher", None)) is not None:
-
-        def fetch_noted(*given: Any, **named: Any) -> Any:
-            with answering(path):
-                return fetch(*given, **named)
-
-        cache.fetcher = fetch_noted
-    return file
+        system, place = _file_system(path)
+        if not is_asynchronous(system) or path.startswith(_WITHOUT_RANGES):
+            return system.open(place, "rb")
+    folder, _, name = place.rpartition("/")
+    return StoreFiles(path, system, folder, limit_s).open(name)
 
 
 def _held(stream: Any, *, most_bytes: int) -> BinaryIO:
@@ -133,8 +139,10 @@ def _most_held_bytes() -> int:
 
 
 @contextmanager
-def reading(file: InputFile) -> Iterator[BinaryIO]:
+def reading(file: InputFile, *, limit_s: float | None = None) -> Iterator[BinaryIO]:
     """Open a file of a plan while the body runs, and convert what is wrong with it to an error.
+
+    `limit_s` is that of :func:`open_rows`.
 
     Raises
     ------
@@ -145,7 +153,7 @@ def reading(file: InputFile) -> Iterator[BinaryIO]:
 
     try:
         _require_unchanged(file)
-        with open_rows(file.path) as source, _translated(file.path):
+        with open_rows(file.path, limit_s=limit_s) as source, _translated(file.path):
             yield source
         _require_unchanged(file)
     except (ValueError, pa.ArrowException) as error:
@@ -185,7 +193,7 @@ def size_and_stamp(path: str) -> tuple[int, str]:
         with _asking(path):
             system.invalidate_cache()
             facts = in_time(system, "info", place)
-        return int(facts["size"]), str(next((facts[k] for k in _STAMPS if facts.get(k)), ""))
+        return int(facts["size"]), stamp_in(facts)
     status = Path(path).stat()
     return status.st_size, str(status.st_mtime_ns)
 
@@ -247,10 +255,10 @@ def _remote_files(given: str) -> Iterator[FoundFile]:
         return
     if glob.has_magic(place):
         base = place[: place.index(next(c for c in place if c in "*?["))].rpartition("/")[0]
-        found = system.glob(place, detail=True)
+        found = in_steps(system, "glob", place, detail=True)
         paths = [each for each, facts in found.items() if facts["type"] == "file"]
     else:
-        base, paths = place, list(system.find(place))
+        base, paths = place, list(in_steps(system, "find", place))
     for each in paths:
         name = each.removeprefix(base).lstrip("/")
         if not _is_hidden(Path(name)):

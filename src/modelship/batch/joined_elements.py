@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import uuid
 from typing import TYPE_CHECKING, BinaryIO
 
-from modelship.batch.output_names import DRAFTS, ELEMENTS, SUCCESS
+from modelship.batch.output_names import DRAFTS, ELEMENTS, JOINED, SUCCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +44,8 @@ def are_joined(
     sizes : Mapping[str, int]
         The sizes of the files of the output in bytes, by their names.
     verify : bool
-        Whether to compare the digest of each piece, too, and not only the size of the file.
+        Whether to compare the digest of each piece also if the file has the size and the stamp
+        (the time of its last change, or the ETag) that it was written with.
     """
     if not plan.options.appends_rows:
         return False
@@ -54,7 +56,7 @@ def are_joined(
         SUCCESS in sizes
         and failures.items() <= sizes.items()
         and sizes.get(name, 0) == sum(each.size_bytes for each in parts)
-        and (not verify or _have_digests(files, name, parts))
+        and ((not verify and _is_untouched(files, name)) or _have_digests(files, name, parts))
     ):
         return True
     files.remove([SUCCESS, name])
@@ -82,6 +84,16 @@ def join_elements(files: OutputFiles, plan: BatchPlan, entries: Iterable[Entry])
     size, _ = files.write_draft(draft, write)
     files.enter({draft: (plan.options.append_row_file_name, size)})
     files.discard([draft])
+    files.write(JOINED, json.dumps({"stamp": files.stamp(plan.options.append_row_file_name)}))
+
+
+def _is_untouched(files: OutputFiles, name: str) -> bool:
+    """Return whether the file has the stamp that it was written with."""
+    try:
+        stamp = json.loads(files.read(JOINED))["stamp"]
+        return bool(stamp and stamp == files.stamp(name))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _in_order(entries: Iterable[Entry]) -> list[Entry]:

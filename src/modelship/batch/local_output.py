@@ -55,6 +55,10 @@ class LocalOutput:
         if durable:
             _sync((self.path / name).parent)
 
+    def stamp(self, name: str) -> str:
+        status = (self.path / name).stat()
+        return f"{status.st_mtime_ns}-{status.st_ino}"
+
     def sizes(self) -> dict[str, int]:
         return dict(self._sizes())
 

@@ -69,6 +69,10 @@ class OutputFiles(Protocol):
         """Write a file atomically."""
         ...
 
+    def stamp(self, name: str) -> str:
+        """Return what changes with the content of a file; FileNotFoundError if there is none."""
+        ...
+
     def sizes(self) -> dict[str, int]:
         """Return the sizes in bytes of the files with rows, and with failed rows."""
         ...

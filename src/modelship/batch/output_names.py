@@ -8,6 +8,7 @@ __all__ = [
     "DRAFTS",
     "ELEMENTS",
     "FAILED",
+    "JOINED",
     "LOCK",
     "MANIFEST",
     "OURS",
@@ -20,6 +21,8 @@ OURS: Final = "_modelship"
 """The folder of the plan and the manifest."""
 PLAN: Final = f"{OURS}/plan.json"
 MANIFEST: Final = f"{OURS}/manifest.jsonl"
+JOINED: Final = f"{OURS}/joined.json"
+"""What tells cheaply whether the joined file of elements was changed."""
 LOCK: Final = f"{OURS}/driver.json"
 DRAFTS: Final = f"{OURS}/drafts"
 """The folder of what is not complete yet."""

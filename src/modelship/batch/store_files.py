@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from modelship.batch.store_errors import StoreError, translated
 from modelship.batch.store_reading import RANGE_BYTES, RangeReader
-from modelship.batch.store_systems import in_steps, in_time, is_asynchronous, opened_system
+from modelship.batch.store_systems import (
+    in_steps,
+    in_time,
+    is_asynchronous,
+    opened_system,
+    stamp_in,
+)
 from modelship.batch.store_waits import answering
 from modelship.errors import BatchOutputError
 
@@ -153,6 +159,12 @@ class StoreFiles:
             facts = self._in_time("info", self._at(name))
             return int(facts["size"]) if facts["type"] == "file" else None
         return None
+
+    def stamp(self, name: str) -> str:
+        """Return what changes with the content of an object; FileNotFoundError if there is none."""
+        with self._asking():
+            self.system.invalidate_cache()
+            return stamp_in(self._in_time("info", self._at(name)))
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """Return the sizes of all objects in bytes, by their names; or of those below a name."""

@@ -70,6 +70,9 @@ class StoreOutput:
     def write(self, name: str, content: str, *, durable: bool = True) -> None:  # noqa: ARG002 - it always is
         self.files.put(name, content.encode())
 
+    def stamp(self, name: str) -> str:
+        return self.files.stamp(name)
+
     def sizes(self) -> dict[str, int]:
         found = self.files.sizes()
         return {name: size for name, size in found.items() if not name.startswith(f"{OURS}/")}

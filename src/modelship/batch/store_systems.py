@@ -13,7 +13,7 @@ from modelship.batch.store_progress import while_progressing
 from modelship.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 __all__ = [
     "canonical_url",
@@ -22,6 +22,7 @@ __all__ = [
     "is_asynchronous",
     "one_place",
     "opened_system",
+    "stamp_in",
 ]
 
 _CONNECT_S: Final = 5
@@ -30,6 +31,16 @@ _S3_CALLS: Final = 2
 _S3_TRIES: Final = 3  # of each call: 72 s without an answer, and pauses of up to 6 s
 _CALL_S: Final = 80.0
 _SLOWEST_BYTES_PER_S: Final = 50_000
+_STAMPS: Final = (
+    "ETag",
+    "etag",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "updated",
+    "md5",
+    "created",
+)
 _GCS_ANSWER_S: Final = 9  # the driver tries 6 times, with pauses of 34 s
 
 
@@ -89,15 +100,13 @@ def in_time(
     TimeoutError
         If it takes longer than a store needs over a slow connection.
     """
-    awaited = getattr(system, f"_{operation}", None)
-    if not is_asynchronous(system) or awaited is None:
+    awaited = _awaited(system, operation)
+    if awaited is None:
         return getattr(system, operation)(*given, **named)
-    from fsspec.asyn import sync
-
     limit_s = _limit_s(system) if limit_s is None else limit_s
     limit_s += size_bytes / _SLOWEST_BYTES_PER_S
     with _saying(limit_s):
-        return sync(system.loop, awaited, *given, timeout=limit_s, **named)
+        return _in_loop(system, awaited, *given, timeout=limit_s, **named)
 
 
 def in_steps(
@@ -110,14 +119,29 @@ def in_steps(
     TimeoutError
         If the store sends nothing for longer than it needs for one answer.
     """
-    awaited = getattr(system, f"_{operation}", None)
-    if not is_asynchronous(system) or awaited is None:
+    awaited = _awaited(system, operation)
+    if awaited is None:
         return getattr(system, operation)(*given, **named)
-    from fsspec.asyn import sync
-
     limit_s = _limit_s(system) if limit_s is None else limit_s
     with _saying(limit_s):
-        return sync(system.loop, while_progressing, awaited(*given, **named), limit_s=limit_s)
+        return _in_loop(system, while_progressing, awaited(*given, **named), limit_s=limit_s)
+
+
+def _awaited(system: Any, operation: str) -> Callable[..., Awaitable[Any]] | None:
+    """Return an operation that can be ended; None if the driver has none."""
+    return getattr(system, f"_{operation}", None) if is_asynchronous(system) else None
+
+
+def _in_loop(system: Any, operation: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Return what an operation returns in the loop of a driver."""
+    from fsspec.asyn import sync
+
+    return sync(system.loop, operation, *given, **named)
+
+
+def stamp_in(facts: Mapping[str, Any]) -> str:
+    """Return what changes with the content of an object, from what a driver knows of it."""
+    return str(next((facts[each] for each in _STAMPS if facts.get(each)), ""))
 
 
 @contextmanager

@@ -3,15 +3,16 @@
 import secrets
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from docker_base import BASE_IMAGE, deploying, docker_says, exists, inspect
+from docker_base import BASE_IMAGE, deploying, docker_says, exists
 
 from modelship import DeployTarget
 from modelship.errors import DeploymentTimeoutError, StorageError
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
-from modelship.targets.docker.journal import EngineJournal, _archive
+from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.history import Change
 from modelship.targets.release import ReleaseRecord
 
@@ -36,17 +37,20 @@ def deployer(docker_engine, shared_home, tmp_path_factory):
 @pytest.fixture
 def journal(docker_engine):
     """Return the history of a name that nobody else has; it is removed after the test."""
-    name = f"told-{secrets.token_hex(3)}"
-    yield EngineJournal("docker", name)
-    subprocess.run(["docker", "rmi", image_of(name)], capture_output=True)
+    journal = EngineJournal("docker", f"told-{secrets.token_hex(3)}")
+    yield journal
+    forget(journal._of)
 
 
-def image_of(name):
-    return f"modelship/history:docker.{name}"
+def volumes_of(history):
+    """Return the volumes of a history, as the docker command lists them."""
+    label = f"io.modelship.history-of={history}"
+    return docker_says("volume", "ls", "--quiet", "--filter", f"label={label}").split()
 
 
-def images_of(label):
-    return docker_says("images", "--all", "--quiet", "--filter", f"label={label}").split()
+def forget(history):
+    for volume in volumes_of(history):
+        docker_says("volume", "rm", volume)
 
 
 def answering(number):
@@ -73,8 +77,8 @@ def test_a_name_goes_through_releases(deployer, capsys, tmp_path, monkeypatch):
     deployment.delete()
     assert not any(map(exists, images))
     assert [each.kind for each in deployer.target.history(name)][-2:] == ["update", "delete"]
-    assert len(images_of(f"io.modelship.history-of=docker/{name}")) == 1
-    docker_says("rmi", image_of(name))
+    assert len(volumes_of(f"docker/{name}")) == 1
+    forget(f"docker/{name}")
     assert deployer.target.history(name) == ()
 
 
@@ -91,37 +95,52 @@ def test_two_homes_deploy_one_name_in_turn(deployer, tmp_path):
         holder.kill()
     backend = deployer.target._backend
     with backend.alone(name, timeout_s=10):
-        assert not exists(image_of(name))
+        assert not volumes_of(f"docker/{name}")
 
 
-def test_a_history_is_one_image_without_a_file(journal):
-    """However often it is written there is one image, of no size, and none without a name."""
+def test_a_history_is_one_volume_without_a_file(journal):
+    """However often it is written there is one volume, which is empty."""
     for number in range(1, 5):
         journal.write(Change.begun("deploy", RECORD, number=number).ended("serving"))
     assert [each.number for each in journal.changes()] == [1, 2, 3, 4]
-    (image,) = images_of(f"io.modelship.history-of={journal._of}")
-    assert inspect(image)["Size"] == 0
-
-
-def test_what_a_killed_writer_left_is_removed(journal):
-    """An image that has lost its name because its writer was killed goes when the service ends."""
-    journal.write(Change.begun("deploy", RECORD))
-    found = {labels.HISTORY: "", labels.HISTORY_OF: journal._of}
+    assert volumes_of(journal._of) == [f"{journal._volume}4"]
     with connected() as engine:
-        kept = engine.image(journal._image).labels
-        engine.load(_archive(journal._image, found))
-        engine.load(_archive(journal._image, kept))
-    assert len(images_of(f"io.modelship.history-of={journal._of}")) == 3
-    journal.write(Change.begun("delete", RECORD).ended("ended", "deleted"))
-    assert len(images_of(f"io.modelship.history-of={journal._of}")) == 1
+        (volume,) = engine.volumes(f"{labels.HISTORY_OF}={journal._of}")
+    assert set(volume.labels) == {labels.HISTORY, labels.HISTORY_OF}
+
+
+def test_an_older_volume_that_a_killed_writer_left_is_removed(journal):
+    """The newest one counts; the next change removes the others, and skips a number in use."""
+    journal.write(Change.begun("deploy", RECORD))
+    with connected() as engine:
+        (written,) = engine.volumes(f"{labels.HISTORY_OF}={journal._of}")
+        engine.claim_volume(f"{journal._volume}0", labels={**written.labels, labels.HISTORY: ""})
+        engine.claim_volume(f"{journal._volume}2", labels={})  # its engine was killed
+    assert len(journal.changes()) == 1
+    journal.write(Change.begun("delete", RECORD, number=2).ended("ended", "deleted"))
+    assert [each.kind for each in journal.changes()] == ["deploy", "delete"]
+    assert volumes_of(journal._of) == [f"{journal._volume}3"]
+    docker_says("volume", "rm", f"{journal._volume}2")
+
+
+def test_writers_on_several_machines_lose_no_change(journal):
+    """Of writers that no lock separates, the one that comes too late writes after the other."""
+    numbers = range(1, 13)
+    with ThreadPoolExecutor(4) as writers:
+        journals = [EngineJournal(*journal._of.split("/")) for _ in numbers]
+        changes = [Change.begun("deploy", RECORD, number=number) for number in numbers]
+        list(writers.map(lambda each, change: each.write(change), journals, changes))
+    assert [each.number for each in journal.changes()] == list(numbers)
+    assert len(volumes_of(journal._of)) == 1
 
 
 @pytest.mark.parametrize("label", ["", "e30=", "no base64", "eJwDAAAAAAE="])
 def test_what_is_no_history_is_told(journal, label):
-    """A label that holds something else is a StorageError that says which image to remove."""
+    """A label that holds something else is a StorageError that says which volume to remove."""
+    volume = f"{journal._volume}7"
     with connected() as engine:
-        engine.load(_archive(journal._image, {labels.HISTORY: label}))
-    with pytest.raises(StorageError, match=f"docker rmi {journal._image}"):
+        engine.claim_volume(volume, labels={labels.HISTORY: label, labels.HISTORY_OF: journal._of})
+    with pytest.raises(StorageError, match=f"docker volume rm {volume}"):
         journal.changes()
 
 
@@ -135,4 +154,5 @@ def test_histories_of_deleted_names_are_bounded(journal, monkeypatch):
     for each in deleted:
         each.write(Change.begun("delete", RECORD).ended("ended", "deleted"))
     assert [len(each.changes()) for each in deleted] == [0, 0, 1, 1]
-    docker_says("rmi", *(each._image for each in deleted[2:]))
+    for each in deleted[2:]:
+        forget(each._of)

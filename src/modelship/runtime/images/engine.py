@@ -14,9 +14,9 @@ from modelship.errors import (
     ModelshipError,
     TargetUnavailableError,
 )
-from modelship.runtime.images.container_calls import ContainerCalls
 from modelship.runtime.images.inspection import Image
 from modelship.runtime.images.long_calls import follow
+from modelship.runtime.images.volume_calls import VolumeCalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -104,7 +104,7 @@ def connected() -> Iterator[Engine]:
         raise translated(error) from error
 
 
-class Engine(ContainerCalls):
+class Engine(VolumeCalls):
     """A Docker engine. Each call has a timeout; removing what does not exist is no error."""
 
     def __init__(self, client: DockerClient, facts: dict[str, str]) -> None:
@@ -130,13 +130,6 @@ class Engine(ContainerCalls):
         """Return all images with this label, including those without a name."""
         listed: list[dict[str, Any]] = self._api.images(filters={"label": label})
         return [Image.from_listing(each) for each in listed]
-
-    def load(self, archive: bytes) -> None:
-        """Load an image from the output of ``docker save``; it replaces one with the same name."""
-        told = self._api.load_image(archive)  # type: ignore[no-untyped-call]  # its stub
-        for line in told:  # until the engine has loaded it
-            if "error" in line:
-                raise self._errors.ImageLoadError(line["error"])
 
     def every_image(self) -> list[Image]:
         """Return all images, including those without a name that no other image is based on."""

@@ -1,4 +1,4 @@
-"""Read facts about images and containers from the responses of the engine."""
+"""Read facts about images, containers and volumes from the responses of the engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Container", "Image", "unix_time"]
+__all__ = ["Container", "Image", "Volume", "unix_time"]
 
 
 _NAMELESS = "<none>:<none>"
@@ -101,6 +101,19 @@ class Container:
             restarts=found.get("RestartCount", 0),
             problem=state.get("Error") or "",
         )
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume as the engine describes it."""
+
+    name: str
+    labels: Mapping[str, str]
+
+    @classmethod
+    def from_listing(cls, listed: Mapping[str, Any]) -> Volume:
+        """Parse one row of a listing."""
+        return cls(listed["Name"], listed["Labels"] or {})
 
 
 def unix_time(written: str) -> str:

@@ -1,4 +1,4 @@
-"""Define the labels of images and containers, which hold all of modelship's state."""
+"""Define the labels of images, containers and volumes, which hold all of modelship's state."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ GATE = "io.modelship.gate"
 """On the container of a service, the folder of its gate on this machine."""
 
 HISTORY = "io.modelship.history"
-"""On the image of a history, its changes as a JSON document, compressed, in base64."""
+"""On the volume of a history, its changes as a JSON document, compressed, in base64."""
 
 HISTORY_ENDED = "io.modelship.history-ended"
-"""On the image of the history of a name that serves nothing, the time since then."""
+"""On the volume of the history of a name that serves nothing, the time since then."""
 
 HISTORY_OF = "io.modelship.history-of"
-"""On the image of a history, its owner: the target's name, a slash, and the service's."""
+"""On the volume of a history, its owner: the target's name, a slash, and the service's."""
 
 MODEL_IMAGE = "io.modelship.model-image"
 """On a service image, the name of the model image below it."""

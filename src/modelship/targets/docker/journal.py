@@ -1,22 +1,18 @@
 """Store the history of a name in the engine, where all its users can read it.
 
-It is in a label of an otherwise empty image, ``modelship/history:<target>.<name>``: no container
-can be created from it, it uses no disk space, and it survives the removal of containers. A writer
-moves the tag to a new image, which the engine does atomically, and removes the image that has lost
-the tag. What a killed writer has left is removed when the service ends.
+It is in a label of an empty volume, ``modelship-history.<target>.<name>.<number>``: it has no
+files, and it outlives containers and images. A writer creates the volume with the next number,
+which succeeds for one of several, and then removes the older ones; the newest one counts. An engine
+creates a volume in milliseconds.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import StorageError
 from modelship.runtime.images import labels
-from modelship.runtime.images.archive import Archive
 from modelship.runtime.images.engine import connected
 from modelship.targets.history import (
     Journal,
@@ -32,17 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.runtime.images.engine import Engine
-    from modelship.runtime.images.inspection import Image
+    from modelship.runtime.images.inspection import Volume
     from modelship.targets.history import Change
 
 __all__ = ["EngineJournal"]
 
 _MOST_OVER: Final = 20
-_NO_LETTER_OF_A_TAG: Final = re.compile(r"[^\w.-]", re.ASCII)
+_NO_LETTER_OF_A_NAME: Final = re.compile(r"[^\w.-]", re.ASCII)
 
 
 class EngineJournal(Journal):
-    """Changes in a label of an image.
+    """Changes in a label of a volume.
 
     The histories of the last twenty names that serve nothing are kept too.
 
@@ -56,69 +52,66 @@ class EngineJournal(Journal):
 
     def __init__(self, target: str, name: str) -> None:
         self._of = f"{target}/{name}"
-        self._image = f"modelship/history:{_NO_LETTER_OF_A_TAG.sub('-', target)}.{name}"
+        self._volume = f"modelship-history.{_NO_LETTER_OF_A_NAME.sub('-', target)}.{name}."
 
     def changes(self) -> Sequence[Change]:
         with connected() as engine:
-            return self._read(engine.image(self._image))
+            return self._read(self._volumes(engine))
 
     def write(self, *changes: Change) -> None:
         with connected() as engine:
-            before = engine.image(self._image)
-            kept = kept_changes(self._read(before), changes)
-            is_over = serves_nothing(kept)
-            found = {
-                labels.HISTORY: packed(to_text(kept)),
-                labels.HISTORY_OF: self._of,
-                **({labels.HISTORY_ENDED: kept[-1].ended_at} if is_over else {}),
-            }
-            engine.load(_archive(self._image, found))
-            if is_over:
-                _forget_old(engine, self._of)
-            elif before is not None:
-                engine.remove_nameless(before.image_id)
+            number = 0
+            while True:  # until no writer on another machine is faster
+                found = self._volumes(engine)
+                number = max(number, *found, 0) + 1
+                kept = kept_changes(self._read(found), changes)
+                if self._is_newest(engine, number, self._labels(kept)):
+                    break
+            if serves_nothing(kept):
+                _forget_old(engine)
 
-    def _read(self, image: Image | None) -> Sequence[Change]:
-        if image is None:
+    def _is_newest(self, engine: Engine, number: int, content: Mapping[str, str]) -> bool:
+        """Create a volume with this number, and remove the older ones; False if one is newer."""
+        if not engine.claim_volume(f"{self._volume}{number}", labels=content):
+            return False
+        found = self._volumes(engine)
+        for other in found:
+            if other < number:
+                engine.remove_volume(found[other].name)
+        return number == max(found, default=number)
+
+    def _volumes(self, engine: Engine) -> dict[int, Volume]:
+        """Return the volumes of this history by their numbers; one, unless a writer was killed."""
+        found = engine.volumes(f"{labels.HISTORY_OF}={self._of}")
+        numbers = ((each, each.name.removeprefix(self._volume)) for each in found)
+        return {int(number): each for each, number in numbers if number.isdecimal()}
+
+    def _labels(self, kept: Sequence[Change]) -> Mapping[str, str]:
+        return {
+            labels.HISTORY: packed(to_text(kept)),
+            labels.HISTORY_OF: self._of,
+            **({labels.HISTORY_ENDED: kept[-1].ended_at} if serves_nothing(kept) else {}),
+        }
+
+    @staticmethod
+    def _read(volumes: Mapping[int, Volume]) -> Sequence[Change]:
+        if not volumes:
             return []
+        newest = volumes[max(volumes)]
         try:
-            return changes_from(unpacked(image.labels.get(labels.HISTORY, "")))
+            return changes_from(unpacked(newest.labels.get(labels.HISTORY, "")))
         except (ValueError, TypeError) as error:
             raise StorageError(
-                path=f"the image {self._image}",
+                path=f"the volume {newest.name}",
                 cause=f"it is not a history ({error})",
-                advice=f"Run: docker rmi {self._image}. The service is not affected, and a new "
-                "history is started.",
+                advice=f"Run: docker volume rm {newest.name}. The service is not affected, and a "
+                "new history is started.",
             ) from error
 
 
-def _forget_old(engine: Engine, history: str) -> None:
-    """Remove what a history has left, also when its writer was killed, and the oldest histories.
-
-    The oldest ones of names that serve nothing. An engine reads all its images for each list, so
-    this is for the end of a service.
-    """
-    listed = engine.images(labels.HISTORY_OF)
-    for image in listed:
-        if not image.names and image.labels[labels.HISTORY_OF] == history:
-            engine.remove_image(image.image_id)
-    ended = [each for each in listed if each.names and labels.HISTORY_ENDED in each.labels]
-    ended.sort(key=lambda image: image.labels[labels.HISTORY_ENDED], reverse=True)
-    for image in ended[_MOST_OVER:]:
-        engine.remove_image(image.names[0])
-
-
-def _archive(name: str, found: Mapping[str, str]) -> bytes:
-    """Return an empty image in the format of ``docker load``."""
-    config = json.dumps(
-        {
-            "architecture": "amd64",  # required, although nothing runs in it
-            "os": "linux",
-            "created": datetime.now(timezone.utc).isoformat(),
-            "config": {"Labels": dict(found)},
-            "rootfs": {"type": "layers", "diff_ids": []},
-        }
-    ).encode()
-    described = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = json.dumps([{"Config": described, "RepoTags": [name], "Layers": []}]).encode()
-    return b"".join(Archive({described: config, "manifest.json": manifest}))
+def _forget_old(engine: Engine) -> None:
+    """Remove the histories of the names that have served nothing for the longest time."""
+    ended = engine.volumes(labels.HISTORY_ENDED)
+    ended.sort(key=lambda volume: volume.labels[labels.HISTORY_ENDED], reverse=True)
+    for volume in ended[_MOST_OVER:]:
+        engine.remove_volume(volume.name)

@@ -58,15 +58,22 @@ def owned_folder(prefix: str) -> Iterator[Path]:
 
 
 def _remove_abandoned(prefix: str) -> None:
-    for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*{_LOCK}"):
-        with suppress(OSError):
-            if lock.lstat().st_uid == os.geteuid():
-                _remove_if_free(lock)
-    for draft in Path(tempfile.gettempdir()).glob(f"{prefix}*{_DRAFT}"):
-        with suppress(OSError):  # of a process that was killed before it had a folder
-            found = draft.lstat()
-            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > _DRAFT_S:
-                draft.unlink()
+    place = tempfile.gettempdir()
+    # It may have thousands of entries, and each file that a job puts into a store comes here.
+    for name in os.listdir(place):  # noqa: PTH208 - a Path for each of them takes half of the time
+        if name.startswith(prefix) and name.endswith((_LOCK, _DRAFT)):
+            with suppress(OSError):
+                _remove_if_abandoned(Path(place, name))
+
+
+def _remove_if_abandoned(file: Path) -> None:
+    found = file.lstat()
+    if found.st_uid != os.geteuid():
+        return
+    if file.suffix == _LOCK:
+        _remove_if_free(file)
+    elif time.time() - found.st_mtime > _DRAFT_S:
+        file.unlink()  # of a process that was killed before it had a folder
 
 
 def _remove_if_free(lock: Path) -> None:

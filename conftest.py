@@ -194,6 +194,18 @@ if OWNS_HOME:
     os.environ["MODELSHIP_HOME"] = str(made)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked_services():
+    """Start most services as forks; all workers share what they are forks of."""
+    if not sys.platform.startswith("linux"):
+        yield None
+        return
+    from forked_services import forking_services
+
+    with forking_services(Path(os.environ["MODELSHIP_TESTS_CACHE"], "forks")) as forking:
+        yield forking
+
+
 @pytest.fixture(scope="session")
 def sharing_locks():
     """Return what lets a MODELSHIP_HOME of a test's own have the locks of this run."""

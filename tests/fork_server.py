@@ -33,7 +33,7 @@ def main(names):
     asking = socket.socket(fileno=0)
     while True:
         text, files, _, _ = socket.recv_fds(asking, _MOST_BYTES, _MOST_FILES)
-        _reap()
+        reap()
         if not text:
             sys.exit()
         output, told, *passed = files
@@ -72,7 +72,7 @@ def _end_with_parent(number, parent):
         os._exit(1)
 
 
-def _reap():
+def reap():
     with suppress(ChildProcessError):  # there are none
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

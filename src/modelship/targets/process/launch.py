@@ -20,15 +20,27 @@ LEASH_DESCRIPTOR = 4
 FIRST_FREE_DESCRIPTOR = 10
 
 
-def main(
-    descriptor: str, leash: str, pid_file: str, log_file: str, memory: str, *command: str
-) -> None:
-    """Fork, leave the child running as `command`, and return once it does."""
+def main(*arguments: str) -> None:
+    """Fork, leave the child running as its command, and return once it does."""
+    command = arguments[5:]
+    environment = detach(*arguments[:5])
+    if environment is not None:
+        os.execve(command[0], command, environment)
+
+
+def detach(
+    descriptor: str, leash: str, pid_file: str, log_file: str, memory: str
+) -> "dict[str, str] | None":
+    """Fork; return the environment of the server in the child, and None in the parent.
+
+    The parent returns when the child has become the server: that closes a pipe. In the child, files
+    without a meaning for the server have numbers from 10 up, or are closed by execve(2).
+    """
     reading, writing = os.pipe()
     if os.fork():
         os.close(writing)
         os.read(reading, 1)  # ends when the child has become its command, and the pipe is closed
-        return
+        return None
     os.setsid()
     # The child writes it: the parent's would be missing if the parent is killed first.
     draft = pid_file + ".new"
@@ -55,7 +67,7 @@ def main(
         os.dup2(each, number)
     if int(memory):
         resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
-    os.execve(command[0], command, environment)
+    return environment
 
 
 if __name__ == "__main__":

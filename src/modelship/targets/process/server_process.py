@@ -7,7 +7,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -55,7 +55,7 @@ def launch(
     log = folder / LOG
     files = [folder / "pid", log]
     try:
-        subprocess.run(
+        run_launcher(
             [command[0], "-I", "-S", _LAUNCHER, *descriptors, *files, str(memory_bytes), *command],
             # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
             env={
@@ -66,10 +66,6 @@ def launch(
             },
             cwd=environment["AML_APP_ROOT"],
             pass_fds=passed,
-            start_new_session=True,
-            timeout=_LAUNCH_TIMEOUT_S,
-            check=True,
-            capture_output=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise TargetUnavailableError(
@@ -77,6 +73,24 @@ def launch(
             cause=f"the server cannot be launched ({error})",
             advice=f"Check that {command[0]} runs; else remove its environment and deploy again.",
         ) from error
+
+
+def run_launcher(command: Sequence[str | Path], **options: Any) -> None:
+    """Run the launcher, which exits once the server runs.
+
+    Raises
+    ------
+    OSError, subprocess.SubprocessError
+        If it cannot be run, or fails.
+    """
+    subprocess.run(
+        command,
+        start_new_session=True,
+        timeout=_LAUNCH_TIMEOUT_S,
+        check=True,
+        capture_output=True,
+        **options,
+    )
 
 
 def is_running(instance_id: str, folder: Path) -> bool:

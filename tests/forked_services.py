@@ -1,0 +1,175 @@
+"""Services of the target process that are forks: a new Python takes a second for their imports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filelock import FileLock
+
+from modelship.runtime.environments import release_of
+from modelship.targets.process import server_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    _Key = tuple[str, str, tuple[tuple[str, str], ...]]
+
+__all__ = ["Forking", "forking_services"]
+
+_PROGRAM = Path(__file__).with_name("fork_services.py")
+_LIBRARIES = ("joblib", "numpy", "pandas", "sklearn.linear_model", "sklearn.pipeline")
+# Not gunicorn.config, nor the exporter of Application Insights: servers defer its import.
+_IMPORTED = {
+    "azureml_inference_server_http": (
+        *("azureml_inference_server_http.amlserver", "gunicorn.arbiter", "gunicorn.workers.sync"),
+        *("flask_cors", "inference_schema.schema_util", "pydantic_settings", *_LIBRARIES),
+    ),
+}
+# What Python and libraries read before a program begins: forks have those of their Python.
+_READ_FIRST = ("LANG", "LC_", "LD_", "MALLOC_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TZ")
+# What starts services as users do.
+_AS_USERS_DO = (
+    *("README.md", "docs/tutorial.md", "tests/parity/", "tests/targets/test_contract.py"),
+    *("tests/targets/test_deferred_exporter.py", "tests/targets/test_secrets.py"),
+)
+_ROOM = 1 << 15  # bytes of variables
+_TIMEOUT_S = 60.0
+
+
+class Forking:
+    """Launches services; one process waits in each environment, for all workers.
+
+    Parameters
+    ----------
+    folder : Path
+        Where their sockets are.
+    plainly
+        Launches a service by a new Python.
+    stack : ExitStack
+        Closes the connections.
+    """
+
+    def __init__(self, folder: Path, plainly: Callable[..., None], stack: ExitStack) -> None:
+        self.plainly = plainly
+        self._folder = folder
+        self._stack = stack
+        self._connections: dict[_Key, socket.socket] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def run_launcher(self, command: Sequence[str | Path], **options: Any) -> None:
+        """Launch a service by a fork where that makes no difference to it, and else plainly."""
+        if not (_may_fork(command, options["env"]) and self._forked(command, **options)):
+            self.plainly(command, **options)
+
+    def _forked(
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        pass_fds: Sequence[int],
+    ) -> bool:
+        """Return whether it was launched: it may be refused, and its Python may have ended."""
+        at = [*map(str, command)]
+        asked = {"arguments": at[3:9], "command": at[9:], "folder": cwd, "variables": {**env}}
+        asked |= {"passed": [*pass_fds], "cores": [*os.sched_getaffinity(0)]}
+        with tempfile.TemporaryFile() as output:
+            code = self._ask(_key(at, env), asked, [output.fileno(), *pass_fds])
+            if code == b"1":
+                output.seek(0)
+                raise subprocess.CalledProcessError(1, at, stderr=output.read())
+        return code == b"0"
+
+    def _ask(self, key: _Key, asked: Mapping[str, Any], files: Sequence[int]) -> bytes:
+        """Return what comes back; nothing if there is no Python any more."""
+        reading, told = os.pipe()
+        with os.fdopen(reading, "rb") as answer:
+            with os.fdopen(told, "wb"), self._one_at_a_time:
+                try:
+                    connection = self._connection(key)
+                    socket.send_fds(connection, [json.dumps(asked).encode()], [told, *files])
+                except ConnectionError:
+                    self._connections.pop(key).close()
+            if not select.select([reading], [], [], _TIMEOUT_S)[0]:
+                raise subprocess.TimeoutExpired(asked["command"], _TIMEOUT_S)
+            return answer.read()
+
+    def _connection(self, key: _Key) -> socket.socket:
+        if key not in self._connections:
+            place = self._folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+            with FileLock(f"{place}.lock"):
+                self._connections[key] = _connected(place) or _started(place, key)
+            self._stack.enter_context(self._connections[key])
+        return self._connections[key]
+
+
+def _connected(place: Path) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        connection.connect(str(place))
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def _started(place: Path, key: _Key) -> socket.socket:
+    """Start a Python that listens there, and return the first connection to it."""
+    python, module, read_first = key
+    place.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        with place.with_suffix(".log").open("wb") as log:
+            files = zip((listener, log, log), range(3), strict=True)
+            os.posix_spawn(
+                python,
+                [python, str(_PROGRAM), *_IMPORTED[module]],
+                {"OPENBLAS_NUM_THREADS": "1", **dict(read_first), "ROOM": _ROOM * " "},
+                file_actions=[(os.POSIX_SPAWN_DUP2, here.fileno(), there) for here, there in files],
+                setsid=True,  # Ctrl-C is for the tests
+            )
+        connection = _connected(place)
+        assert connection is not None
+        return connection
+
+
+def _key(command: Sequence[str], env: Mapping[str, str]) -> _Key:
+    """Return what all forks of one Python have in common."""
+    read_first = sorted(each for each in env.items() if each[0].startswith(_READ_FIRST))
+    return command[9], command[11], tuple(read_first)
+
+
+def _may_fork(command: Sequence[str | Path], env: Mapping[str, str]) -> bool:
+    """Return whether it is a known server, without a limit of its memory, in a Python as ours."""
+    memory_bytes, python, *rest = map(str, command[8:])
+    same_release = release_of(Path(python)).split(".")[:2] == [*map(str, sys.version_info[:2])]
+    has_room = sum(len(f"{name}={text}".encode()) + 1 for name, text in env.items()) < _ROOM
+    asks_for_it = os.environ.get("PYTEST_CURRENT_TEST", "").startswith(_AS_USERS_DO)
+    known = memory_bytes == "0" and len(rest) > 1 and rest[1] in _IMPORTED
+    return known and same_release and has_room and not asks_for_it
+
+
+@contextmanager
+def forking_services(folder: Path) -> Iterator[Forking]:
+    """Let services of the target process be forks while the body runs; they outlive it.
+
+    The sockets of their Pythons are in `folder`, for all who share it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        forking = Forking(folder, server_process.run_launcher, stack)
+        patch.setattr(server_process, "run_launcher", forking.run_launcher)
+        yield forking

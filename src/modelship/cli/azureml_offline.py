@@ -47,6 +47,14 @@ __all__ = ["azureml_offline"]
     "--compute docker, packages, and local services.",
 )
 @click.option(
+    "--system-datastores-auth-mode",
+    type=click.Choice(["accesskey", "identity"]),
+    default="accesskey",
+    show_default=True,
+    help="How its datastores are used: with the key of the storage account, or with the token of "
+    "the caller; the account then refuses its key.",
+)
+@click.option(
     "--sealed",
     is_flag=True,
     help="Block hosts other than Azure's for code that runs with its variables.",
@@ -64,6 +72,7 @@ def azureml_offline(
     folder: Path | None,
     compute: Literal["process", "docker"],
     base_image: str | None,
+    system_datastores_auth_mode: Literal["accesskey", "identity"],
     sealed: bool,
     faults: tuple[str, ...],
 ) -> None:
@@ -77,7 +86,13 @@ def azureml_offline(
     from modelship.testing.offline.v2.named_faults import named_fault
 
     planted = [named_fault(each, times=None) for each in faults]
-    workspace = OfflineWorkspace(folder, compute=compute, base_image=base_image, sealed=sealed)
+    workspace = OfflineWorkspace(
+        folder,
+        compute=compute,
+        base_image=base_image,
+        system_datastores_auth_mode=system_datastores_auth_mode,
+        sealed=sealed,
+    )
     for fault in planted:  # before it opens: a fault of clients is in its variables
         workspace.faults.plant(fault)
     with workspace, _failures_shown(), _until_interrupted():

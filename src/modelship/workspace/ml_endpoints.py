@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from modelship.workspace.arm_requests import ArmError
 from modelship.workspace.blob_storage import BlobContainer
+from modelship.workspace.keyless_storage import with_key_or_token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import requests
@@ -37,12 +38,22 @@ class MlEndpoints:
         The path of the workspace.
     arm : ArmRequests
         Sends the requests.
+    token : Callable[[str], str]
+        Returns a token for a scope.
     session : requests.Session
         The connections to storage.
     """
 
-    def __init__(self, workspace: str, arm: ArmRequests, *, session: requests.Session) -> None:
+    def __init__(
+        self,
+        workspace: str,
+        arm: ArmRequests,
+        *,
+        token: Callable[[str], str],
+        session: requests.Session,
+    ) -> None:
         self._workspace = workspace
+        self._token = token
         self._arm = arm
         self._session = session
         self._region = ""
@@ -127,7 +138,9 @@ class MlEndpoints:
         found = self._arm.send("POST", pending, version=_CODES, body=asked)
         given = found["blobReferenceForConsumption"]
         container = BlobContainer.signed(given["credential"]["sasUri"], session=self._session)
-        container.upload(folder, folder.name)
+        with_key_or_token(
+            container, lambda each: each.upload(folder, folder.name), token=self._token
+        )
         place = f"{str(given['blobUri']).rstrip('/')}/{quote(folder.name)}"
         said = {"codeUri": place, "isAnonymous": True, "properties": {}}
         written = self._arm.send("PUT", path, version=_CODES, body={"properties": said})

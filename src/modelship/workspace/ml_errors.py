@@ -47,6 +47,13 @@ _ADVICE: Final = (
         ("Set the datastore to identity-based access: the storage account does not allow keys."),
     ),
     (
+        r"AuthorizationPermissionMismatch",
+        (
+            "Ask for the role Storage Blob Data Contributor on the storage account, and wait some "
+            "minutes until it is in force."
+        ),
+    ),
+    (
         r"(?i)private link|not accessible from outside",
         FROM_OUTSIDE,
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.blob_storage import BlobContainer
+from modelship.workspace.keyless_storage import STORAGE_SCOPE, with_key_or_token
 from modelship.workspace.ml_documents import files_place, registered, workspace_path
 from modelship.workspace.model_record import HISTORY, RELEASES
 
@@ -30,7 +31,6 @@ _MODELS: Final = "2023-08-01-preview"
 _DATASTORES: Final = "2024-10-01-preview"
 _STORE: Final = "workspaceblobstore"
 _FOLDER: Final = "modelship"
-_STORAGE_SCOPE: Final = "https://storage.azure.com/.default"
 _PIECE_BYTES: Final = 2**20
 _RIVALS: Final = 20  # that register versions of one model at the same time
 
@@ -115,7 +115,7 @@ class MlModels:
         # place of its own: of two that are registered at once, one gets the version.
         content = uuid.uuid4().hex if name.startswith(HISTORY) else _digest(path)
         place = f"{_FOLDER}/{content}/{path.name}"
-        self._container(_STORE).upload(path, place)
+        self._with_container(_STORE, lambda container: container.upload(path, place))
         # What modelship keeps for itself is written in each deployment: the SDK's import is slow.
         is_own = name.startswith((HISTORY, RELEASES))
         put = self._put if is_own else self._sdk().register_model
@@ -161,7 +161,9 @@ class MlModels:
     def download(self, model_id: str, folder: Path) -> None:
         """Write a model's file or folder into `folder`."""
         place = files_place(str(self._require(model_id)["properties"].get("modelUri") or ""))
-        self._container(place.datastore).download(place.path, folder)
+        self._with_container(
+            place.datastore, lambda container: container.download(place.path, folder)
+        )
 
     def delete(self, model_id: str) -> None:
         """Delete a model."""
@@ -177,6 +179,9 @@ class MlModels:
     def _path(self, name: str, version: int) -> str:
         return f"{self._workspace}/models/{name}/versions/{version}"
 
+    def _with_container(self, datastore: str, work: Callable[[BlobContainer], None]) -> None:
+        with_key_or_token(self._container(datastore), work, token=self._token)
+
     def _container(self, datastore: str) -> BlobContainer:
         """Return the container of a datastore, with what gives access to it."""
         path = f"{self._workspace}/datastores/{datastore}"
@@ -186,7 +191,7 @@ class MlModels:
         address = f"{said.get('protocol') or 'https'}://{host.rpartition('@')[2]}/{container}"
         kind = (said.get("credentials") or {}).get("credentialsType")
         if kind == "None":
-            token = self._token(_STORAGE_SCOPE)
+            token = self._token(STORAGE_SCOPE)
             return BlobContainer(address, token=token, session=self._session)
         asked = {"expirableSecret": True, "expireAfterHours": 1}
         found = self._arm.send("POST", f"{path}/listSecrets", version=_DATASTORES, body=asked)

@@ -75,7 +75,7 @@ class MlWorkspace(ModelCalls, AssetCalls, EndpointCalls):
         self._opened_sdk = cache(lambda: sdk or _ml_client.MlSdk.connect(location, cloud, token))
         session = session_to(location)
         self._arm = ArmRequests(cloud.resource_manager, lambda: token(cloud.scope), session=session)
-        self._endpoints = MlEndpoints(self.id, self._arm, session=session)
+        self._endpoints = MlEndpoints(self.id, self._arm, token=token, session=session)
         self._models = MlModels(
             location, self._arm, sdk=self._opened_sdk, cloud=cloud, token=token, session=session
         )

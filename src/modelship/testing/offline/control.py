@@ -190,6 +190,9 @@ class Control(Part):
                 "friendlyName": own.get("friendlyName", ours.workspace_name),
                 "description": own.get("description", ""),
                 "provisioningState": "Succeeded",
+                "systemDatastoresAuthMode": "accesskey"
+                if self._context.shared_keys
+                else "identity",
                 "discoveryUrl": service_base(request, ours, "api.azureml.ms") + discovery,
             },
         }

@@ -59,6 +59,8 @@ class Fault:
         Process the request first, and lose only the response.
     times : int, optional
         How many calls it applies to; all of them if None.
+    signed_only : bool
+        Whether it spares requests with a bearer token: it applies to those that a key has signed.
     """
 
     call: str
@@ -70,6 +72,7 @@ class Fault:
     drop: bool = False
     after: bool = False
     times: int | None = 1
+    signed_only: bool = False
 
 
 @dataclass
@@ -156,9 +159,20 @@ class Faults:
         with self._lock:
             self._planted.clear()
 
-    def of_call(self, name: str) -> Fault | None:
-        """Return the fault that applies to this call, and count it."""
-        return self._meet(Fault, lambda fault: _fits(name, fault.call))
+    def of_call(self, name: str, *, by_token: bool = True) -> Fault | None:
+        """Return the fault that applies to this call, and count it.
+
+        Parameters
+        ----------
+        name : str
+            The name of the call.
+        by_token : bool
+            Whether the request has a bearer token.
+        """
+        return self._meet(
+            Fault,
+            lambda fault: _fits(name, fault.call) and not (fault.signed_only and by_token),
+        )
 
     def of_deployment(self, service: str) -> StageFault | None:
         """Return the fault that applies to this deployment, and count it."""

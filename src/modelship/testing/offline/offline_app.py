@@ -23,7 +23,7 @@ from modelship.testing.offline.json_exchange import (
     json_object,
     json_response,
 )
-from modelship.testing.offline.request_guard import Door
+from modelship.testing.offline.request_guard import Door, by_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -194,7 +194,7 @@ class App:
             raise call.refusal(refusal.status, refusal.code, refusal.message) from None
 
     def _meet_faults(self, call: Call, request: Request, values: Any) -> Response:
-        fault = self._faults.of_call(call.name)
+        fault = self._faults.of_call(call.name, by_token=by_token(request))
         if fault is None:
             return call.respond(request, values)
         time.sleep(fault.delay_s)

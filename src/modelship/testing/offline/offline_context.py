@@ -67,6 +67,11 @@ class Context:
     exported: Callable[[], dict[str, str]]
 
     @property
+    def shared_keys(self) -> bool:
+        """Whether its storage account permits its key; otherwise clients use their token."""
+        return self.guard.shared_keys
+
+    @property
     def front_key(self) -> str:
         """The key that the containers require from clients, in addition to the keys of services."""
         return self.identity.key_for("fronts")

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OfflineWorkspace"]
 
-_COMPUTES = ("process", "docker")
+_CHOICES = {
+    "compute": ("process", "docker"),
+    "system_datastores_auth_mode": ("accesskey", "identity"),
+}
 _NOT_WRITABLE = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
@@ -68,6 +71,9 @@ class OfflineWorkspace:
         services.
     name : str
         The name of the workspace, if the folder does not have one yet.
+    system_datastores_auth_mode : {"accesskey", "identity"}
+        Whether datastores are used with the key of the storage account, or with the token of the
+        caller: then the account refuses its key (``KeyBasedAuthenticationNotPermitted``).
     sealed : bool
         Whether its proxy refuses every host that is neither Azure's nor this machine. Otherwise it
         forwards requests for other hosts, so that a shell with :attr:`environment` still reaches
@@ -117,17 +123,20 @@ class OfflineWorkspace:
         compute: Literal["process", "docker"] = "process",
         base_image: str | None = None,
         name: str = "offline",
+        system_datastores_auth_mode: Literal["accesskey", "identity"] = "accesskey",
         sealed: bool = True,
     ) -> None:
-        if compute not in _COMPUTES:
-            expected = " or ".join(repr(each) for each in _COMPUTES)
-            raise InvalidOptionError(option="compute", found=compute, expected=expected)
+        given = {"compute": compute, "system_datastores_auth_mode": system_datastores_auth_mode}
+        for option, found in given.items():
+            if found not in _CHOICES[option]:
+                raise InvalidOptionError(option, found, " or ".join(map(repr, _CHOICES[option])))
         self.faults = Faults()
         self._given_folder = None if folder is None else Path(folder).absolute()
         self._compute = compute
         self._base_image = base_image
         self._name = name
         self._sealed = sealed
+        self._mode = system_datastores_auth_mode
         self._stack = ExitStack()
 
     def __repr__(self) -> str:
@@ -259,7 +268,7 @@ class OfflineWorkspace:
         return Context(
             identity=self.identity,
             store=Store(self.folder),
-            guard=Guard(access, self.identity),
+            guard=Guard(access, self.identity, shared_keys=self._mode == "accesskey"),
             access=access,
             faults=self.faults,
             listeners=listeners,

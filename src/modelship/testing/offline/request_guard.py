@@ -29,11 +29,18 @@ if TYPE_CHECKING:
     from modelship.testing.offline.identity import Identity
     from modelship.workspace.access import Access
 
-__all__ = ["Door", "Guard"]
+__all__ = ["KEYS_REFUSED", "KEYS_REFUSED_MESSAGE", "Door", "Guard", "by_token"]
+
+KEYS_REFUSED = "KeyBasedAuthenticationNotPermitted"
+"""The code of storage that permits neither its key nor what the key has signed."""
+
+KEYS_REFUSED_MESSAGE = "Key based authentication is not permitted on this storage account."
+"""The message of that storage."""
 
 _ADDRESS_LIFETIME_S = 24 * 3600.0
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w", "DELETE": "d"}
 _OF_CONTAINER = "c"
+_DELEGATOR = "skoid"  # of a user delegation SAS: who has signed it in place of the account's key
 _VERSION = "2023-11-03"  # of the signature's format; clients pass it on
 
 
@@ -43,7 +50,7 @@ class Door(Enum):
     TOKEN = "a bearer token that the workspace's key has signed"  # noqa: S105 - no password
     ADDRESS = "an address that the workspace has signed, for one path and until some time"
     REGISTRY = "the user name and password of the container registry"
-    STORAGE = "the key of the storage account, or a signed address"
+    STORAGE = "a bearer token, the key of the storage account, or a signed address"
     OPEN = "nothing: clients call it before they have a token, and it reveals no secret"
 
 
@@ -56,10 +63,13 @@ class Guard:
         Checks bearer tokens.
     identity : Identity
         The workspace, with its keys and its storage account.
+    shared_keys : bool
+        Whether the storage account permits its key, and addresses that the key has signed.
     """
 
-    def __init__(self, access: Access, identity: Identity) -> None:
+    def __init__(self, access: Access, identity: Identity, *, shared_keys: bool = True) -> None:
         self._access = access
+        self.shared_keys = shared_keys
         self._identity = identity
         self._account = StorageAccount.of(identity)
         self._address_key = identity.key_for("addresses").encode()
@@ -78,9 +88,9 @@ class Guard:
             self._check_token(request)
         elif door is Door.REGISTRY:
             self._check_password(request)
-        elif door is Door.ADDRESS or (
-            door is Door.STORAGE and not self._account.has_signed(request)
-        ):
+        elif door is Door.STORAGE:
+            self._check_storage(request)
+        elif door is Door.ADDRESS:
             self._check_address(request)
 
     def check_scope(self, values: Mapping[str, str]) -> None:
@@ -128,9 +138,7 @@ class Guard:
 
         It is a shared access signature: anybody who has it has access until it expires.
         """
-        expiry = moment(in_s=_ADDRESS_LIFETIME_S)
-        signature = self._signature(path, permissions, expiry)
-        return urlencode({"sr": "b", "sp": permissions, "se": expiry, "sig": signature})
+        return urlencode({"sr": "b", **self._signed(path, permissions=permissions)})
 
     def signed_container(self, container: str, *, permissions: str) -> str:
         """Return a query that grants access to all blobs of a container, until it expires.
@@ -142,10 +150,24 @@ class Guard:
         permissions : str
             Of ``"r"`` (read), ``"w"`` (write) and ``"d"`` (delete), and others that Azure has.
         """
+        fields = self._signed(_OF_CONTAINER, f"/{container}", permissions=permissions)
+        return urlencode({"sv": _VERSION, "sr": _OF_CONTAINER, **fields})
+
+    def _signed(self, *scope: str, permissions: str) -> dict[str, str]:
+        delegator = {} if self.shared_keys else {_DELEGATOR: self._identity.workspace_id}
         expiry = moment(in_s=_ADDRESS_LIFETIME_S)
-        signature = self._signature(_OF_CONTAINER, f"/{container}", permissions, expiry)
-        fields = {"sr": _OF_CONTAINER, "sp": permissions, "se": expiry, "sig": signature}
-        return urlencode({"sv": _VERSION, **fields})
+        signature = self._signature(urlencode(delegator), *scope, permissions, expiry)
+        return {"sp": permissions, "se": expiry, **delegator, "sig": signature}
+
+    def _check_storage(self, request: Request) -> None:
+        if by_token(request):
+            self._check_token(request)
+        elif request.args.get(_DELEGATOR):
+            self._check_address(request)
+        elif not self.shared_keys:
+            raise RefusalError(403, KEYS_REFUSED, KEYS_REFUSED_MESSAGE)
+        elif not self._account.has_signed(request):
+            self._check_address(request)
 
     def _check_token(self, request: Request) -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -173,7 +195,8 @@ class Guard:
         scope = [request.path]
         if given.get("sr") == _OF_CONTAINER:
             scope = [_OF_CONTAINER, "/" + request.path.split("/")[1]]
-        expected = self._signature(*scope, permissions, expiry)
+        delegator = {name: given[name] for name in given if name == _DELEGATOR}
+        expected = self._signature(urlencode(delegator), *scope, permissions, expiry)
         genuine = hmac.compare_digest(expected.encode(), given.get("sig", "").encode())
         allowed = _PERMISSIONS.get(request.method, "-") in permissions
         if not (genuine and allowed) or is_past(expiry):
@@ -183,3 +206,8 @@ class Guard:
     def _signature(self, *parts: str) -> str:
         text = "\n".join(parts).encode("utf-8", "surrogatepass")
         return hmac.new(self._address_key, text, hashlib.sha256).hexdigest()
+
+
+def by_token(request: Request) -> bool:
+    """Return whether a request has a bearer token."""
+    return request.headers.get("Authorization", "").lower().startswith("bearer ")

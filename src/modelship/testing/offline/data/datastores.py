@@ -190,8 +190,8 @@ class Datastores(Part):
         section = {
             "accountName": self._account.name,
             "containerName": container,
-            "credentialType": "AccountKey",
-            "credential": self._account.key,
+            "credentialType": "AccountKey" if self._context.shared_keys else "None",
+            "credential": self._account.key if self._context.shared_keys else None,
         }
         return {"name": name, "dataStoreType": kind, "azureStorageSection": section}
 

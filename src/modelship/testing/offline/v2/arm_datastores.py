@@ -65,18 +65,17 @@ class ArmDatastores(Part):
     def _secrets(self, request: Request, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the key, or a signature that expires, as the client asks."""
         section = self._find(request, name)["azureStorageSection"]
-        if section["accountName"] == self._identity.storage_account and (
-            body.get("expirableSecret") or section.get("credentialType") not in _KINDS
-        ):
+        kind = str(section.get("credentialType"))
+        if kind not in _KINDS:
+            message = f"The datastore {name} has no secret: it is used with the caller's identity."
+            raise RefusalError(400, "BadArgument", message)
+        is_own = section["accountName"] == self._identity.storage_account
+        if is_own and body.get("expirableSecret"):
             sign = self._context.guard.signed_container
             return {
                 "secretsType": "Sas",
                 "sasToken": sign(section["containerName"], permissions="racwdl"),
             }
-        kind = str(section.get("credentialType"))
-        if kind not in _KINDS:
-            message = f"The datastore {name} has no secret: it is used with the caller's identity."
-            raise RefusalError(400, "BadArgument", message)
         return {"secretsType": kind, _KINDS[kind]: section.get("credential")}
 
     def _find(self, request: Request, name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from modelship.errors import InvalidOptionError
 from modelship.testing.offline.faults import AnyFault, ClientFault, Fault, FrontFault, StageFault
+from modelship.testing.offline.request_guard import KEYS_REFUSED, KEYS_REFUSED_MESSAGE
 from modelship.testing.offline.v2.managed_failures import quota_details, quota_message
 
 __all__ = ["NAMED_FAULTS", "named_fault"]
@@ -66,11 +67,12 @@ NAMED_FAULTS: Final[dict[str, AnyFault]] = {
     "ModelError": FrontFault(424),
     "TooManyRequests": FrontFault(429),
     "NoValidDeployments": FrontFault(404),
-    "KeyBasedAuthenticationNotPermitted": Fault(
-        "blobs.*",
+    KEYS_REFUSED: Fault(
+        "blobs.* containers.*",
         status=403,
-        code="KeyBasedAuthenticationNotPermitted",
-        message="Key based authentication is not permitted on this storage account.",
+        code=KEYS_REFUSED,
+        message=KEYS_REFUSED_MESSAGE,
+        signed_only=True,
     ),
     "PrivateLinkOnly": Fault(_DATA_PLANE, status=403, code="Forbidden", message=_NO_LINK),
     "WorkspaceManagedNetworkNotReady": StageFault(

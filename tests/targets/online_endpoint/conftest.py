@@ -20,7 +20,7 @@ def workspace(tmp_path, monkeypatch):
 @pytest.fixture
 def target(workspace):
     """Return the target in that workspace."""
-    return DeployTarget(OnlineEndpointBackend.at(workspace))
+    return DeployTarget(OnlineEndpointBackend.at(workspace, drain_s=0))
 
 
 @pytest.fixture

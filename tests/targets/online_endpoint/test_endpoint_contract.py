@@ -9,7 +9,14 @@ from modelship.testing.offline import OfflineWorkspace
 class TestOnlineEndpoint(TargetContract):
     target_name = "online-endpoint"
     where_options = frozenset(
-        {"workspace", "subscription_id", "resource_group", "workspace_name", "keep_previous"}
+        {
+            "workspace",
+            "subscription_id",
+            "resource_group",
+            "workspace_name",
+            "keep_previous",
+            "drain_s",
+        }
     )
     other_serving = {"variables": {"TZ": "UTC"}}  # noqa: RUF012 - never changed
     front = True
@@ -41,7 +48,7 @@ class TestOnlineEndpoint(TargetContract):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MODELSHIP_HOME", str(shared_home))
             with OfflineWorkspace(tmp_path_factory.mktemp("workspace")) as offline:
-                cls.options = {"workspace": str(offline.config_path)}
+                cls.options = {"workspace": str(offline.config_path), "drain_s": 0}
                 yield shared_home
 
     @pytest.fixture(scope="class")

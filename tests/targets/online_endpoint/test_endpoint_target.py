@@ -180,6 +180,8 @@ def test_a_deployment_with_traffic_is_listed_whoever_made_it(target, workspace):
         ({"auth_mode": "password"}, "auth_mode"),
         ({"identity": {"type": "user_assigned"}}, "user_assigned_identities"),
         ({"base_image": " "}, "base_image"),
+        ({"drain_s": 181}, "drain_s"),
+        ({"drain_s": "5"}, "drain_s"),
     ],
 )
 def test_an_invalid_option_is_refused_when_the_target_is_opened(options, named):

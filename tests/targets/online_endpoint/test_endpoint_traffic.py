@@ -1,10 +1,13 @@
 """The target ``online-endpoint`` next to other clients of the same endpoint, and after failures."""
 
+import contextlib
 import hashlib
 import pickle
 import threading
+import time
 
 import pytest
+from fake_ml_workspace import FakeMlWorkspace
 
 from modelship import DeployTarget, Serving
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, WorkspaceRequestError
@@ -179,3 +182,30 @@ def test_a_record_that_needs_too_many_tags_is_refused(target, bundle, workspace)
         target.deploy(bundle, name="scale", serving=Serving(variables=variables), **QUIETLY)
     assert workspace.endpoints() == []
     assert not {"environment", "code", "endpoint"} & {*workspace.sent}
+
+
+class Watched(FakeMlWorkspace):
+    """A workspace that keeps when an endpoint was changed, and when a deployment was deleted."""
+
+    def put_endpoint(self, *given, **options):
+        self.changed_at = time.monotonic()
+        return super().put_endpoint(*given, **options)
+
+    def delete_deployment(self, *given, **options):
+        self.deleted_at = time.monotonic()
+        return super().delete_deployment(*given, **options)
+
+
+@pytest.mark.parametrize(("options", "least_s"), [({}, 0.4), ({"drain_s": 0.2}, 0.2)])
+def test_a_replaced_deployment_outlives_its_requests(
+    tmp_path, monkeypatch, bundle, other, options, least_s
+):
+    """It is deleted after its request timeout, or after the given time."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    with contextlib.closing(Watched(tmp_path / "watched")) as workspace:
+        options = {"request_settings": {"request_timeout_ms": 400}, **options}
+        target = DeployTarget(OnlineEndpointBackend.at(workspace, **options))
+        target.deploy(bundle, name="scale", **QUIETLY)
+        target.deploy(other, name="scale", overwrite=True, **QUIETLY)
+        assert least_s <= workspace.deleted_at - workspace.changed_at < least_s + 5
+        assert len(workspace.deployments("scale")) == 1

@@ -45,7 +45,7 @@ def bundles(make_bundle):
 
 def test_the_release_that_was_routed_meanwhile_stays(workspace, bundles, monkeypatch, capsys):
     """The one that comes late is told who routed it; the other one knew that it was not alone."""
-    target = DeployTarget(Machine.at(workspace))
+    target = DeployTarget(Machine.at(workspace, drain_s=0))
     target.deploy(bundles[0], name="scale", **OPTIONS)
 
     def meanwhile():
@@ -53,7 +53,7 @@ def test_the_release_that_was_routed_meanwhile_stays(workspace, bundles, monkeyp
             patch.setattr(platform, "node", lambda: "elsewhere")
             target.deploy(bundles[1], name="scale", **OPTIONS)
 
-    late = DeployTarget(Machine.at(Interrupted(workspace, "put_deployment", meanwhile)))
+    late = DeployTarget(Machine.at(Interrupted(workspace, "put_deployment", meanwhile), drain_s=0))
     with pytest.raises(WorkspaceRequestError) as caught:
         late.deploy(bundles[2], name="scale", **OPTIONS)
     [left] = workspace.deployments("scale")

@@ -63,9 +63,8 @@ class OnlineEndpointBackend(EndpointServices):
     """Runs each service as a managed online endpoint of an Azure ML workspace.
 
     The name of a service is that of its endpoint, and a release is a deployment, named by its
-    digest. A new deployment starts next to the old one and gets no requests until it has passed its
-    checks; then one change of the endpoint's traffic routes all requests to it. The workspace keeps
-    the history of each service and its releases as registered models.
+    digest. A new one gets no requests until it has passed its checks; then one change of the
+    endpoint's traffic routes all requests to it. History and releases are registered models.
 
     Parameters
     ----------
@@ -93,11 +92,10 @@ class OnlineEndpointBackend(EndpointServices):
     data_collector : Mapping, optional
         Which requests and answers Azure ML keeps.
     base_image : str, optional
-        The image on which Azure ML installs the packages of the lock. With a registry, the image on
-        which this machine installs them.
+        The image on which Azure ML, or with a registry this machine, installs the lock's packages.
     registry : str, optional
         A repository such as ``"myregistry.azurecr.io/digits"``. The image of the service is then
-        built on this machine and pushed there, with either server; Azure ML builds nothing.
+        built here and pushed there, with either server; Azure ML builds nothing.
     auth_mode : str, optional
         Of the endpoint: ``"key"``, ``"aml_token"`` or ``"aad_token"``.
     public_network_access : str, optional
@@ -107,8 +105,9 @@ class OnlineEndpointBackend(EndpointServices):
     endpoint_tags : Mapping[str, str], optional
         Tags of the endpoint.
     keep_previous : bool
-        Keep the replaced deployment without traffic, so that a rollback only changes the traffic.
-        Its machines keep running, and cost as much as those of the one that serves.
+        Keep the replaced deployment running, and paid, so that a rollback only changes the traffic.
+    drain_s : float, optional
+        Seconds that a replaced deployment stays, 0 to 180. Default: its request timeout.
 
     Raises
     ------
@@ -143,8 +142,9 @@ class OnlineEndpointBackend(EndpointServices):
         identity: Mapping[str, Any] | None = None,
         endpoint_tags: Mapping[str, str] | None = None,
         keep_previous: bool = False,
+        drain_s: float | None = None,
     ) -> None:
-        super().__init__(keep_previous=keep_previous)
+        super().__init__(keep_previous=keep_previous, drain_s=drain_s)
         self._where = {
             "subscription_id": subscription_id,
             "resource_group": resource_group,

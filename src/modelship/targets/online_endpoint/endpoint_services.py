@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -24,7 +25,7 @@ from modelship.targets.online_endpoint.endpoint_place import (
 )
 from modelship.targets.online_endpoint.endpoint_traffic import leader_of, shares_of, traffic_lost
 from modelship.targets.online_endpoint.iso_durations import ms_of_iso
-from modelship.targets.online_endpoint.setting_checks import check_switch
+from modelship.targets.online_endpoint.setting_checks import check_seconds, check_switch
 from modelship.targets.online_endpoint.traffic_trials import TrafficTrial
 from modelship.targets.state import State
 from modelship.targets.workspace_history import RegistryJournal
@@ -51,6 +52,8 @@ _ROUTING: Final = "azureml-model-deployment"
 _ENDPOINT: Final = ".endpoint"  # no service on Container Instances has a dot in its name
 _STOP_TIMEOUT_S: Final = 1800.0
 _LOG_LINES: Final = 10_000
+_REQUEST_TIMEOUT_MS: Final = 5000  # Azure's default
+_LONGEST_DRAIN_S: Final = 180.0  # the longest request timeout
 _ALL: Final = 100
 
 
@@ -61,16 +64,20 @@ class EndpointServices(TargetBackend):
     ----------
     keep_previous : bool
         Whether a replaced deployment is kept without traffic.
+    drain_s : float, optional
+        How long a replaced deployment stays after its last request was routed, in seconds.
 
     Raises
     ------
     InvalidOptionError
-        If it is another value.
+        If one is another value.
     """
 
-    def __init__(self, *, keep_previous: bool) -> None:
+    def __init__(self, *, keep_previous: bool, drain_s: float | None) -> None:
         check_switch("keep_previous", keep_previous)
+        check_seconds("drain_s", drain_s, most=_LONGEST_DRAIN_S)
         self._keeps = keep_previous
+        self._drain_s = drain_s
         self._operations: dict[str, str] = {}  # by instance: that which made it
         self._trials: dict[str, TrafficTrial] = {}  # by service
         self._seen: dict[str, dict[str, int]] = {}  # by instance: the traffic when it was started
@@ -140,8 +147,20 @@ class EndpointServices(TargetBackend):
         """Delete a replaced deployment; keep the one that has just served, if that is wanted."""
         if self._keeps and instance.routed and not instance.broken:
             self.accept(instance, on=False)
-        else:
-            self.stop(instance, grace_s=grace_s)
+            return
+        if instance.routed and not instance.broken:
+            self._drain(instance)
+        self.stop(instance, grace_s=grace_s)
+
+    def _drain(self, instance: Instance) -> None:
+        """Wait for the last requests that were routed to an instance.
+
+        What Azure does with them when it deletes their deployment is not documented. After the
+        request timeout the endpoint has answered them.
+        """
+        timeout_ms = self.request_timeout_ms(instance) or _REQUEST_TIMEOUT_MS
+        wanted_s = timeout_ms / 1000 if self._drain_s is None else self._drain_s
+        time.sleep(self._workspace.limit_s(wanted_s))
 
     def accept(self, instance: Instance, *, on: bool) -> None:
         """Route all requests to the instance, or none; after a failed trial, all as before it."""

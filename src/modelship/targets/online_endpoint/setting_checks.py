@@ -11,6 +11,7 @@ from modelship.errors import InvalidOptionError
 __all__ = [
     "check_choice",
     "check_kind",
+    "check_seconds",
     "check_switch",
     "check_text",
     "check_whole",
@@ -32,6 +33,21 @@ def check_whole(option: str, found: object, *, least: int, most: int | None = No
     if not is_whole or found < least or (most is not None and found > most):  # type: ignore[operator]
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise InvalidOptionError(option, found, f"a whole number {bounds}")
+
+
+def check_seconds(option: str, found: object, *, most: float) -> None:
+    """Refuse a value that is not None or a number of seconds from 0 to `most`.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is neither.
+    """
+    if found is None:
+        return
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not is_number or not 0 <= found <= most:  # type: ignore[operator]
+        raise InvalidOptionError(option, found, f"seconds from 0 to {most:g}")
 
 
 def check_text(option: str, found: object) -> None:

@@ -88,7 +88,8 @@ def deploy(config, bundle):
     waiting = Waiting()
     requests.Session.send = waiting.around(requests.Session.send)
     time.sleep = waiting.around(time.sleep)
-    target = ms.DeployTarget.open("online-endpoint", workspace=config)
+    # Not waiting for requests to the replaced deployment: there are none.
+    target = ms.DeployTarget.open("online-endpoint", workspace=config, drain_s=0)
     target.deploy(ms.ScoringBundle.load(bundle), name=NAME, overwrite=True, show_output=False)
     whole = time.perf_counter() - began
     used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

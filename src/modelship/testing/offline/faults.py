@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["STAGES", "AnyFault", "ClientFault", "Fault", "Faults", "FrontFault", "StageFault"]
+__all__ = [
+    "KEYS_REFUSED",
+    "KEYS_REFUSED_MESSAGE",
+    "STAGES",
+    "AnyFault",
+    "ClientFault",
+    "Fault",
+    "Faults",
+    "FrontFault",
+    "StageFault",
+]
 
 STAGES = ("build", "crash", "never-healthy", "out-of-memory", "reported", "stuck", "timeout")
 """What can go wrong with a deployment.
@@ -30,6 +40,12 @@ STAGES = ("build", "crash", "never-healthy", "out-of-memory", "reported", "stuck
 ``timeout``
     Azure itself gives up; the operation ends TimedOut, the service Unhealthy.
 """
+
+KEYS_REFUSED = "KeyBasedAuthenticationNotPermitted"
+"""The code of storage that permits neither its key nor what the key has signed."""
+
+KEYS_REFUSED_MESSAGE = "Key based authentication is not permitted on this storage account."
+"""The message of that storage."""
 
 MARK = "an injected fault"
 """The message of a fault that has no other."""

@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OfflineWorkspace"]
 
-_CHOICES = {
-    "compute": ("process", "docker"),
-    "system_datastores_auth_mode": ("accesskey", "identity"),
-}
+_COMPUTES = ("process", "docker")
+_AUTH_MODES = ("accesskey", "identity")
 _NOT_WRITABLE = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
@@ -126,10 +124,10 @@ class OfflineWorkspace:
         system_datastores_auth_mode: Literal["accesskey", "identity"] = "accesskey",
         sealed: bool = True,
     ) -> None:
-        given = {"compute": compute, "system_datastores_auth_mode": system_datastores_auth_mode}
-        for option, found in given.items():
-            if found not in _CHOICES[option]:
-                raise InvalidOptionError(option, found, " or ".join(map(repr, _CHOICES[option])))
+        mode = ("system_datastores_auth_mode", system_datastores_auth_mode, _AUTH_MODES)
+        for option, found, known in (("compute", compute, _COMPUTES), mode):
+            if found not in known:
+                raise InvalidOptionError(option, found, " or ".join(map(repr, known)))
         self.faults = Faults()
         self._given_folder = None if folder is None else Path(folder).absolute()
         self._compute = compute

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import jwt
 
 from modelship.testing.offline.data.account import StorageAccount, foreign_account
+from modelship.testing.offline.faults import KEYS_REFUSED, KEYS_REFUSED_MESSAGE
 from modelship.testing.offline.hosts import is_foreign_account, is_local, is_of_azure, sent_by_page
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import is_past, moment
@@ -29,13 +30,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.identity import Identity
     from modelship.workspace.access import Access
 
-__all__ = ["KEYS_REFUSED", "KEYS_REFUSED_MESSAGE", "Door", "Guard", "by_token"]
-
-KEYS_REFUSED = "KeyBasedAuthenticationNotPermitted"
-"""The code of storage that permits neither its key nor what the key has signed."""
-
-KEYS_REFUSED_MESSAGE = "Key based authentication is not permitted on this storage account."
-"""The message of that storage."""
+__all__ = ["Door", "Guard", "by_token"]
 
 _ADDRESS_LIFETIME_S = 24 * 3600.0
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w", "DELETE": "d"}

@@ -9,8 +9,15 @@ from dataclasses import replace
 from typing import Final
 
 from modelship.errors import InvalidOptionError
-from modelship.testing.offline.faults import AnyFault, ClientFault, Fault, FrontFault, StageFault
-from modelship.testing.offline.request_guard import KEYS_REFUSED, KEYS_REFUSED_MESSAGE
+from modelship.testing.offline.faults import (
+    KEYS_REFUSED,
+    KEYS_REFUSED_MESSAGE,
+    AnyFault,
+    ClientFault,
+    Fault,
+    FrontFault,
+    StageFault,
+)
 from modelship.testing.offline.v2.managed_failures import quota_details, quota_message
 
 __all__ = ["NAMED_FAULTS", "named_fault"]

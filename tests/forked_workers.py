@@ -49,6 +49,7 @@ def pytest_runtestloop(session):
         return None
     if threading.active_count() > 1:
         raise pytest.UsageError(f"--forks: threads would be lost: {threading.enumerate()}")
+    session.config._tmp_path_factory.getbasetemp()  # the folders of all workers lie in one
     Workers(session).run(options.forks)
     return True
 

@@ -4,11 +4,15 @@ import os
 import py_compile
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
+import yaml
 
-from modelship.runtime.environments import link_bytecode
+from modelship.runtime.bytecode import link_bytecode
 
+SETTINGS = Path(sys.prefix, "pyvenv.cfg")
 PACKAGES = "lib/python3.11/site-packages"
 
 
@@ -34,7 +38,7 @@ def bytecode(environment):
 def test_only_what_both_have_as_one_file_is_linked(environments):
     """A file of the same name with other content gives nothing."""
     old, new = environments
-    link_bytecode(new, old)
+    link_bytecode(new, [old])
     assert {*bytecode(new)} == {"shared"}
     assert bytecode(new)["shared"].samefile(bytecode(old)["shared"])
 
@@ -42,7 +46,7 @@ def test_only_what_both_have_as_one_file_is_linked(environments):
 def test_what_is_linked_is_used_and_names_the_new_place(environments):
     """Python takes it as it is, and a traceback leads to the file of this environment."""
     old, new = environments
-    link_bytecode(new, old)
+    link_bytecode(new, [old])
     code = "import package.shared; package.shared.fail()"
     path = {"PYTHONPATH": str(new / PACKAGES)}
     done = subprocess.run([sys.executable, "-S", "-c", code], env=path, capture_output=True)
@@ -52,5 +56,21 @@ def test_what_is_linked_is_used_and_names_the_new_place(environments):
 
 def test_an_environment_that_is_gone_is_no_error(tmp_path):
     """Nothing is linked from it."""
-    link_bytecode(tmp_path / "new", tmp_path / "gone")
+    link_bytecode(tmp_path / "new", [tmp_path / "gone"])
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(
+    not SETTINGS.exists() or "\nuv = " not in SETTINGS.read_text(), reason="uv has not made this"
+)
+def test_the_environment_of_this_process_gives_too(tmp_path):
+    """The first environment of a machine has the bytecode of what runs here."""
+    packages = Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
+    source = Path(yaml.__file__)
+    (tmp_path / packages / "yaml").mkdir(parents=True)
+    try:
+        os.link(source, tmp_path / packages / "yaml" / source.name)
+    except OSError as error:
+        pytest.skip(f"the folder of tests is on another disk: {error}")
+    link_bytecode(tmp_path, [])
+    assert bytecode(tmp_path)["__init__"].samefile(yaml.__cached__)

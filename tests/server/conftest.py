@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from modelship.bundle import Environment
 from modelship.bundle.remembered import todays_lock
+from modelship.runtime.bytecode import link_bytecode
 from modelship.runtime.install import create_environment
 from reserved_ports import reserve_port
 
@@ -27,15 +28,15 @@ def serving_python(tmp_path_factory):
     wanted = [
         line for line in _PACKAGES.read_text().splitlines() if line and not line.startswith("#")
     ]
-    # One for all workers of pytest-xdist, whose folders lie in one.
+    # One for all workers, whose folders lie in one.
     workers = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if workers else base) / "serving-environment"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            create_environment(
-                todays_lock(Environment(python=python, requirements=tuple(wanted))), folder
-            )
+            lock = todays_lock(Environment(python=python, requirements=tuple(wanted)))
+            create_environment(lock, folder)
+            link_bytecode(folder, [])
     return folder / "bin" / "python"
 
 

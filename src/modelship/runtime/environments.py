@@ -16,6 +16,7 @@ from modelship.documents import read_regular
 from modelship.errors import PythonNotFoundError
 from modelship.progress import doing
 from modelship.runtime._installed import installed_digest
+from modelship.runtime.bytecode import link_bytecode
 from modelship.runtime.install import add_packages, create_environment
 from modelship.server.offered_submodules import RECORD
 from modelship.staging import stage_in, storing, write_atomic
@@ -35,7 +36,6 @@ __all__ = [
     "install_server",
     "installed_modules",
     "last_used",
-    "link_bytecode",
     "release_of",
     "service_variables",
 ]
@@ -46,7 +46,6 @@ _AZURE_SERVER = "azureml-inference-server-http"
 _RECORDER = Path(__file__).with_name("deferred_exporter.py")
 _RECORDING_TIMEOUT_S = 60
 _MOST_SETTINGS = 2**16
-_MOST_GIVING = 3  # environments with bytecode to link; searching more is slower than compiling
 # The variables of this process that a service inherits; a container inherits none of them.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
@@ -96,8 +95,7 @@ def environment_python(
                 create_environment(lock, folder, timeout_s=end_s - time.monotonic())
             with suppress(OSError):  # another process may remove one at the same time
                 made = [each for each in folder.parent.iterdir() if (each / _COMPLETE).exists()]
-                for other in sorted(made, key=last_used)[-_MOST_GIVING:]:
-                    link_bytecode(folder, other)
+                link_bytecode(folder, sorted(made, key=last_used))
             _record_modules(lock, python)
             with storing(folder):
                 write_atomic(folder / _COMPLETE, installed_digest(lock))
@@ -258,33 +256,3 @@ def _is_complete(folder: Path, lock: Lock) -> bool:
     except (OSError, ValueError):
         return False
     return made_of == wanted and (folder / "bin" / "python").exists()
-
-
-def link_bytecode(folder: Path, other: Path) -> None:
-    """Link the bytecode of another environment into a new one, for files that are the same.
-
-    uv links the files of a package into each environment, so both have the same ones. Files that
-    are not linked are compiled on first import, as usual. Python checks bytecode against its source
-    file, and tracebacks show the file of the running environment.
-
-    Parameters
-    ----------
-    folder : Path
-        The new environment, in which nothing has been imported yet.
-    other : Path
-        An environment in which services have run; if it has another Python version, nothing is
-        linked.
-    """
-    for packages in other.glob("lib/python3*/site-packages"):
-        ours = folder / packages.relative_to(other)
-        for compiled in packages.glob("**/__pycache__/*.pyc"):
-            _link(compiled, packages, ours)
-
-
-def _link(compiled: Path, packages: Path, ours: Path) -> None:
-    source = compiled.parent.parent / f"{compiled.name.partition('.')[0]}.py"
-    place = ours / compiled.relative_to(packages)
-    with suppress(OSError):  # missing, or on another disk
-        if source.samefile(ours / source.relative_to(packages)):
-            place.parent.mkdir(exist_ok=True)
-            os.link(compiled, place)

@@ -16,7 +16,7 @@ import modelship as ms
 from modelship.batch.answer_files import output_tables
 from modelship.batch.batch_status import read_job
 from modelship.batch.file_places import _held
-from modelship.batch.piece_rows import _typed
+from modelship.batch.written_answers import typed_answers
 
 ROWS = 'id,a,note\n007,1,\n008,2.0,"x, y"\n009,-3,z\n010,4e0,""\n'
 
@@ -174,13 +174,13 @@ def test_a_file_that_changes_is_refused(run, tmp_path):
 def test_known_types_of_answers_do_not_depend_on_the_piece():
     """Whole and missing values are floats, too, where the model has floats."""
     answers = pa.table({"prediction": [1, None], "probability_a": [0, 1], "note": [1, 2]})
-    assert [str(each) for each in _typed(answers, "float64").schema.types] == [
+    assert [str(each) for each in typed_answers(answers, "float64").schema.types] == [
         "double",
         "double",
         "int64",
     ]
     texts = pa.table({"prediction": ["a", "b"]})
-    assert _typed(texts, "int64") == texts
+    assert typed_answers(texts, "int64") == texts
 
 
 def test_remote_folders(idle_bundle, tmp_path):
@@ -242,3 +242,27 @@ def test_a_file_that_changes_before_it_is_scored_is_refused(run, tmp_path):
     (tmp_path / "a.png").write_bytes(b"one")
     with pytest.raises(ms.ModelshipError, match=r"a\.png.* has changed since"):
         run("a.png", engine=Changing(), items="files")
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_whole_numbers_beyond_int64_pass_through(run, tmp_path, source, kind):
+    """Of uint64, from each format to each; from text to Parquet as texts."""
+    hashes = [1, 2**63 + 1, 2**64 - 1]
+    rows = pd.DataFrame({"a": [1, 2, 3], "hash": np.array(hashes, np.uint64)})
+    if source == "csv":
+        rows.to_csv(tmp_path / "rows.csv", index=False)
+    elif source == "jsonl":
+        lines = [json.dumps(each) for each in rows.to_dict("records")]
+        (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    else:
+        rows.to_parquet(tmp_path / "rows.parquet")
+    assert run(f"rows.{source}", output_format=kind).rows_out == 3
+    files = sorted((tmp_path / "out").glob("rows-*"))
+    if kind == "parquet":
+        found = pads.dataset(files).to_table()["hash"].to_pylist()
+    elif kind == "jsonl":
+        found = [json.loads(line)["hash"] for x in files for line in x.read_text().splitlines()]
+    else:
+        found = [line.split(",")[1] for x in files for line in x.read_text().splitlines()[1:]]
+    assert [*map(int, found)] == hashes

@@ -19,7 +19,13 @@ from modelship.batch.answer_tables import answer_table
 from modelship.batch.scorer.answer_columns import columns_of_answer
 
 _NUMBERS = st.integers(-2, 2) | st.sampled_from([0.5, -0.0, 2.0, 1e20, float("nan")])
-_ANSWERS = st.none() | st.booleans() | _NUMBERS | st.sampled_from(["", "1", "true", "a,b", "null"])
+_BEYOND = st.sampled_from([2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1])
+_TEXTS = st.sampled_from(["", "1", "true", "a,b", "null"])
+_NESTED = st.sampled_from(
+    [[1, 0.5], [2**63], ["1", 2], [[], [None]], {"b": 1.0, "a": {}}, {"a": 1}]
+)
+_ANSWERS = st.none() | st.booleans() | _NUMBERS | _BEYOND | _TEXTS | _NESTED
+_ONE_KIND = st.sampled_from([_NUMBERS | _BEYOND, _NESTED.map(lambda each: {"y": each}), _ANSWERS])
 
 
 class Given(FakeProcess):
@@ -69,9 +75,18 @@ def written(job):
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(answers=st.lists(_ANSWERS, min_size=1, max_size=6), piece_bytes=st.integers(1, 40))
+@given(
+    answers=_ONE_KIND.flatmap(lambda kind: st.lists(kind, min_size=1, max_size=6)),
+    piece_bytes=st.integers(1, 40),
+)
 @example([1, 0.5, [1], [0.5], None, "a"], 1)
 @example([True, None, 2.0, "1"], 1)
+@example([1, 2**63, 2, 2**64 - 1], 1)
+@example([-1, 2**63, None, 3], 1)
+@example([2**53 + 1, 0.5, None, "a"], 20)
+@example([{"y": ["1", 2]}, {"y": [1, 2.0]}, {"y": [1]}], 1)
+@example([{"y": {"b": 1, "a": 2}}, {"y": {}}, {"y": {"a": 0.5}}], 1)
+@example([{"y": {"b": 1, "a": 2}}, {"y": {}}, {"y": {"a": 0.5}}, {"y": "c"}], 20)
 def test_pieces_have_the_text_of_one(job, kind, answers, piece_bytes):
     """Whatever the types of their answers are."""
     whole = written(job(answers, kind, 1 << 20))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pyarrow as pa
 from pyarrow import csv, json, parquet
 
-from modelship.batch.answer_tables import array_of_json
+from modelship.batch.answer_values import array_of_json
 from modelship.batch.output_files import output_files
 from modelship.batch.row_files import formats
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from modelship.batch.answer_kinds import kind_noted
 from modelship.batch.answer_lists import widths_of
 from modelship.batch.manifest import AnswerColumn
 from modelship.batch.scorer.item_names import item_names
@@ -22,13 +23,15 @@ Form: TypeAlias = "tuple[tuple[str, int], ...]"
 """The names of columns of answers, each with the length of its lists, as in AnswerColumn."""
 
 
-def answer_columns(schema: pa.Schema) -> tuple[AnswerColumn, ...]:
-    """Return what the manifest says of answers with this schema."""
-    lists = {item_names(*each)[0]: each for each in widths_of(schema).items()}
+def answer_columns(table: pa.Table) -> tuple[AnswerColumn, ...]:
+    """Return what the manifest says of answers."""
+    lists = {item_names(*each)[0]: each for each in widths_of(table.schema).items()}
+    names = table.column_names
     found, at = [], 0
-    while at < len(schema):
-        name, width = lists.get(schema.names[at], (schema.names[at], 0))
-        types = tuple(str(schema.field(each).type) for each in range(at, at + max(width, 1)))
+    while at < len(names):
+        name, width = lists.get(names[at], (names[at], 0))
+        columns = table.columns[at : at + max(width, 1)]
+        types = tuple(kind_noted(each, is_item=width > 0).text for each in columns)
         found.append(AnswerColumn(name, types if len(set(types)) > 1 else types[:1], width))
         at += len(types)
     return tuple(found)

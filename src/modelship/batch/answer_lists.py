@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from modelship.batch.answer_types import are_joined, as_texts, joined_types
+from modelship.batch.answer_types import JSON, list_of
+from modelship.batch.answer_values import array_of_json, joined_arrays, values_of
 from modelship.batch.scorer.item_names import item_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["marked", "of_one_form", "widths_of", "with_lists"]
+__all__ = ["items_in", "marked", "of_one_form", "widths_of", "with_lists"]
 
 _KEY = b"modelship.lists"
 
@@ -34,6 +35,11 @@ def widths_of(schema: pa.Schema) -> dict[str, int]:
     """Return the length of lists, by their name, whose items are columns of a table."""
     found: dict[str, int] = json.loads((schema.metadata or {}).get(_KEY, b"{}"))
     return found
+
+
+def items_in(schema: pa.Schema) -> set[str]:
+    """Return the names of the columns that have items of lists."""
+    return {name for each in widths_of(schema).items() for name in item_names(*each)}
 
 
 def of_one_form(tables: Sequence[pa.Table]) -> Sequence[pa.Table]:
@@ -63,14 +69,14 @@ def _with_list(table: pa.Table, name: str) -> pa.Table:
     return marked(table, widths)
 
 
-def _lists(items: Sequence[pa.ChunkedArray]) -> pa.Array:
-    """Return the lists of items, from a column for each position; texts if there is no type."""
-    if not are_joined(each.type for each in items):
-        columns = [each.to_pylist() for each in items]
-        texts = as_texts([*each] for each in zip(*columns, strict=True))
-        return pa.array(texts, pa.string())
+def _lists(items: Sequence[pa.ChunkedArray]) -> Any:
+    """Return the lists of items, from a column for each position."""
+    kinds = {each.type for each in items} - {pa.null()}
+    if len(kinds) > 1 or JSON in kinds or list_of(next(iter(kinds), pa.null())) is None:
+        lists = zip(*map(values_of, items), strict=True)
+        return array_of_json([[*each] for each in lists])
     width, rows = len(items), len(items[0])
-    values = joined_types([pa.table([each], names=[""]) for each in items]).column(0)
+    values = joined_arrays(items).combine_chunks()
     order = np.arange(width * rows).reshape(width, rows).T.ravel()
     offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
-    return pa.ListArray.from_arrays(offsets, values.combine_chunks().take(pa.array(order)))
+    return pa.ListArray.from_arrays(offsets, values.take(pa.array(order)))

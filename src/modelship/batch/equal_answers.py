@@ -14,29 +14,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from modelship.batch.answer_files import last_columns
-from modelship.batch.answer_forms import (
-    answer_columns,
-    common_form,
-    form_names,
-    form_of,
-)
+from modelship.batch.answer_forms import answer_columns, common_form, form_names, form_of
+from modelship.batch.answer_kinds import Kind, common_kinds, kind_named
 from modelship.batch.answer_lists import marked, with_lists
-from modelship.batch.answer_tables import array_of_json, joined_answers
+from modelship.batch.answer_tables import settled_answers
+from modelship.batch.answer_types import JSON, WHOLE, common_type, list_of, written_type
+from modelship.batch.answer_values import array_of, settled, values_of
 from modelship.batch.output_names import SUCCESS
 from modelship.batch.piece_rows import read_piece
-from modelship.batch.row_files import formats
+from modelship.batch.scorer.item_names import item_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from modelship.batch.answer_forms import Form
     from modelship.batch.batch_plan import BatchPlan
     from modelship.batch.manifest import AnswerColumn, Entry, Manifest
     from modelship.batch.output_folder import OutputFolder
     from modelship.batch.piece_rows import PieceRows
+
+    _Types: TypeAlias = "Mapping[str, pa.DataType | None]"
 
 __all__ = ["equal_answers"]
 
@@ -67,18 +67,15 @@ def equal_answers(
     """
     written = [entries[each] for each in sorted(entries) if entries[each].output]
     known = dict.fromkeys(each.answers for each in written)
-    if len(known) <= 1 or () in known or folder.files.exists(SUCCESS):
+    if () in known or folder.files.exists(SUCCESS):
         return  # an earlier version of modelship noted no columns
+    if len(known) <= 1 and not any(_is_open(each) for answers in known for each in answers):
+        return
     job = _Job(folder, plan, common_form([form_of(each) for each in known]))
-    typed = {each.answers: each for each in written if not each.output.endswith(_ARRAYS)}
-    parts = {answers: job.formed(job.empty(each), each) for answers, each in typed.items()}
-    wide = joined_answers(parts.values()).schema if parts else pa.schema([])
+    types = job.types([each.answers for each in written if not each.output.endswith(_ARRAYS)])
     for each in written:
-        is_written = each.answers not in parts or _is_written_as(
-            wide, parts[each.answers].schema, is_text=not each.output.endswith(_TYPED)
-        )
-        if form_of(each.answers) != job.form_for(each) or not is_written:
-            yield job.rewrite(each, manifest, types=wide)
+        if not job.is_written(each, types):
+            yield job.rewrite(each, manifest, types=types)
 
 
 @dataclass(frozen=True)
@@ -96,22 +93,37 @@ class _Job:
         own = {each.name for each in entry.answers}
         return tuple(each for each in self.form if each[0] in own)
 
-    def empty(self, entry: Entry) -> pa.Table:
-        """Return the answers in a file, without their rows."""
-        if not entry.output.endswith(_TYPED):
-            names = [name for each in entry.answers for name in each.types]
-            if None in map(_type_named, names):  # such as that of lists
-                answers, _ = self._written(
-                    read_piece(self.plan, self.plan.pieces[entry.piece]), entry
-                )
-                return answers.slice(0, 0)
-            kinds = map(_type_named, _types_of(entry))
-            columns = [(str(at), each) for at, each in enumerate(kinds)]
-            return _named(pa.schema(columns).empty_table(), entry.answers)
-        with self.folder.files.open(entry.output) as source:
-            schema = pq.ParquetFile(source).schema_arrow.remove_metadata()
-        names = form_names(form_of(entry.answers))
-        return _named(pa.schema([*schema][-len(names) :]).empty_table(), entry.answers)
+    def types(self, answers: Sequence[tuple[AnswerColumn, ...]]) -> _Types:
+        """Return the type of each column of the form, from those of all pieces."""
+        kinds: dict[str, list[Kind]] = {}
+        for each in dict.fromkeys(answers):
+            for name, kind in self.kinds(each):
+                kinds.setdefault(name, []).append(kind)
+        items = {name for each in self.form if each[1] for name in item_names(*each)}
+        return {
+            name: common_type(common_kinds(each), is_item=name in items)
+            for name, each in kinds.items()
+        }
+
+    def kinds(self, answers: Sequence[AnswerColumn]) -> Iterator[tuple[str, Kind]]:
+        """Yield the name and the kind of each column of a piece, in the form of all."""
+        for each in answers:
+            kinds = _kinds_of(each)
+            if each.width == dict(self.form)[each.name]:
+                yield from zip(form_names(form_of([each])), kinds, strict=True)
+            else:
+                item = common_type((kind.type for kind in kinds), is_item=True)
+                yield each.name, Kind(list_of(item))
+
+    def is_written(self, entry: Entry, types: _Types) -> bool:
+        """Return whether the output of a piece has the form and the types of all."""
+        if form_of(entry.answers) != self.form_for(entry):
+            return False
+        is_text = not entry.output.endswith(_TYPED)
+        return entry.output.endswith(_ARRAYS) or all(
+            _is_written_as(types[name], kind, is_text=is_text)
+            for name, kind in self.kinds(entry.answers)
+        )
 
     def formed(self, answers: pa.Table, entry: Entry) -> pa.Table:
         """Return answers in the form that they have together."""
@@ -120,17 +132,15 @@ class _Job:
         answers = with_lists(answers, [each.name for each in lists if each.width])
         return _arranged(answers, form)
 
-    def rewrite(self, entry: Entry, manifest: Manifest, *, types: pa.Schema) -> Entry:
+    def rewrite(self, entry: Entry, manifest: Manifest, *, types: _Types) -> Entry:
         """Write the output of a piece again, with its answers in that form."""
         rows = read_piece(self.plan, self.plan.pieces[entry.piece])
         answers, spans = self._written(rows, entry)
         answers = self.formed(answers, entry)
-        if not entry.output.endswith(_ARRAYS):
-            # The first gives the order of the fields in structs.
-            answers = joined_answers([types.empty_table(), answers])
-        columns = answer_columns(answers.schema)
+        are_arrays = entry.output.endswith(_ARRAYS)
+        answers = settled_answers(answers) if are_arrays else _settled(answers, types)
         write = partial(rows.write, answers, spans)
-        return self.folder.rewrite(entry, write, manifest, answers=columns)
+        return self.folder.rewrite(entry, write, manifest, answers=answer_columns(answers))
 
     def _written(self, rows: PieceRows, entry: Entry) -> tuple[pa.Table, Sequence[tuple[int, int]]]:
         """Return the answers of a piece, and of which of its rows they are."""
@@ -145,55 +155,51 @@ class _Job:
         else:
             lines = self.folder.files.read(entry.failures) if entry.failures else b""
             spans = rows.spans_without([json.loads(each)["row"] for each in lines.splitlines()])
-        if formats()[kind].keeps_text:
-            table = _with_types(table, _types_of(entry))
+        if not entry.output.endswith(_ARRAYS):
+            kinds = [kind for each in entry.answers for kind in _kinds_of(each)]
+            columns = [*map(_with_kind, table.columns, kinds)]
+            table = pa.table(columns, names=[str(at) for at in range(count)])
         return _named(table, entry.answers), spans
 
 
-def _types_of(entry: Entry) -> list[str]:
-    """Return the name of the type of each column of the answers of a piece."""
-    return [each.type_of(item) for each in entry.answers for item in range(max(each.width, 1))]
+def _is_open(column: AnswerColumn) -> bool:
+    """Return whether the output of a piece has values that are to be written again in any case."""
+    return any(not _is_written_as(each.type, each, is_text=True) for each in _kinds_of(column))
 
 
-def _type_named(name: str) -> pa.DataType | None:
-    """Return the type with a name; None if that is one of lists or structs."""
-    try:
-        return pa.type_for_alias(name)
-    except ValueError:
-        return None
+def _kinds_of(column: AnswerColumn) -> list[Kind]:
+    """Return the kind of each column of the output of a piece that an answer has."""
+    return [kind_named(column.type_of(item)) for item in range(max(column.width, 1))]
 
 
-def _with_types(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Return a table that was read from text, whose columns have the types with these names."""
-    columns = [
-        _with_type(column, _type_named(name))
-        for column, name in zip(table.columns, names, strict=True)
-    ]
-    return pa.table(columns, names=table.column_names)
+def _is_written_as(wide: pa.DataType | None, kind: Kind, *, is_text: bool) -> bool:
+    """Return whether the values of a piece are written as those of all its columns' type."""
+    target, own = written_type(wide), written_type(kind.type)
+    if kind.is_json:
+        return bool(kind.type == WHOLE and pa.types.is_string(target))
+    if own == target or not is_text:
+        return bool(own == target)
+    return bool(pa.types.is_null(own) or (pa.types.is_integer(own) and pa.types.is_integer(target)))
 
 
-def _with_type(column: pa.ChunkedArray, kind: pa.DataType | None) -> Any:
-    if kind is None:
-        if not pa.types.is_string(column.type):
-            return column
-        values = [json.loads(each) if each else None for each in column.to_pylist()]  # of CSV
-        return array_of_json(values)
-    if pa.types.is_null(kind):
-        return pa.nulls(len(column))
-    return column.cast(kind, safe=False)
+def _with_kind(column: pa.ChunkedArray, kind: Kind) -> Any:
+    """Return a column of the output of a piece with the type that its answers have."""
+    target = kind.column_type
+    if column.type == target:
+        return column
+    if pa.types.is_null(column.type) or pa.types.is_null(target):
+        return pa.nulls(len(column), target)
+    if pa.types.is_nested(target):
+        is_csv = pa.types.is_string(column.type)
+        return array_of(values_of(column.cast(JSON) if is_csv else column), target)
+    return column.cast(target, safe=False)
 
 
-def _is_written_as(wide: pa.Schema, own: pa.Schema, *, is_text: bool) -> bool:
-    """Return whether values of some types are written as those of others with the same names."""
-    return wide == own or (
-        is_text
-        and all(
-            kind.type == one.type
-            or pa.types.is_null(kind.type)
-            or (pa.types.is_integer(kind.type) and pa.types.is_integer(one.type))
-            for kind, one in zip(own, wide, strict=True)
-        )
-    )
+def _settled(table: pa.Table, types: _Types) -> pa.Table:
+    """Return answers with the types that those of all pieces have."""
+    columns = [settled(table.column(name), types[name]) for name in table.column_names]
+    found = pa.table(columns, names=table.column_names)
+    return found.replace_schema_metadata(table.schema.metadata)
 
 
 def _named(table: pa.Table, columns: Sequence[AnswerColumn]) -> pa.Table:

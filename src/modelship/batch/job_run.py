@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import asdict, replace
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelship.batch.batch_account import BatchAccount
@@ -29,10 +29,11 @@ from modelship.runtime.owned_folders import owned_folder
 from modelship.runtime.variables import as_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from modelship.batch.batch_job import BatchJob
     from modelship.batch.batch_plan import BatchPlan, Piece
+    from modelship.batch.batch_progress import ProgressReport
     from modelship.batch.batch_summary import BatchSummary
     from modelship.batch.manifest import Manifest
     from modelship.batch.piece_work import PieceResult
@@ -77,68 +78,121 @@ def _run(
     note_facts(job.output, job.bundle, job.engine)
     manifest = folder.manifest(plan)
     account = BatchAccount(*folder.resume(plan, manifest, verify=job.verify))
-    plan = account.plan
-    left = [each for each in plan.pieces if each.number not in account.entries]
-    before = BatchStatus.counted(job.output, plan, account.entries.values(), state="running")
-    _require_allowed(job, account)  # an earlier run may have ended by it
-    try:
+    run = _Run(job, folder, manifest, account)
+    run.require_allowed()  # an earlier run may have ended by it
+    scored = run.score(show_output=show_output, on_progress=on_progress)
+    run.equal_answers()
+    return run.complete(scored)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run of a job, and what is done of the job."""
+
+    job: BatchJob
+    folder: OutputFolder
+    manifest: Manifest
+    account: BatchAccount
+
+    def score(self, *, show_output: bool, on_progress: Callable[[BatchStatus], None] | None) -> int:
+        """Score the pieces that are not done, and return how many these were."""
+        job, account = self.job, self.account
+        left = [each for each in account.plan.pieces if each.number not in account.entries]
+        before = BatchStatus.counted(
+            job.output, account.plan, account.entries.values(), state="running"
+        )
         with (
+            self._ending(),
             progress_of(before, shown=show_output, on_progress=on_progress) as report,
-            closing(_results(job, plan, left, is_proven=account.is_proven)) as results,
+            closing(_results(job, account.plan, left, is_proven=account.is_proven)) as results,
         ):
             for result in results:
-                if isinstance(result, PieceProgress):
-                    report.during(result)
-                    continue
-                if result.piece in account.entries:
-                    continue
-                account.require_rows(result)
-                if result.rest:
-                    left += _cut(account, result, manifest)
-                    report.cut(account.plan)
-                entry = folder.enter(account.plan, result, manifest)
-                account.add(entry)
-                report.done(entry)
-                _require_allowed(job, account)
-    except KeyboardInterrupt:
-        job.stopped.set()
-    except (ScriptNotReadyError, NothingScoredError, TooManyFailedError) as error:
-        if not (account.entries or account.plan.origin):  # it may be corrected, and run again
-            folder.forget()
-        raise _ended_by(error, job, account) from error
-    if job.stopped.is_set():
-        raise account.interrupted()
-    _equal_answers(job, folder, account, manifest)
-    summary = account.summary(scored=len(left), output=str(job.output))
-    join_elements(folder.files, account.plan, account.entries.values())
-    document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
-    folder.complete(document, account.entries.values())
-    remove_elements(folder.files, account.plan)
-    return summary
+                self._take(result, left, report)
+        self._require_not_stopped()
+        return len(left)
 
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Convert what ends the body early; a plan of which nothing is done is removed."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.job.stopped.set()
+        except (ScriptNotReadyError, NothingScoredError, TooManyFailedError) as error:
+            # What has no entry may be corrected, and run again.
+            if not (self.account.entries or self.account.plan.origin):
+                self.folder.forget()
+            raise self._ended_by(error) from error
 
-def _cut(account: BatchAccount, result: PieceResult, manifest: Manifest) -> Sequence[Piece]:
-    """Cut a piece that ended early: enter its parts in the manifest, and return the new pieces."""
-    plan, piece = account.plan, account.plan.pieces[result.piece]
-    cuts = cuts_of(plan, piece, [result.rows_in, *result.rest])
-    manifest.cut(piece.number, cuts)
-    account.plan = with_cuts(plan, piece.number, cuts)
-    return account.plan.pieces[len(plan.pieces) :]
+    def _take(
+        self, result: PieceResult | PieceProgress, left: list[Piece], report: ProgressReport
+    ) -> None:
+        """Enter a result, unless its piece is done; add the parts of its rest to what is left."""
+        account = self.account
+        if isinstance(result, PieceProgress):
+            report.during(result)
+            return
+        if result.piece in account.entries:
+            return
+        account.require_rows(result)
+        if result.rest:
+            left += self._cut(result)
+            report.cut(account.plan)
+        entry = self.folder.enter(account.plan, result, self.manifest)
+        account.add(entry)
+        report.done(entry)
+        self.require_allowed()
 
+    def _cut(self, result: PieceResult) -> Sequence[Piece]:
+        """Cut a piece that ended early: enter its parts in the manifest; return the new pieces."""
+        plan, piece = self.account.plan, self.account.plan.pieces[result.piece]
+        cuts = cuts_of(plan, piece, [result.rows_in, *result.rest])
+        self.manifest.cut(piece.number, cuts)
+        self.account.plan = with_cuts(plan, piece.number, cuts)
+        return self.account.plan.pieces[len(plan.pieces) :]
 
-def _equal_answers(
-    job: BatchJob, folder: OutputFolder, account: BatchAccount, manifest: Manifest
-) -> None:
-    """Write the output again whose answers have other columns or types than those of others."""
-    try:
-        for entry in equal_answers(folder, account.plan, dict(account.entries), manifest):
-            account.entries[entry.piece] = entry
-            if job.stopped.is_set():
-                break
-    except KeyboardInterrupt:
-        job.stopped.set()
-    if job.stopped.is_set():
-        raise account.interrupted()
+    def equal_answers(self) -> None:
+        """Write the output again whose answers have other columns or types than those of others."""
+        job, account = self.job, self.account
+        made = equal_answers(self.folder, account.plan, dict(account.entries), self.manifest)
+        try:
+            for entry in made:
+                account.entries[entry.piece] = entry
+                if job.stopped.is_set():
+                    break
+        except KeyboardInterrupt:
+            job.stopped.set()
+        self._require_not_stopped()
+
+    def complete(self, scored: int) -> BatchSummary:
+        """Write that the job is complete, and return its counts."""
+        plan, entries = self.account.plan, self.account.entries
+        summary = self.account.summary(scored=scored, output=str(self.job.output))
+        join_elements(self.folder.files, plan, entries.values())
+        document = {"job": plan.digest, "bundle": plan.bundle_digest, **asdict(summary)}
+        self.folder.complete(document, entries.values())
+        remove_elements(self.folder.files, plan)
+        return summary
+
+    def require_allowed(self) -> None:
+        """Check that no more rows and mini-batches failed than may."""
+        self.account.require_at_most(self.job.most_failed)
+        self.account.require_batches_at_most(self.job.mini_batch_error_threshold)
+
+    def _require_not_stopped(self) -> None:
+        if self.job.stopped.is_set():
+            raise self.account.interrupted()
+
+    def _ended_by(
+        self, error: ScriptNotReadyError | NothingScoredError | TooManyFailedError
+    ) -> BatchStoppedError:
+        """Return the error of a job whose pieces could not be scored."""
+        if isinstance(error, ScriptNotReadyError):
+            return self.account.not_ready(str(error))
+        if isinstance(error, NothingScoredError):
+            return self.account.nothing_scored(error.tried)
+        problem = f"{error.failed} rows of a piece failed, more than {self.job.most_failed}"
+        return self.account.too_many(problem, log=error.reason)
 
 
 def _results(
@@ -164,25 +218,6 @@ def _results(
             splitting=splitting_of(job.options, job.engine, left),
         )
         yield from proven_results(job.engine, work, left, stopped=job.stopped)
-
-
-def _require_allowed(job: BatchJob, account: BatchAccount) -> None:
-    account.require_at_most(job.most_failed)
-    account.require_batches_at_most(job.mini_batch_error_threshold)
-
-
-def _ended_by(
-    error: ScriptNotReadyError | NothingScoredError | TooManyFailedError,
-    job: BatchJob,
-    account: BatchAccount,
-) -> BatchStoppedError:
-    """Return the error of a job whose pieces could not be scored."""
-    if isinstance(error, ScriptNotReadyError):
-        return account.not_ready(str(error))
-    if isinstance(error, NothingScoredError):
-        return account.nothing_scored(error.tried)
-    problem = f"{error.failed} rows of a piece failed, more than {job.most_failed}"
-    return account.too_many(problem, log=error.reason)
 
 
 def _planned(job: BatchJob, folder: OutputFolder) -> BatchPlan:

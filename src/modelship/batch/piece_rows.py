@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from bisect import bisect_right
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
-from modelship.batch.answer_tables import joined_answers
+from modelship.batch.answer_tables import joined_answers, settled_answers
 from modelship.batch.column_types import keeps_text
 from modelship.batch.file_places import reading, require_same
-from modelship.batch.row_files import Cut, ReadRows, formats
+from modelship.batch.row_files import Cut, ReadRows, formats, suffix_of
+from modelship.batch.written_answers import answers_to_write, typed_answers
 from modelship.errors import BatchInputError
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from modelship.batch.scored_rows import MissingRows
 
 __all__ = ["PieceRows", "read_piece"]
-
-_MARK = "_scored"
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,10 @@ class PieceRows:
         return replace(self, rows=rows), (*rest[:-1], self.count - end - sum(rest[:-1]))
 
     def answers(self, parts: Iterable[pa.Table]) -> pa.Table:
-        """Return the answers of some calls together, as they are written."""
-        return _typed(joined_answers(parts), self.plan.columns.prediction)
+        """Return the answers of some calls together; arrays are written once, as they are."""
+        found = typed_answers(joined_answers(parts), self.plan.columns.prediction)
+        kind = self.plan.output_format(self.piece)
+        return settled_answers(found) if suffix_of(kind) == ".npz" else found
 
     def write(self, answers: pa.Table, spans: Sequence[tuple[int, int]], file: BinaryIO) -> None:
         """Write the rows that were scored, in ranges (first, stop), with their answers.
@@ -88,7 +88,7 @@ class PieceRows:
         BatchInputError
             If the format of the output has no form for a column.
         """
-        scored = _renamed(answers, self._taken)
+        scored = answers_to_write(answers, self._taken)
         try:
             if self.rows.texts is not None:
                 self.rows.texts.parts(spans).write(scored, file)
@@ -259,31 +259,3 @@ def _flat(lists: pa.FixedSizeListArray) -> pa.Array:
     """Return the values of lists; as many for one that is missing."""
     filled = lists.fill_null([None] * lists.type.list_size) if lists.null_count else lists
     return filled.flatten()
-
-
-def _typed(answers: pa.Table, prediction: str) -> pa.Table:
-    """Return answers with the types that they have in all pieces, where these are known.
-
-    The values alone do not say: those of a piece may all be whole, or missing.
-    """
-    for at, name in enumerate(answers.column_names):
-        kind = "float64" if name.startswith("probability_") else prediction
-        if not kind or not name.startswith(("probability_", "prediction")):
-            continue
-        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            column = answers.column(at).cast(pa.type_for_alias(kind))
-            answers = answers.set_column(at, name, column)
-    return answers
-
-
-def _renamed(answers: pa.Table, taken: Sequence[str]) -> pa.Table:
-    """Return the columns of answers under names that the rows do not have."""
-    held = {*taken, *answers.column_names}
-    names = []
-    for name in answers.column_names:
-        found = name
-        while found in taken or (found != name and found in held):
-            found += _MARK
-        held.add(found)
-        names.append(found)
-    return answers.rename_columns(names)

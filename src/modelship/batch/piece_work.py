@@ -249,7 +249,7 @@ def _scored(
     return ScoredRows(
         rows_out=sum(stop - start for start, stop in spans),
         write=partial(rows.write, found, spans),
-        answers=answer_columns(found.schema),
+        answers=answer_columns(found),
         bad=bad,
         rest=bisection.rest,
     )

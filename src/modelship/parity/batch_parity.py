@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from modelship.batch.answer_files import answer_columns_in, output_tables
 from modelship.batch.answer_lists import widths_of, with_lists
-from modelship.batch.answer_tables import answer_table
+from modelship.batch.answer_tables import answer_table, settled_answers
 from modelship.batch.batch_status import read_job
 from modelship.batch.scorer.answer_columns import columns_of_answer
 from modelship.batch.scorer.item_names import item_names
@@ -75,7 +75,7 @@ def compare_batch(
         payload = payload_of(given.to_pandas(), key=service.input_key, form=service.input_form)
         request = ScoringRequest(where, body=json.dumps(payload).encode())
         said = answer_table(*columns_of_answer(service.run(payload), rows=table.num_rows))
-        said = with_lists(said, _lists_in(answers, said))
+        said = settled_answers(with_lists(said, _lists_in(answers, said)))
         requests.append(request)
         found += _differences(request, answers, said, name=name, tolerance=tolerance)
     if not requests:

@@ -161,14 +161,16 @@ LONG = tuple(
     )
 )
 
-# What most files of -m azure import: each fork would compile it and run it again.
-IMPORTED_ONCE = (
+# What many files import when they run: each fork would compile it and run it again.
+IMPORTED_ONCE = ("matplotlib.backends.backend_agg", "matplotlib.figure")
+IMPORTED_FOR_AZURE = (
     "azure.ai.ml.entities",
     "azure.identity",
     "azureml.core.compute",
     "azureml.core.model",
     "azureml.core.webservice",
     "joblib",
+    "modelship.testing.offline.assembly",
     "modelship.testing.offline.offline_workspace",
     "sklearn.linear_model",
 )
@@ -282,8 +284,8 @@ def pytest_collection(session):
     gc.disable()
     try:
         collected = yield
-        if session.config.option.forks and HAS_AZURE and is_for_azure(session.config):
-            import_once()
+        if session.config.option.forks:
+            import_once(HAS_AZURE and is_for_azure(session.config))
         return collected
     finally:
         gc.freeze()
@@ -292,9 +294,9 @@ def pytest_collection(session):
         gc.enable()
 
 
-def import_once():
+def import_once(for_azure):
     """Import what the forks need, before there are any."""
-    for name in IMPORTED_ONCE:
+    for name in (*IMPORTED_ONCE, *(IMPORTED_FOR_AZURE if for_azure else ())):
         importlib.import_module(name)
 
 

@@ -47,6 +47,12 @@ def page_text(report):
     return report.to_html()
 
 
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Leave matplotlib out of pages of which only the text is looked at."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+
 @pytest.mark.parametrize(
     ("name", "pictures"), [("report", 2), ("flower_report", 1), ("regression_report", 1)]
 )
@@ -64,12 +70,14 @@ def test_page_is_complete_and_alone(name, pictures, request):
     assert not re.search(r"https?://|@import|url\(|<script|<link", text)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_page_is_written(flower_report, tmp_path):
     """With a path the same page is written, and nothing is returned."""
     assert flower_report.to_html(tmp_path / "report.html") is None  # a notebook would print it
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == flower_report.to_html()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_page_shows_the_classes(flower_report):
     """Each class has a row with what per_class says of it."""
     shown = "|".join(Page(flower_report.to_html()).texts)
@@ -78,6 +86,7 @@ def test_page_shows_the_classes(flower_report):
         assert f"|{row.label}|{shares}|{row.support}|" in shown
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_labels_are_escaped():
     """A label that is markup is shown as text, on the page and in a notebook."""
     evil = "<script>alert(1)</script>"
@@ -105,9 +114,9 @@ def test_page_has_both_color_schemes(page_text):
     assert "prefers-color-scheme: dark" in page_text
 
 
-def test_page_without_matplotlib_has_its_tables(report, monkeypatch):
+@pytest.mark.usefixtures("without_pictures")
+def test_page_without_matplotlib_has_its_tables(report):
     """Without matplotlib the page is there, its matrix open, without pictures."""
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     page = Page(report.to_html())
     assert not page.addresses
     assert str(report.confusion_matrix.max()) in page.texts
@@ -133,6 +142,7 @@ def test_notebook_is_never_troubled():
     assert Report(X=[], y_true=[1], y_pred=["a"], task="classification")._repr_html_() is None
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_page_shows_the_rows_of_a_table_that_went_wrong():
     """Texts, dates and gaps of misclassified rows can be read, beside what was said of them."""
     frame = pd.DataFrame(
@@ -148,6 +158,7 @@ def test_page_shows_the_rows_of_a_table_that_went_wrong():
     assert "|0|x|z|<a>|1.5|2024-05-31|1|y|z|\u2013|\u2013|\u2013|" in shown
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_page_shows_the_largest_errors_first():
     """Rows of a regression are sorted by their error, and wide ones are cut."""
     X = np.arange(60.0).reshape(3, 20)
@@ -169,6 +180,7 @@ def test_page_writes_the_numbers_of_a_column_alike():
     assert "|mae|6006|rmse|8494|" in shown
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_page_names_the_wrong_outputs_of_a_row():
     """With several outputs each of the first three has a line of its own, in its own format."""
     y = np.array([[85000, 0.5, 1, 1], [85001, 0.25, 1, 1]])

@@ -19,6 +19,10 @@ from modelship import DeployTarget, ModelSource, ScoringBundle, Serving
 from modelship.bundle import Environment
 from modelship.bundle.remembered import todays_lock
 from modelship.errors import DeploymentNotFoundError
+from modelship.progress import Steps
+from modelship.runtime.images.engine import connected
+from modelship.runtime.images.image import remove_unused_images, service_image
+from modelship.runtime.servers import SERVERS
 from modelship.testing.bundles import script_bundle, with_lock
 
 BASE_IMAGE = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
@@ -63,6 +67,20 @@ def exists(reference: str) -> bool:
     """Return whether the engine has an image or a container of this name."""
     command = ["docker", "inspect", reference]
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def built(bundle):
+    """Build the image of a bundle as a deployment does, without a container; return its facts."""
+    options = {"base_image": BASE_IMAGE, "server": SERVERS["modelship"]}
+    steps = Steps("images", timeout_s=120)
+    with connected() as engine, service_image(engine, bundle, steps=steps, **options) as name:
+        return inspect(name)
+
+
+def unbuilt(bundle):
+    """Remove the image of a bundle as the deletion of its last service does."""
+    with connected() as engine:
+        remove_unused_images(engine, bundle.digest)
 
 
 class Deployer:

@@ -66,7 +66,8 @@ def test_without_an_address_requests_go_to_the_container(deployer, monkeypatch, 
         monkeypatch.setattr(gates, "ENVIRONMENT", {})
     target = DeployTarget.open("docker", base_image=BASE_IMAGE)
     name = deployer.name(f"docker-{refusal}")
-    with target.deploy(bundle(deployer, 1), name=name) as deployment:
+    serving = Serving(server="azmlinfsrv" if refusal == "unseen" else "modelship")
+    with target.deploy(bundle(deployer, 1), name=name, serving=serving) as deployment:
         answer, *_ = deployment.run({})
         assert (answer, deployment.instance.own_uri, label(deployment)) == (1, "", None)
         assert "cannot pass the address" in capsys.readouterr().err

@@ -85,16 +85,16 @@ def build(deployer, own, server_alone, tmp_path, monkeypatch):
     process = subprocess.Popen(
         arguments, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
     )
-    _wait_for(lambda: "compileall" in _commands_on(own), process=process, timeout_s=90)
+    with contextlib.closing(docker.from_env()) as client:
+        _wait_for(lambda: "compileall" in _commands_on(own, client), process=process, timeout_s=90)
     yield process
     process.kill()
     process.communicate()
 
 
-def _commands_on(image):
+def _commands_on(image, client):
     """Return what runs now in containers on an image."""
-    with contextlib.closing(docker.from_env()) as client:
-        found = client.api.containers(filters={"label": image})
+    found = client.api.containers(filters={"label": image})
     return " ".join(each["Command"] for each in found)
 
 
@@ -103,7 +103,7 @@ def _wait_for(condition, *, process, timeout_s):
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end_s
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,11 @@ def _options_of(place):
     return {"base_image": BASE_IMAGE} if place == "docker" else {}
 
 
-@pytest.mark.parametrize("place", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+# In the gate, test_servers.py passes an option to a container.
+_IN_DOCKER = pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.long])
+
+
+@pytest.mark.parametrize("place", ["process", _IN_DOCKER])
 def test_the_server_obeys_them(request, deployer, place):
     """Strict mode closes each connection, and what was set for bodies and headers holds."""
     if place == "docker":

@@ -131,25 +131,26 @@ class ContainerCalls(EngineFacts):
         )
         return problem
 
-    def commit(self, name: str, *, tag: str, emptied: str, deadline: Deadline) -> str:
-        """Create an image from a container; return the engine's error message, or ``""``.
+    def commit(
+        self, name: str, *, tag: str, changes: Sequence[str], deadline: Deadline
+    ) -> tuple[str, str]:
+        """Create an image from a container; return its id, and the error message or ``""``.
 
-        The image has an empty label `emptied` in place of that of the container.
+        Without a `tag` it has no name. `changes` are instructions of a Dockerfile.
         """
         repository, _, version = tag.rpartition(":")
-        _, problem = follow(
+        return follow(
             self._api,
             "/commit",
             params={
                 "container": name,
                 "repo": repository,
                 "tag": version,
-                "changes": f'LABEL {emptied}=""',
+                "changes": list(changes),
             },
             headers={"Content-Type": "application/json"},
             deadline=deadline,
         )
-        return problem
 
     def read(self, name: str, path: PurePosixPath) -> bytes | None:
         """Return a file of a container; None if the file or the container does not exist."""

@@ -1,18 +1,23 @@
-"""Generate Dockerfiles, each of which adds one layer of files.
+"""Generate Dockerfiles, each of which runs one command on an image that has its files.
 
-``ADD`` keeps the times of the files in an archive, where ``COPY`` gives new folders the time of the
-build; so the same files always result in the same layer. No command is run in a shell.
+An engine creates a container and a layer for each line, so they have few. No command is run in a
+shell.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from modelship.runtime.images import labels
 
 __all__ = [
     "APP_ROOT",
+    "AS_ROOT",
+    "COMPLETE",
+    "DESCRIPTION",
+    "ENVIRONMENT",
     "EXPORTER",
     "KEYS",
     "PORT",
@@ -44,12 +49,26 @@ SECRETS = KEYS.with_name("secrets")
 USER = 1000
 PORT = 5001
 
-_COMPLETE = f'LABEL {labels.BUILD}=""'
+AS_ROOT = "USER 0:0"
+COMPLETE = f'LABEL {labels.BUILD}=""'
+DESCRIPTION = (f"WORKDIR {APP_ROOT}", f"EXPOSE {PORT}")
+ENVIRONMENT = MappingProxyType(
+    {
+        "PATH": f"{VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONUNBUFFERED": "1",
+        "HOME": "/tmp",  # noqa: S108 - in the container
+        "AML_APP_ROOT": str(APP_ROOT),
+        "GUNICORN_CMD_ARGS": f"--config {EXPORTER}",
+    }
+)
+"""The environment variables of the containers of services."""
 _WITH_SECRETS = Path(__file__).with_name("with_secrets.py")
 _PROBE = (
     "import platform, sys; "
     "print('probed', '%d.%d.%d' % sys.version_info[:3], platform.libc_ver()[0] or 'no-glibc')"
 )
+# What `python3 -m venv --without-pip` does; the packages are there already, and stay.
+_CREATE = f"import venv; venv.create('{VENV}', symlinks=True); "
 # Bytecode is validated by the time and size of its source, which are both fixed in the layer below.
 # A file that does not compile, such as a template, is not an error. No service imports the tests of
 # packages, which are up to two fifths of the modules of an environment.
@@ -76,44 +95,31 @@ def probe(base_image: str, *, label: str) -> str:
     return _lines(
         f"FROM {base_image}",
         f"LABEL {labels.BUILD}={label}",
-        "USER 0:0",
+        AS_ROOT,
         _exec("RUN", "python3", "-c", _PROBE),
     )
 
 
-def environment(base_image: str, *, label: str) -> str:
-    """Return the Dockerfile of the image with the locked packages and their environment."""
-    python = f"{VENV}/bin/python"
+def environment(image: str) -> str:
+    """Return the Dockerfile of the image with the locked packages, on an image that has them."""
     return _lines(
-        f"FROM {base_image}",
-        f"LABEL {labels.BUILD}={label}",
-        "USER 0:0",
-        f"ENV PATH={VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        f" PYTHONUNBUFFERED=1 HOME=/tmp AML_APP_ROOT={APP_ROOT}"
-        f" GUNICORN_CMD_ARGS='--config {EXPORTER}'",
-        _exec("RUN", "python3", "-m", "venv", "--without-pip", str(VENV)),
-        "ADD files.tar /",
-        _exec("RUN", python, "-c", _COMPILE + _RECORD_MODULES),
-        f"WORKDIR {APP_ROOT}",
-        f"EXPOSE {PORT}",
+        f"FROM {image}",
+        _exec("RUN", "python3", "-c", _CREATE + _COMPILE + _RECORD_MODULES),
         "ENTRYPOINT []",
         "HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 "
-        + _exec("CMD", python, "-I", "-S", "-c", _HEALTH),
+        + _exec("CMD", f"{VENV}/bin/python", "-I", "-S", "-c", _HEALTH),
         f"USER {USER}:{USER}",
-        _COMPLETE,
+        COMPLETE,
     )
 
 
-def server(environment_image: str, *, label: str) -> str:
-    """Return the Dockerfile of the image that adds modelship's server."""
+def server(image: str) -> str:
+    """Return the Dockerfile of the image with modelship's server, on an image that has it."""
     return _lines(
-        f"FROM {environment_image}",
-        f"LABEL {labels.BUILD}={label}",
-        "USER 0:0",
-        "ADD files.tar /",
+        f"FROM {image}",
         _exec("RUN", f"{VENV}/bin/python", "-c", _COMPILE),
         f"USER {USER}:{USER}",
-        _COMPLETE,
+        COMPLETE,
     )
 
 

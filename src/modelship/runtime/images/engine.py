@@ -218,10 +218,13 @@ class Engine(VolumeCalls):
         with self._unless_gone_or_used():
             self._api.remove_image(reference)
 
-    def remove_nameless(self, image_id: str) -> None:
-        """Remove an image that has lost its last name, unless it is in use."""
-        if (found := self.image(image_id)) is not None and not found.names:
+    def remove_nameless(self, image_id: str) -> bool:
+        """Remove an image without a name, unless it is in use; return False if it has a name."""
+        if (found := self.image(image_id)) is None:
+            return True
+        if not found.names:
             self.remove_image(image_id)
+        return not found.names
 
     def sweep(self, label: str, *, sparing: str) -> None:
         """Remove the unnamed images and the containers of builds with a label.
@@ -272,10 +275,12 @@ class Engine(VolumeCalls):
         What a user builds of a complete image has its label, and perhaps no name.
         """
         name = label.partition("=")[0]
-        found = self._api.images(filters={"label": label})
-        rows = [(each, Image.from_listing(each).names) for each in found]
-        complete = {"", *(each["Labels"][name] for each, names in rows if names)}
-        old = [each for each, names in rows if not names and each["Created"] <= before_s]
+        # There are few, and an engine reads the others only for the full list.
+        nameless = self._api.images(filters={"label": label, "dangling": True})
+        old = [each for each in nameless if each["Created"] <= before_s and each["Labels"][name]]
+        if not old:
+            return []
+        complete = {each.labels[name] for each in self.images(label) if each.names}
         return [each["Id"] for each in old if each["Labels"][name] not in complete]
 
 

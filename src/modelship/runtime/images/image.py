@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
@@ -24,13 +22,20 @@ from modelship.bundle.store import stage_models
 from modelship.runtime.images import dockerfiles, labels
 from modelship.runtime.images.archive import Archive, below, sent
 from modelship.runtime.images.base_image import check_python, ensure_base, machine_of
-from modelship.runtime.images.layers import add_layer, models_layer, script_layer, swept
+from modelship.runtime.images.layers import (
+    add_layer,
+    build_on_layer,
+    models_layer,
+    packages_layer,
+    script_layer,
+    server_layer,
+)
 from modelship.runtime.install import install_packages
 from modelship.staging import storing
 from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
@@ -106,23 +111,22 @@ def remove_unused_images(
         used = engine.image(ended.image_id) if ended else None
         if named and not keep and not engine.containers(labels=[f"{labels.SERVICE_IMAGE}={name}"]):
             engine.remove_image(name)
-        for image in (named, used):
-            _remove_nameless(engine, image)
+        _remove_nameless(engine, used)
+        if named != used:
+            _remove_nameless(engine, named)
 
 
 def remove_images_of(engine: Engine, digests: Collection[str]) -> None:
     """Remove the images of several bundles, except those in use."""
-    there = {name for image in engine.images(labels.MODEL_IMAGE) for name in image.names}
     for digest in digests:
-        if _service_name(digest) in there:
+        if engine.image(_service_name(digest)) is not None:
             remove_unused_images(engine, digest)
 
 
 def _remove_nameless(engine: Engine, image: Image | None) -> None:
     """Remove a service image without a name, and the model image below it if unused."""
-    if image is None:
+    if image is None or not engine.remove_nameless(image.image_id):
         return
-    engine.remove_nameless(image.image_id)
     model = image.labels.get(labels.MODEL_IMAGE)
     if model and not engine.has_image(f"{labels.MODEL_IMAGE}={model}"):
         engine.remove_image(model)
@@ -143,7 +147,7 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
     base_image = base_image or f"python:{lock.python}-slim"
     base = ensure_base(engine, base_image, steps=steps)
     settings = [each.read_text(encoding="utf-8") for each in dockerfiles.SETTINGS]
-    recipe = "".join([dockerfiles.environment("", label=""), *settings])
+    recipe = "".join([dockerfiles.environment(""), packages_layer("").digest, *settings])
     name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
     if engine.image(name) is not None:
         return name
@@ -156,9 +160,9 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
         if engine.image(name) is None:
             check_python(engine, base_image, python=lock.python, deadline=deadline)
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
-            made = partial(dockerfiles.environment, base_image)
-            files = _packages(folder, python=lock.python)
-            _build(engine, name, made, files=files, folder=folder, deadline=deadline)
+            files = sent(_packages(folder, python=lock.python), folder)
+            layer, recipe_on = packages_layer(base_image), dockerfiles.environment
+            build_on_layer(engine, name, layer, files, recipe_on=recipe_on, deadline=deadline)
             engine.sweep_forgotten(labels.BUILD, prefix=labels.BUILD_PREFIX)
     return name
 
@@ -168,7 +172,7 @@ def _ensure_server(
 ) -> str:
     """Add modelship's server and its requirements next to an environment, which is not changed."""
     added = server.added_to(lock)
-    recipe = dockerfiles.server("", label="")
+    recipe = dockerfiles.server("") + server_layer("").digest
     name = f"modelship/server:{_key(environment, server.digest, added.digest, recipe)}"
     deadline = steps.deadline
     with _alone(_ENVIRONMENT_LOCK, name, deadline=deadline) as folder:
@@ -180,9 +184,9 @@ def _ensure_server(
             for path, content in server.files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
-            made = partial(dockerfiles.server, environment)
-            files = _packages(folder, python=lock.python)
-            _build(engine, name, made, files=files, folder=folder, deadline=deadline)
+            files = sent(_packages(folder, python=lock.python), folder)
+            layer, recipe_on = server_layer(environment), dockerfiles.server
+            build_on_layer(engine, name, layer, files, recipe_on=recipe_on, deadline=deadline)
     return name
 
 
@@ -234,22 +238,6 @@ def _add_script(
             return
     layer = replace(layer, labels={**layer.labels, **label})
     add_layer(engine, service, layer, files, deadline=deadline)
-
-
-def _build(
-    engine: Engine,
-    name: str,
-    recipe: Callable[..., str],
-    *,
-    files: Archive,
-    folder: Path,
-    deadline: Deadline,
-) -> None:
-    """Build an image of `files`, which are in `folder`; remove what is left if that fails."""
-    label = f"{name}-{secrets.token_hex(4)}"
-    with swept(engine, f"{labels.BUILD}={label}"):
-        context = Archive({"Dockerfile": recipe(label=label).encode(), "files.tar": files})
-        engine.build(sent(context, folder), tag=name, deadline=deadline)
 
 
 def _service_name(digest: str) -> str:

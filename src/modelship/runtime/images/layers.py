@@ -1,4 +1,4 @@
-"""Add one layer of files to an image, without a build.
+"""Add one layer of files to an image.
 
 A container that is never started receives the files, and the engine makes it an image. A build does
 so too, but with another container and another layer for each line of its Dockerfile. The files keep
@@ -11,21 +11,39 @@ import hashlib
 import json
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import ImageBuildError
 from modelship.runtime.images import labels
-from modelship.runtime.images.dockerfiles import APP_ROOT, VENV, command
+from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.dockerfiles import (
+    APP_ROOT,
+    AS_ROOT,
+    COMPLETE,
+    DESCRIPTION,
+    ENVIRONMENT,
+    VENV,
+    command,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from modelship.progress import Deadline
     from modelship.runtime.images.engine import Engine
 
-__all__ = ["Layer", "add_layer", "models_layer", "script_layer", "swept"]
+__all__ = [
+    "Layer",
+    "add_layer",
+    "build_on_layer",
+    "models_layer",
+    "packages_layer",
+    "script_layer",
+    "server_layer",
+    "swept",
+]
 
 _NO_COMMAND: Final = (f"{VENV}/bin/python",)  # the engine creates no container without one
 
@@ -44,18 +62,31 @@ class Layer:
         The command of its containers.
     labels : Mapping[str, str]
         Its labels.
+    changes : sequence of str
+        Instructions of a Dockerfile that only describe it.
     """
 
     base: str
     environment: Mapping[str, str]
     command: tuple[str, ...] = _NO_COMMAND
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    changes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """The hex sha256 digest of all fields."""
-        fields = [self.base, dict(self.environment), self.command, dict(self.labels)]
+        fields = [self.base, dict(self.environment), self.command, dict(self.labels), self.changes]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def packages_layer(base_image: str) -> Layer:
+    """Return the layer of the packages of an environment, before the commands of its build."""
+    return Layer(base_image, ENVIRONMENT, changes=(AS_ROOT, *DESCRIPTION))
+
+
+def server_layer(environment_image: str) -> Layer:
+    """Return the layer of modelship's server, before the command of its build."""
+    return Layer(environment_image, {}, changes=(AS_ROOT,))
 
 
 def models_layer(environment_image: str, *, model_dir: str) -> Layer:
@@ -87,24 +118,69 @@ def add_layer(
     ImageBuildError
         If the engine cannot unpack the files or create the image.
     """
-    token = secrets.token_hex(4)
-    container, label = f"{labels.BUILD_PREFIX}{token}", f"{name}-{token}"
+    label = f"{name}-{secrets.token_hex(4)}"
+    layer = replace(layer, changes=(*layer.changes, COMPLETE))
     with swept(engine, f"{labels.BUILD}={label}"):
-        engine.create(
-            container,
-            image=layer.base,
-            labels={**layer.labels, labels.BUILD: label},
-            environment=layer.environment,
-            host={},
-            command=layer.command,
+        _committed(engine, name, layer, files, label=label, deadline=deadline)
+
+
+def build_on_layer(
+    engine: Engine,
+    name: str,
+    layer: Layer,
+    files: Iterable[bytes],
+    *,
+    recipe_on: Callable[[str], str],
+    deadline: Deadline,
+) -> None:
+    """Add a layer of files, and build a Dockerfile on it; nothing else is left if that fails.
+
+    A build that has the files in its context would unpack and hash them once more.
+
+    Raises
+    ------
+    ImageBuildError
+        If the engine cannot unpack the files, or the build fails.
+    """
+    label = f"{name}-{secrets.token_hex(4)}"
+    with swept(engine, f"{labels.BUILD}={label}"):
+        image_id = _committed(engine, "", layer, files, label=label, deadline=deadline)
+        context = Archive({"Dockerfile": recipe_on(image_id).encode()})
+        engine.build(context, tag=name, deadline=deadline)
+
+
+def _committed(
+    engine: Engine,
+    name: str,
+    layer: Layer,
+    files: Iterable[bytes],
+    *,
+    label: str,
+    deadline: Deadline,
+) -> str:
+    """Create an image as :func:`add_layer` does, as a part of the build `label`; return its id.
+
+    An empty `name` is none. The caller removes what is left if that fails, with :func:`swept`.
+    """
+    container = f"{labels.BUILD_PREFIX}{secrets.token_hex(4)}"
+    engine.create(
+        container,
+        image=layer.base,
+        labels={**layer.labels, labels.BUILD: label},
+        environment=layer.environment,
+        host={},
+        command=layer.command,
+    )
+    image_id, problem = "", engine.fill(container, files, deadline=deadline)
+    if not problem:
+        image_id, problem = engine.commit(
+            container, tag=name, changes=layer.changes, deadline=deadline
         )
-        problem = engine.fill(container, files, deadline=deadline)
-        problem = problem or engine.commit(
-            container, tag=name, emptied=labels.BUILD, deadline=deadline
-        )
-        if problem:
-            raise ImageBuildError(image=name, problem=problem.rstrip(".\n"), build_log="")
-        engine.discard(container)
+    if problem:
+        what = name or label.rpartition("-")[0]
+        raise ImageBuildError(image=what, problem=problem.rstrip(".\n"), build_log="")
+    engine.discard(container)
+    return image_id
 
 
 @contextmanager

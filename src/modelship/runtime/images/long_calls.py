@@ -32,7 +32,7 @@ def follow(
     data: Iterable[bytes] = (),
     method: str = "POST",
 ) -> tuple[str, str]:
-    """Run a slow call, and return the end of its log and the error message.
+    """Run a slow call, and return the end of its log, or the id that it answers, and the error.
 
     The SDK's own functions for such calls cannot be stopped: they wait without a timeout, and on an
     interrupt keep the connection, and with it the build. This function has stopped the engine when
@@ -96,6 +96,6 @@ def _read_log(response: Any, deadline: Deadline) -> tuple[str, str]:
     for line in response.iter_lines():
         deadline.check()
         message = json.loads(line) if line else {}
-        lines.extend(message.get("stream", "").splitlines())
+        lines.extend(message.get("stream", message.get("Id", "")).splitlines())
         problem = message.get("error", problem)
     return "\n".join(line for line in lines if line.strip()), problem

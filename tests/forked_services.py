@@ -36,6 +36,16 @@ _IMPORTED = {
         *("azureml_inference_server_http.amlserver", "gunicorn.arbiter", "gunicorn.workers.sync"),
         *("flask_cors", "inference_schema.schema_util", "pydantic_settings", *_LIBRARIES),
     ),
+    "modelship_server": (
+        *("email.utils", "http", "httptools", "modelship_server.command"),
+        *(
+            "modelship_server.description",
+            "modelship_server.supervisor",
+            "modelship_server.tracing",
+        ),
+        *("modelship_server.worker", "modelship_server.worker_service", "orjson", "shutil"),
+        *("termios", "uvloop"),
+    ),
 }
 # What Python and libraries read before a program begins: forks have those of their Python.
 _READ_FIRST = ("LANG", "LC_", "LD_", "MALLOC_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TZ")

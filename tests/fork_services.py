@@ -31,6 +31,7 @@ REFUSED = b"refused"
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 4
 _ALONE_S = 10.0
+_OF_PYTHON = len(sys.path)  # what servers add comes later
 _STRINGS = slice(47, 49)  # of /proc/self/stat, after the name: where the first variables are
 
 
@@ -107,6 +108,14 @@ def launch(asked, told, output, *passed):
     os.closerange(first_unused, 1 << 16)  # as execve(2) does; then the launcher returns
 
 
+def move_to(python):
+    """Name all places in the environment as those of this Python, which may be a link to it."""
+    here, there = sys.prefix, str(Path(python).parents[1])
+    sys.path[:_OF_PYTHON] = [each.replace(here, there) for each in sys.path[:_OF_PYTHON]]
+    for name in ("executable", "prefix", "exec_prefix"):
+        setattr(sys, name, getattr(sys, name).replace(here, there))
+
+
 def show_variables(variables):
     """Have these variables alone, and let /proc show them, as those that a program began with."""
     os.environ.clear()  # the C library does not look any more where the first ones were
@@ -118,6 +127,7 @@ def show_variables(variables):
 
 if __name__ == "__main__":
     command = main(*sys.argv[1:])
+    move_to(command[0])
     sys.argv[1:] = command[3:]
     sys.path[0] = str(Path.cwd())
     runpy.run_module(command[2], run_name="__main__", alter_sys=True)

@@ -157,9 +157,16 @@ def _started(place: Path, key: _Key) -> socket.socket:
 
 
 def _key(command: Sequence[str], env: Mapping[str, str]) -> _Key:
-    """Return what all forks of one Python have in common."""
-    read_first = sorted(each for each in env.items() if each[0].startswith(_READ_FIRST))
-    return command[9], command[11], tuple(read_first)
+    """Return what all forks of one Python have in common.
+
+    Many folders lead to one environment, each by a link of its own.
+    """
+    read_first = {name: text for name, text in env.items() if name.startswith(_READ_FIRST)}
+    if "PYTHONPATH" in read_first:  # modelship's server, in a folder of the environment
+        read_first["PYTHONPATH"] = str(Path(read_first["PYTHONPATH"]).resolve())
+    python = Path(command[9])
+    place = python.parent.resolve() / python.name
+    return str(place), command[11], tuple(sorted(read_first.items()))
 
 
 def _may_fork(command: Sequence[str | Path], env: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import fork_services
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Serving
 from modelship.targets.address import port_of
 from modelship.targets.process import server_process
 
@@ -26,7 +26,7 @@ def run(raw_data):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)]
     return {
         "arguments": sys.argv[1:],
-        "path": sys.path,
+        "path": [*sys.path, sys.executable, sys.prefix, sys.exec_prefix],
         "folder": os.getcwd(),
         "main": sys.modules["__main__"].__spec__.name,
         "files": sorted(os.listdir("/proc/self/fd")),
@@ -52,8 +52,9 @@ def shown(home, make_bundle):
     """Return what shows a script's surroundings, with the same names for all services."""
     bundle = make_bundle(SHOWING)
 
-    def show(name):
-        deployment = DeployTarget.open("process").deploy(bundle, name=name, show_output=False)
+    def show(server):
+        target = DeployTarget.open("process").with_serving(Serving(server=server))
+        deployment = target.deploy(bundle, name="shown", show_output=False)
         with deployment:
             folder = home / "state/process" / deployment.instance.instance_id
             server = psutil.Process(int((folder / "pid").read_text()))
@@ -66,11 +67,12 @@ def shown(home, make_bundle):
     return show
 
 
-def test_a_script_sees_the_same_in_a_fork(shown, forked_services, monkeypatch):
+@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+def test_a_script_sees_the_same_in_a_fork(server, shown, forked_services, monkeypatch):
     """Its folder, its variables, its open files, its signals, and what /proc shows of it."""
-    forked = shown("one")
+    forked = shown(server)
     monkeypatch.setattr(server_process, "run_launcher", forked_services.plainly)
-    assert forked == shown("one")
+    assert forked == shown(server)
 
 
 @pytest.mark.parametrize(("name", "hides"), [("json.py", True), ("score.py", False)])

@@ -49,6 +49,7 @@ OF_NESTED_PYTEST = {
     "PYTEST_PLUGINS": "modelship.testing.plugin",
 }
 LEAST_NEW_OBJECTS = 20_000
+LONGEST_FOLDER_OF_SOCKETS = 80  # the kernel takes 107 characters, with the names in it
 HAS_AZURE = importlib.util.find_spec("azureml") is not None
 LIGHT_SCRIPT = """\
 import json
@@ -198,13 +199,14 @@ if OWNS_HOME:
 
 @pytest.fixture(scope="session", autouse=True)
 def forked_services():
-    """Start most services as forks; all workers share what they are forks of."""
-    if not sys.platform.startswith("linux"):
+    """Start most services as forks, on Linux; all workers share what they are forks of."""
+    folder = Path(os.environ["MODELSHIP_TESTS_CACHE"], "forks")
+    if not sys.platform.startswith("linux") or len(str(folder)) > LONGEST_FOLDER_OF_SOCKETS:
         yield None
         return
     from forked_services import forking_services
 
-    with forking_services(Path(os.environ["MODELSHIP_TESTS_CACHE"], "forks")) as forking:
+    with forking_services(folder) as forking:
         yield forking
 
 

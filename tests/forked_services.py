@@ -111,7 +111,7 @@ class Forking:
                     connection = self._connection(key)
                     socket.send_fds(connection, [json.dumps(asked).encode()], [told, *files])
                 except ConnectionError:
-                    self._connections.pop(key).close()
+                    self._connections.pop(key).close()  # the next one starts another
             if not select.select([reading], [], [], _TIMEOUT_S)[0]:
                 raise subprocess.TimeoutExpired(asked["command"], _TIMEOUT_S)
             return answer.read()

@@ -72,7 +72,7 @@ def _with_list(table: pa.Table, name: str) -> pa.Table:
 def _lists(items: Sequence[pa.ChunkedArray]) -> Any:
     """Return the lists of items, from a column for each position."""
     kinds = {each.type for each in items} - {pa.null()}
-    if len(kinds) > 1 or JSON in kinds or list_of(next(iter(kinds), pa.null())) is None:
+    if len(kinds) > 1 or JSON in kinds or not _are_plain(next(iter(kinds), pa.null())):
         lists = zip(*map(values_of, items), strict=True)
         return array_of_json([[*each] for each in lists])
     width, rows = len(items), len(items[0])
@@ -80,3 +80,8 @@ def _lists(items: Sequence[pa.ChunkedArray]) -> Any:
     order = np.arange(width * rows).reshape(width, rows).T.ravel()
     offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
     return pa.ListArray.from_arrays(offsets, values.take(pa.array(order)))
+
+
+def _are_plain(kind: pa.DataType) -> bool:
+    """Return whether lists of values of a type are one array with the values of all."""
+    return list_of(kind) is not None and not pa.types.is_nested(kind)

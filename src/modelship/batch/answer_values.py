@@ -101,7 +101,7 @@ def _chunked(parts: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
 def _cast(column: Any, kind: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_null(column.type):
         return pa.chunked_array([pa.nulls(len(column), kind)])
-    return column.cast(kind)
+    return column if column.type == kind else column.cast(kind)
 
 
 def _number_type(kinds: Iterable[pa.DataType], *, is_item: bool) -> pa.DataType:

@@ -66,7 +66,7 @@ def scorers(output):
     return found
 
 
-def wait_until(is_true, *, timeout_s=60):
+def wait_until(is_true, *, timeout_s=120):
     """Wait for something to become true."""
     end_s = time.monotonic() + timeout_s
     while not is_true():

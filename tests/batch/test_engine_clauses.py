@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -109,3 +111,28 @@ class TestRay(EngineClauses):
             return next(each.pid for each in above if each.name().startswith("ray::"))
 
         return found
+
+
+class TestSpark(EngineClauses):
+    """Spark on this machine, with two cores; each has a Python worker."""
+
+    @pytest.fixture
+    def engine(self, monkeypatch):
+        pytest.importorskip("pyspark", reason="the extra spark is not installed")
+        if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+            pytest.skip("Java is not installed")
+        monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+        return "spark", "local[2]"
+
+    @pytest.fixture
+    def victim(self):
+        def found(output):
+            wait_until(lambda: scorers(output))
+            above = psutil.Process(scorers(output)[0]).parents()
+            return next(each.pid for each in above if "pyspark.daemon" in each.cmdline())
+
+        return found
+
+    @pytest.mark.skip(reason="Spark tells nothing of a task before it ends")
+    def test_6_the_progress_of_a_piece_is_told(self):
+        """No engine has to."""

@@ -54,7 +54,8 @@ def test_a_parallel_run_config_is_read(read):
         output_action="append_row", append_row_file_name="rows.txt", mini_batch_size=10240
     )
     assert found.job == {
-        "error_threshold": 5, "mini_batch_error_threshold": -1, "retries": 2, "timeout_s": 60
+        "error_threshold": 5, "mini_batch_error_threshold": -1, "allowed_failed_percent": 100,
+        "retries": 2, "timeout_s": 60,
     }  # fmt: skip
     assert found.variables == {"A": "1"}
 
@@ -83,6 +84,19 @@ def test_the_parallel_job_of_a_pipeline_is_read(read):
         read(pipeline, items="files")
 
 
+def test_arguments_of_azures_own_program_are_settings(read):
+    """Azure documents them among those of the script, which does not get them here."""
+    text = "--model ${{ inputs.model }} --error_threshold 5 --allowed_failed_percent 12.5"
+    of_azure = f"{text} --task_overhead_timeout 1200 --copy_logs_to_parent True"
+    job = {"type": "parallel", "task": {"entry_script": "s.py", "program_arguments": of_azure}}
+    with pytest.raises(InvalidOptionError, match=r"--argument") as raised:
+        read(job, items="files")
+    assert "error_threshold" not in str(raised.value)
+    found = read(job, items="files", arguments=("--model", "m", "--error_threshold=-1"))
+    assert found.options["arguments"] == ("--model", "m")
+    assert (found.job["error_threshold"], found.job["allowed_failed_percent"]) == (-1, 12.5)
+
+
 def test_what_modelship_exports_is_read(tmp_path):
     """The deployment of a batch endpoint comes back as the options that it was exported with."""
     (tmp_path / "score.py").write_text(SCRIPT)
@@ -104,7 +118,8 @@ def test_what_modelship_exports_is_read(tmp_path):
     ("given", "message"),
     [
         ({"output_action": "both"}, "must be append_row or summary_only"),
-        ({"allowed_failed_percent": 5}, "mini_batch_error_threshold"),
+        ({"allowed_failed_percent": 101}, "from 0 to 100"),
+        ({"task": {"program_arguments": "--error_threshold many"}}, "invalid int value: 'many'"),
         ({"retry_settings": [1]}, "valid settings"),
     ],
 )

@@ -1,6 +1,7 @@
 """Jobs with the mini-batches of ParallelRunStep: what is written, counted and resumed."""
 
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pandas as pd
@@ -9,8 +10,10 @@ import pytest
 from fake_scoring import FakeEngine
 
 import modelship as ms
+from modelship.batch.batch_account import BatchAccount
 from modelship.batch.batch_plan import BatchPlan
 from modelship.batch.bisecting import TooManyFailedError
+from modelship.batch.manifest import Entry
 from modelship.batch.mini_batch.batch_pool import score_files
 from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
 from modelship.batch.mini_batch_work import scored_in_mini_batches
@@ -64,6 +67,10 @@ def test_too_many_failed_mini_batches_end_the_job(job):
     assert "so many mini-batches may fail, run it with a higher mini" in found.value.hint
     assert "(--mini-batch-error-threshold)" in found.value.hint
     made.mini_batch_error_threshold = 1
+    made.allowed_failed_percent = 24.9
+    with pytest.raises(BatchStoppedError, match=r"1 of 4 mini-batches failed, more than 24.9 %"):
+        made.run(show_output=False)
+    made.allowed_failed_percent = 25.0
     summary = made.run(show_output=False)
     assert summary.scored < summary.pieces
 
@@ -180,10 +187,31 @@ def test_options_that_mean_nothing_are_refused(bundle, given, message):
         ms.BatchJob(bundle, "in", "out", options=ms.BatchOptions(**given))
 
 
-def test_a_threshold_without_an_action_is_refused(bundle):
+@pytest.mark.parametrize(
+    "given", [{"mini_batch_error_threshold": 1}, {"allowed_failed_percent": 9}]
+)
+def test_a_threshold_without_an_action_is_refused(bundle, given):
     """There are no mini-batches then."""
     with pytest.raises(InvalidOptionError, match="no effect without output_action"):
-        ms.BatchJob(bundle, "in", "out", mini_batch_error_threshold=1)
+        ms.BatchJob(bundle, "in", "out", **given)
+
+
+@pytest.mark.parametrize("percent", [-1, 100.5, float("nan")])
+def test_a_percentage_is_from_0_to_100(bundle, percent):
+    """As Azure's."""
+    options = ms.BatchOptions(output_action="append_row")
+    with pytest.raises(InvalidOptionError, match="a number from 0 to 100"):
+        ms.BatchJob(bundle, "in", "out", options=options, allowed_failed_percent=percent)
+
+
+@pytest.mark.parametrize(("percent", "is_ended"), [(100, False), (25, False), (24.9, True)])
+def test_more_failed_mini_batches_than_the_percentage_end_the_job(job, percent, is_ended):
+    """The percentage is that of all mini-batches of the job, which are four."""
+    plan = job("append_row").plan()
+    failed = Entry(0, 2, 0, 2, output="", size_bytes=0, digest="", failed_batches=1)
+    account = BatchAccount(plan, {0: failed})
+    with pytest.raises(BatchStoppedError) if is_ended else nullcontext():
+        account.require_batches_at_most(-1, percent=percent)
 
 
 def test_a_script_without_mini_batches_is_refused(idle_bundle):

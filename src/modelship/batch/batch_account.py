@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.batch.batch_status import busy_seconds
 from modelship.batch.batch_summary import BatchSummary
+from modelship.batch.failed_mini_batches import mini_batches_in
 from modelship.batch.failed_rows import failures_in
 from modelship.batch.output_names import FAILED
 from modelship.diagnosis.redaction import covered
@@ -34,6 +35,10 @@ _MORE: Final = "a higher error_threshold (--error-threshold), which keeps what i
 _MORE_BATCHES: Final = (
     "a higher mini_batch_error_threshold (--mini-batch-error-threshold), which keeps what is done"
 )
+_MORE_PERCENT: Final = (
+    "a higher allowed_failed_percent (--allowed-failed-percent), which keeps what is done"
+)
+_PERCENT: Final = 100
 
 
 class BatchAccount:
@@ -95,8 +100,10 @@ class BatchAccount:
         if 0 <= error_threshold < self._failed:
             raise self.too_many(f"{self._failed} rows failed, more than {error_threshold}")
 
-    def require_batches_at_most(self, threshold: int) -> None:
-        """Check the number of failed mini-batches; -1 allows any.
+    def require_batches_at_most(self, threshold: int, *, percent: float = _PERCENT) -> None:
+        """Check the number of failed mini-batches, of which -1 allows any, and their percentage.
+
+        The job ends as soon as the percentage of all its mini-batches is exceeded for certain.
 
         Raises
         ------
@@ -107,6 +114,9 @@ class BatchAccount:
         if 0 <= threshold < failed:
             problem = f"{failed} of the mini-batches failed, more than {threshold}"
             raise self.stopped(problem, advice=self._advice(_MORE_BATCHES, of="mini-batches"))
+        if failed and _PERCENT * failed > percent * (count := mini_batches_in(self.plan)):
+            problem = f"{failed} of {count} mini-batches failed, more than {percent:g} %"
+            raise self.stopped(problem, advice=self._advice(_MORE_PERCENT, of="mini-batches"))
 
     def summary(self, *, scored: int, output: str) -> BatchSummary:
         """Return the counts of a job whose pieces are all done.

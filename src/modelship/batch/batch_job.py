@@ -47,8 +47,8 @@ class BatchJob:
     workers : int, optional
         How many pieces are scored at the same time; by default as many as there are cores.
     engine : Engine or str
-        What runs the pieces, or its name: ``"local"``, processes on this machine; or ``"dask"`` or
-        ``"ray"``.
+        What runs the pieces, or its name: ``"local"``, processes on this machine; or ``"dask"``,
+        ``"ray"`` or ``"spark"``.
     scheduler : str
         The address of the engine's scheduler; ``""`` for a cluster on this machine.
     timeout_s : float
@@ -61,6 +61,8 @@ class BatchJob:
     mini_batch_error_threshold : int
         How many mini-batches may fail in the whole job, if there is an `output_action`; -1 for any
         number.
+    allowed_failed_percent : float
+        How many percent of all mini-batches may fail, 0 to 100, if there is an `output_action`.
     retries : int
         How many times a row that failed alone is tried again before it counts as failed. The rows
         of a call that fails are halved first, until each row that fails is alone. With an
@@ -105,6 +107,7 @@ class BatchJob:
         start_timeout_s: float = 600.0,
         error_threshold: int | None = None,
         mini_batch_error_threshold: int = -1,
+        allowed_failed_percent: float = 100.0,
         retries: int = 1,
         memory_gb: float = 0.0,
         check: Check = "static",
@@ -121,6 +124,7 @@ class BatchJob:
         self.start_timeout_s = start_timeout_s
         self.error_threshold = error_threshold
         self.mini_batch_error_threshold = mini_batch_error_threshold
+        self.allowed_failed_percent = allowed_failed_percent
         self.retries = retries
         self.memory_gb = memory_gb
         self.check = check
@@ -140,7 +144,10 @@ class BatchJob:
             memory_gb=memory_gb,
         )
         require_mini_batches(
-            self.bundle, self.options, mini_batch_error_threshold=mini_batch_error_threshold
+            self.bundle,
+            self.options,
+            mini_batch_error_threshold=mini_batch_error_threshold,
+            allowed_failed_percent=allowed_failed_percent,
         )
         require_batch_extra()
         self.engine: Engine = (

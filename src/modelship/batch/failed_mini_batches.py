@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from modelship.batch.batch_plan import BatchPlan, Piece
     from modelship.batch.manifest import BadBatch, Entry
 
-__all__ = ["FailedMiniBatch", "failed_mini_batches"]
+__all__ = ["FailedMiniBatch", "failed_mini_batches", "mini_batches_in"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,20 @@ def failed_mini_batches(plan: BatchPlan, entries: Iterable[Entry]) -> list[Faile
     return sorted(found, key=lambda each: each.number)
 
 
+def mini_batches_in(plan: BatchPlan) -> int:
+    """Return how many mini-batches a job has."""
+    if not _are_some_in_a_piece(plan):
+        return len(plan.pieces)
+    size = plan.options.items_per_call
+    return sum(ceil((each.stop - each.start) / size) for each in plan.pieces)
+
+
+def _are_some_in_a_piece(plan: BatchPlan) -> bool:
+    return plan.options.are_files and not plan.options.partition_keys
+
+
 def _number(plan: BatchPlan, piece: Piece, bad: BadBatch) -> int:
-    if plan.options.are_files and not plan.options.partition_keys:
+    if _are_some_in_a_piece(plan):
         return (piece.start + bad.first) // plan.options.items_per_call
     return piece.number  # it is one mini-batch
 

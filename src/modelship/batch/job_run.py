@@ -177,7 +177,9 @@ class _Run:
     def require_allowed(self) -> None:
         """Check that no more rows and mini-batches failed than may."""
         self.account.require_at_most(self.job.most_failed)
-        self.account.require_batches_at_most(self.job.mini_batch_error_threshold)
+        self.account.require_batches_at_most(
+            self.job.mini_batch_error_threshold, percent=self.job.allowed_failed_percent
+        )
 
     def _require_not_stopped(self) -> None:
         if self.job.stopped.is_set():

@@ -17,11 +17,16 @@ __all__ = ["require_mini_batches"]
 
 _USUAL: Final = BatchOptions()
 _OF_MINI_BATCHES: Final = ("append_row_file_name", "mini_batch_size", "partition_keys")
+_ALL_PERCENT: Final = 100
 _OF_ROWS: Final = ("output_format", "piece_bytes", "call_rows", "columns")
 
 
 def require_mini_batches(
-    bundle: ScoringBundle, options: BatchOptions, *, mini_batch_error_threshold: int = -1
+    bundle: ScoringBundle,
+    options: BatchOptions,
+    *,
+    mini_batch_error_threshold: int = -1,
+    allowed_failed_percent: float = 100,
 ) -> None:
     """Check the options of mini-batches, and that a script takes them.
 
@@ -33,9 +38,13 @@ def require_mini_batches(
     action = options.output_action
     if action not in OUTPUT_ACTIONS:
         raise InvalidOptionError("output_action", action, "'append_row' or 'summary_only'")
+    _require_percent(allowed_failed_percent)
     if not action and mini_batch_error_threshold != -1:
         expected = "-1: it has no effect without output_action"
         raise InvalidOptionError("mini_batch_error_threshold", mini_batch_error_threshold, expected)
+    if not action and allowed_failed_percent != _ALL_PERCENT:
+        expected = "100: it has no effect without output_action"
+        raise InvalidOptionError("allowed_failed_percent", allowed_failed_percent, expected)
     if not action:
         _require_usual(
             options, _OF_MINI_BATCHES, "nothing here: it has no effect without output_action"
@@ -53,6 +62,11 @@ def require_mini_batches(
     if not (is_file_name(name) and is_data(name)):
         expected = "the name of a file that does not begin with '_' or '.'"
         raise InvalidOptionError("append_row_file_name", name, expected)
+
+
+def _require_percent(given: float) -> None:
+    if not 0 <= given <= _ALL_PERCENT:  # nor is NaN
+        raise InvalidOptionError("allowed_failed_percent", given, "a number from 0 to 100")
 
 
 def _require_usual(options: BatchOptions, names: tuple[str, ...], expected: str) -> None:

@@ -10,6 +10,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.batch.mini_batch.azure_arguments import separated_arguments, split_arguments
 from modelship.batch.mini_batch.parallel_run_configs import settings_of_parallel_run
 from modelship.batch.yaml_documents import mapping_in
 from modelship.errors import InvalidOptionError
@@ -24,7 +25,6 @@ __all__ = ["ParallelRun", "read_parallel_run"]
 
 _OF_DEPLOYMENT: Final = {"output_file_name": "predictions.csv"}
 _RETRIES: Final = {"max_retries": 3, "timeout": 30}
-_ALL_PERCENT: Final = 100
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_parallel_run(
     Raises
     ------
     InvalidOptionError
-        If it is not YAML, Azure would refuse a setting, or one cannot be kept here.
+        If it is not YAML, or Azure would refuse a setting.
     """
     try:
         document = mapping_in(path)
@@ -76,7 +76,6 @@ def read_parallel_run(
         raise InvalidOptionError(
             "parallel_run", path, f"a file with valid settings: {error}"
         ) from error
-    _require_kept(found)
     return ParallelRun(
         options={
             "items": items,
@@ -89,6 +88,7 @@ def read_parallel_run(
         job={
             "error_threshold": found.error_threshold,
             "mini_batch_error_threshold": found.allowed_failed_count,
+            "allowed_failed_percent": float(found.allowed_failed_percent),
             "retries": found.max_retries,
             "timeout_s": float(found.timeout_s),
         },
@@ -114,15 +114,18 @@ def _of_run(document: Mapping[str, Any], *, kind: str, arguments: Sequence[str])
     if "entry_script" in task:
         given["entry_script"] = task["entry_script"]
         given["output_action"] = "append_row" if task.get("append_row_to") else "summary_only"
-    text = str(task.get("program_arguments") or "")
-    if "${{" in text and not arguments:
+    split = split_arguments(str(task.get("program_arguments") or ""))
+    in_file, settings = separated_arguments(split)
+    typed, overriding = separated_arguments(arguments)
+    if not typed and any("${{" in each for each in in_file):
         raise ValueError(
-            f"program_arguments is {text!r}, whose values are not known here; give them with "
-            "arguments (--argument)"
+            f"program_arguments is {shlex.join(in_file)!r}, whose values are not known here; give "
+            "them with arguments (--argument)"
         )
     return settings_of_parallel_run(
-        given, input="", output="", kind=kind, arguments=arguments or shlex.split(text)
-    )
+        {**given, **settings, **overriding},
+        input="", output="", kind=kind, arguments=typed or in_file,
+    )  # fmt: skip
 
 
 def _of_deployment(document: Mapping[str, Any]) -> BatchSettings:
@@ -134,12 +137,3 @@ def _of_deployment(document: Mapping[str, Any]) -> BatchSettings:
     given["run_max_try"] = 1 + retries["max_retries"]
     given["run_invocation_timeout"] = retries["timeout"]
     return settings_of_parallel_run(given, input="", output="")
-
-
-def _require_kept(found: BatchSettings) -> None:
-    if found.allowed_failed_percent != _ALL_PERCENT:
-        raise InvalidOptionError(
-            "allowed_failed_percent",
-            found.allowed_failed_percent,
-            "100 here: use mini_batch_error_threshold, the number of mini-batches",
-        )

@@ -139,7 +139,7 @@ _how_it_runs = gathered(
     (
         click.option(
             "--engine", default="local", metavar="NAME",
-            help="What runs the pieces: local, or dask or ray for many machines [default: local].",
+            help="What runs the pieces: local; or dask, ray or spark, on many machines [local].",
         ),
         click.option(
             "--scheduler", default="", metavar="ADDRESS",
@@ -164,6 +164,11 @@ _how_it_runs = gathered(
         click.option(
             "--mini-batch-error-threshold", type=click.IntRange(min=-1), default=-1, metavar="N",
             help="Mini-batches that may fail, with --output-action; -1: any number [default: -1].",
+        ),
+        click.option(
+            "--allowed-failed-percent", type=click.FloatRange(0, 100), default=100.0,
+            metavar="PERCENT",
+            help="Percent of the mini-batches that may fail, likewise [default: 100].",
         ),
         click.option(
             "--error-threshold", type=click.IntRange(min=-1), metavar="N",

@@ -18,6 +18,7 @@ ENGINES: Final = Registry(
         "local": "modelship.batch.engines.local_pool:LocalPool",
         "dask": "modelship.batch.engines.dask_engine:DaskEngine",
         "ray": "modelship.batch.engines.ray_engine:RayEngine",
+        "spark": "modelship.batch.engines.spark_engine:SparkEngine",
     },
 )
 

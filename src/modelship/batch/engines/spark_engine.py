@@ -1,0 +1,181 @@
+"""Define SparkEngine: the executors of a Spark cluster, here or on other machines."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import sys
+import uuid
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
+from modelship.batch.engines.sent_work import narrowed, sent_bundle
+from modelship.batch.engines.worker_places import score_here
+from modelship.batch.process_limits import cores
+from modelship.errors import BatchEngineError
+from modelship.evaluation.extras import needs_extra
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+
+    from modelship.batch.batch_plan import Piece
+    from modelship.batch.piece_progress import PieceProgress
+    from modelship.batch.piece_work import PieceOutcome, Work
+
+__all__ = ["SparkEngine"]
+
+_LOCAL: Final = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+_USUAL: Final = {
+    "spark.app.name": "modelship batch",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+}
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """Runs pieces as jobs of one task on a Spark cluster, one at a time on each of its cores.
+
+    The Python workers of the executors start the scoring processes as their children, in the
+    environment of the bundle: PySpark itself is not in it.
+
+    Parameters
+    ----------
+    scheduler : str
+        The master, such as ``"spark://10.0.0.1:7077"`` or ``"yarn"``; ``""`` to run Spark on this
+        machine for the job. All other settings come from Spark's own files and variables.
+    workers : int, optional
+        How many cores Spark has on this machine; by default all.
+    """
+
+    scheduler: str = ""
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        with needs_extra("spark", purpose="The engine spark"):
+            importlib.import_module("pyspark")
+
+    def run(
+        self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
+    ) -> Iterator[PieceOutcome]:
+        with sent_bundle(work) as sent, self._connected() as context:
+            cluster = _SparkCluster(context, sent)
+            try:
+                yield from results_of(cluster, pieces, stopped=stopped)
+            finally:
+                cluster.end()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        import pyspark
+
+        users = pyspark.SparkContext._active_spark_context  # noqa: SLF001 - it has no public name
+        if users is not None:  # the user's own connection
+            yield users
+            return
+        context = self._started()
+        try:
+            yield context
+        finally:
+            context.stop()
+
+    def _started(self) -> Any:
+        import pyspark
+
+        master = self.scheduler or f"local[{self.workers or cores()}]"
+        settings = pyspark.SparkConf().setMaster(master)
+        for name, value in (_USUAL if self.scheduler else {**_USUAL, **_LOCAL}).items():
+            settings.setIfMissing(name, value)
+        try:
+            context = pyspark.SparkContext(conf=settings)
+        except Exception as error:
+            raise BatchEngineError(
+                f"Spark cannot be reached or started: {_short(error)}",
+                advice="Check the address of its master, and that this machine has the Java that "
+                "this release of Spark needs: `java -version`.",
+            ) from error
+        if not self.scheduler and "PYSPARK_PYTHON" not in os.environ:
+            context.pythonExec = sys.executable
+        return context
+
+
+class _SparkCluster:
+    """The executors of a Spark context; each piece is a job of its own, of one task."""
+
+    def __init__(self, context: Any, work: Work) -> None:
+        self._context = context
+        self._work = work
+        self._group = f"modelship-{uuid.uuid4().hex}"
+        self._ended: queue.SimpleQueue[tuple[Piece, PieceOutcome | BaseException]]
+        self._ended = queue.SimpleQueue()
+
+    def most(self) -> int:
+        return 2 * max(1, int(self._context.defaultParallelism))
+
+    def send(self, piece: Piece) -> None:
+        import pyspark
+
+        # Python has no action of Spark that does not wait.
+        pyspark.InheritableThread(target=self._score, args=(piece,), daemon=True).start()
+
+    def ended(self, *, timeout_s: float) -> list[tuple[Piece, PieceOutcome | BaseException]]:
+        try:
+            return [self._ended.get(timeout=timeout_s)]
+        except queue.Empty:
+            return []
+
+    def told(self) -> list[PieceProgress]:
+        return []  # Spark tells nothing of a task before it ends
+
+    def end(self) -> None:
+        """Abandon the pieces under way; their workers, and so the scoring processes, are killed."""
+        with suppress(Exception):  # the cluster may be gone
+            self._context.cancelJobGroup(self._group)
+
+    def _score(self, piece: Piece) -> None:
+        self._ended.put((piece, self._found(piece)))
+
+    def _found(self, piece: Piece) -> PieceOutcome | BaseException:
+        try:
+            self._context.setJobGroup(self._group, "modelship batch", interruptOnCancel=True)
+            sent = self._context.parallelize([narrowed(self._work, piece)], 1)
+            # first() would leave the worker before its end, and Spark would start another one.
+            found: PieceOutcome | BaseException = sent.map(_score_or_fail).collect()[0]
+        except Exception as error:  # noqa: BLE001 - that of Spark: the worker returns its own
+            return self._lost(error)
+        return found
+
+    def _lost(self, error: Exception) -> BaseException:
+        """Return what became of a piece that has no result."""
+        if "No module named 'modelship" in str(error):
+            return BatchEngineError(
+                "the workers of Spark do not have this modelship",
+                advice="Install the same release of modelship-ml[spark] for the Python of the "
+                "executors, and name that with PYSPARK_PYTHON.",
+            )
+        if self._context._jsc is None or self._context._jsc.sc().isStopped():  # noqa: SLF001 - as above
+            return BatchEngineError("the connection to Spark was lost")
+        return WorkerLostError(_short(error))
+
+
+def _score_or_fail(sent: tuple[Work, Piece]) -> PieceOutcome | BaseException:
+    """Score a piece in a worker; return the error of one that failed: Spark would only tell it."""
+    try:
+        return score_here(*sent)
+    except Exception as error:  # noqa: BLE001 - the driver decides
+        return error
+
+
+def _short(error: BaseException) -> str:
+    """Return the line of an error that says what happened: the rest is the stack of the JVM."""
+    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
+    causes = [each for each in lines if "Exception: " in each]
+    return (causes or lines or [type(error).__name__])[-1][:300]

@@ -132,7 +132,9 @@ def test_a_row_that_fails_now_and_then_is_tried_again(process_of, tmp_path):
     ("text", "message"),
     [
         ("1/0", "ZeroDivisionError"),
-        ("import os\nos._exit(4)", "the process ended in init"),
+        ("import os\nos._exit(4)", "the process exited with 4 in init"),
+        ("import os\nos.kill(os.getpid(), 9)", "the process was killed by SIGKILL in init"),
+        ("FORKABLE = False\nimport os\nos._exit(4)", "the process exited with 4 in init"),
         ("import time\ntime.sleep(60)", "longer than 1 s"),
     ],
 )

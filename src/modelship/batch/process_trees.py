@@ -1,4 +1,4 @@
-"""End a process with all that it has started, also programs in sessions of their own."""
+"""End a process with all that it has started, also in other sessions, and say how one ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelship.runtime.descendants import descendants
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["end_tree"]
+__all__ = ["end_tree", "ended_with"]
 
 _MOST_ROUNDS = 10
 
@@ -50,3 +50,20 @@ def _stopped(pid: int) -> Iterable[psutil.Process]:
             with suppress(psutil.Error):
                 each.suspend()
     return found
+
+
+def ended_with(code: int | None) -> str:
+    """Return how a process has ended, from its exit code; None if it runs."""
+    if code is None:
+        return "the process closed its connection"
+    if code < 0:
+        return f"the process was killed by {_name_of(-code)}"
+    return f"the process exited with {code}"
+
+
+def _name_of(number: int) -> str:
+    """Return the name of a signal; those of real time have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from modelship.batch.answer_tables import answer_table
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import MeasuredSizes, MiniBatchSizes
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
+from modelship.batch.process_trees import ended_with
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scored_rows import Elements
 from modelship.batch.scorer.scorer_messages import send
@@ -215,9 +215,7 @@ class ScoringProcess:
         log = self.kill()
         if code is None:
             return CallError("run() closed the connection of its process", log)
-        if code < 0:
-            return CallError(f"the process was killed by {_name_of(-code)} in run()", log)
-        return CallError(f"the process exited with {code} in run()", log)
+        return CallError(f"{ended_with(code)} in run()", log)
 
     def _start(self) -> None:
         """Start the process; once it has run before, it gets more than one try."""
@@ -248,7 +246,8 @@ class ScoringProcess:
             problem = f"init() took longer than {self._start_timeout_s:g} s"
             raise ScriptNotReadyError(f"{problem}\n{self.kill()}") from None
         except BROKEN:
-            raise ScriptNotReadyError(f"the process ended in init()\n{self.kill()}") from None
+            code = self._process.ended(within_s=LOOK_EVERY_S)
+            raise ScriptNotReadyError(f"{ended_with(code)} in init()\n{self.kill()}") from None
         if "error" in ready:
             self.kill()
             raise ScriptNotReadyError(ready["error"])
@@ -288,11 +287,3 @@ def _table_of(header: dict[str, Any], content: bytearray) -> pa.Table:
         return answer_table(header["columns"], content)
     except Exception as error:
         raise CallError(f"its answer has no form in a table: {error}") from error
-
-
-def _name_of(number: int) -> str:
-    """Return the name of a signal; those of real time have none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.batch.process_limits import CappedLog
-from modelship.batch.process_trees import end_tree
+from modelship.batch.process_trees import end_tree, ended_with
 from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.programs import end, start
 
@@ -181,7 +181,8 @@ class ScriptHost:
         except TimeoutError:
             raise self._failed(f"init() took longer than {timeout_s:g} s") from None
         except BROKEN:
-            raise self._failed("the process ended in init()") from None
+            code = process.ended(within_s=LOOK_EVERY_S)
+            raise self._failed(f"{ended_with(code)} in init()") from None
         except BaseException:  # calls are to end: nobody waits for it any more
             self._close()
             raise

@@ -66,7 +66,7 @@ def scorers(output):
     return found
 
 
-def wait_until(is_true, *, timeout_s=120):
+def wait_until(is_true, *, timeout_s=60):
     """Wait for something to become true."""
     end_s = time.monotonic() + timeout_s
     while not is_true():
@@ -187,7 +187,8 @@ class EngineClauses:
         command += ["--scheduler", engine[1]] if engine[1] else []
         manifest = made.output / "_modelship" / "manifest.jsonl"
         with subprocess.Popen(command) as driver:
-            wait_until(lambda: manifest.exists() and manifest.stat().st_size > 500)
+            # Java may start slowly
+            wait_until(lambda: manifest.exists() and manifest.stat().st_size > 500, timeout_s=240)
             driver.kill()
         assert 0 < made.status().rows_in < ROWS
         wait_until(lambda: not scorers(made.output))

@@ -180,6 +180,7 @@ def test_a_deployment_with_traffic_is_listed_whoever_made_it(target, workspace):
         ({"auth_mode": "password"}, "auth_mode"),
         ({"identity": {"type": "user_assigned"}}, "user_assigned_identities"),
         ({"base_image": " "}, "base_image"),
+        ({"data_collector": {"collections": {"inputs": {}}}}, "enabled"),
         ({"drain_s": 181}, "drain_s"),
         ({"drain_s": "5"}, "drain_s"),
     ],

@@ -65,7 +65,7 @@ class CollectionSettings:
         If a value has another type.
     """
 
-    enabled: bool
+    enabled: bool | None = None  # it has to be given, which the check says by its name
     data: str | NamedData | None = None
     client_id: str | None = None
 

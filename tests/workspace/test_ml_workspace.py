@@ -67,7 +67,7 @@ def test_a_model_is_found_by_its_properties_and_changed_by_its_tags(workspace, f
     [found] = workspace.models("one", properties={"p": "q"})
     assert (dict(found.tags), found.framework) == ({"x": "1", "y": "2"}, "Custom")
     assert workspace.models("one", properties={"p": "other"}) == []
-    with pytest.raises(ModelNotFoundError, match="one:1"):
+    with pytest.raises(ModelNotFoundError, match="Models there: one:1"):
         workspace.model("one", 9)
     workspace.delete(made.model_id)
     assert workspace.models("one") == []

@@ -39,8 +39,12 @@ class ModelNotFoundError(ModelError):
 
     @property
     def hint(self) -> str:
+        is_registered = self.location.startswith("azureml:")
         if self.nearby:
-            return f"Files in the same folder: {', '.join(self.nearby)}."
+            what = "Models there" if is_registered else "Files in the same folder"
+            return f"{what}: {', '.join(self.nearby)}."
+        if is_registered:
+            return "Check the name and the workspace: modelship found no registered model there."
         return "Check the path; a relative path starts at the current folder."
 
 

@@ -64,3 +64,18 @@ def test_the_release_that_was_routed_meanwhile_stays(workspace, bundles, monkeyp
     assert f"{this_user()} has been deploying 'scale' (since 20" in capsys.readouterr().err
     outcomes = [each.outcome for each in target.history("scale")]
     assert outcomes == ["ended", "failed", "serving"]
+
+
+def test_the_same_release_at_the_same_moment_serves_on(workspace, bundles):
+    """Both pass the check for a rival, and write one deployment with the same content."""
+    target = DeployTarget(Machine.at(workspace, drain_s=0))
+    target.deploy(bundles[1], name="scale", **OPTIONS)
+
+    def meanwhile():
+        target.deploy(bundles[0], name="scale", **OPTIONS)
+
+    late = DeployTarget(Machine.at(Interrupted(workspace, "put_deployment", meanwhile), drain_s=0))
+    deployment = late.deploy(bundles[0], name="scale", **OPTIONS)
+    [left] = workspace.deployments("scale")
+    assert workspace.endpoint("scale")["properties"]["traffic"] == {left["name"]: 100}
+    assert deployment.run(cases.ROWS) == cases.SCORED

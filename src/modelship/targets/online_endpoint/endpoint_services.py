@@ -188,6 +188,8 @@ class EndpointServices(TargetBackend):
     def _require_as_seen(self, instance: Instance) -> None:
         """Refuse to route requests to a new instance if another client has routed them meanwhile.
 
+        One that has routed them to the same deployment has deployed the same release.
+
         Raises
         ------
         WorkspaceRequestError
@@ -195,7 +197,7 @@ class EndpointServices(TargetBackend):
         """
         seen = self._seen.pop(instance.instance_id, None)
         found = shares_of(self._workspace.endpoint(instance.name) or {})
-        if seen is not None and found != seen:
+        if seen is not None and found not in (seen, {deployment_name(instance): _ALL}):
             self._taken.add(instance.name)
             raise traffic_lost(instance.name, self._workspace, wanted=seen, found=found)
 

@@ -227,9 +227,12 @@ def test_the_rate_is_without_init(job):
 def test_a_changed_input_is_refused(job, tmp_path):
     """The message has what differs."""
     job().run()
+    os.utime(tmp_path / "rows.csv", ns=(0, 0))
+    with pytest.raises(errors.BatchResumeError, match=r"rows\.csv has changed: it was written"):
+        job().run()
     with (tmp_path / "rows.csv").open("a") as file:
         file.write("7\n")
-    with pytest.raises(errors.BatchResumeError, match=r"rows\.csv has changed"):
+    with pytest.raises(errors.BatchResumeError, match=r"has changed: it had \d+ bytes, and has"):
         job().run()
 
 

@@ -183,7 +183,7 @@ class BatchPlan:
             if (old := known.pop(file.path, None)) is None:
                 return f"the input file {file.path} is new"
             if old != file:
-                return f"the input file {file.path} has changed"
+                return f"the input file {file.path} has changed{_change_of(old, file)}"
         return f"the input file {next(iter(known))} is missing" if known else ""
 
     def to_json(self) -> str:
@@ -220,6 +220,13 @@ def digests_of(variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the name of each variable with a digest of its value, which stays out of the plan."""
     digests = {name: hashlib.sha256(value.encode()) for name, value in variables.items()}
     return tuple((name, digests[name].hexdigest()) for name in sorted(digests))
+
+
+def _change_of(old: InputFile, new: InputFile) -> str:
+    if old.size_bytes != new.size_bytes:
+        return f": it had {old.size_bytes:,} bytes, and has {new.size_bytes:,} now"
+    # One that was restored by copying it has another time: its rows are not read to compare them.
+    return "" if old.stamp == new.stamp else ": it was written again, by its time or its etag"
 
 
 def _shown(option: str, value: Any) -> str:

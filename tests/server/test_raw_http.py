@@ -6,9 +6,9 @@ import contextlib
 import json
 import re
 import socket
+from http.client import HTTPConnection
 
 import pytest
-import requests
 from kernel import wait_until_read
 from raw_exchanges import EXCHANGES, NOTHING, REFERENCE
 
@@ -47,10 +47,10 @@ def locked(serving, tmp_path_factory):
 
 def _seen(server):
     """Return the bodies that the script has seen since this was asked last."""
-    uri = f"http://127.0.0.1:{server.port}/score"
-    headers = {"Authorization": "Bearer key"}
-    answer = requests.post(uri, data="what was seen?", headers=headers, timeout=_TIMEOUT_S)
-    return tuple(each.encode() for each in answer.json())
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
+    with contextlib.closing(connection):
+        connection.request("POST", "/score", "what was seen?", {"Authorization": "Bearer key"})
+        return tuple(each.encode() for each in json.load(connection.getresponse()))
 
 
 def _statuses(server, exchange, *, parts, probes=False):

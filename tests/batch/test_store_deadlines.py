@@ -147,8 +147,8 @@ DRIVERS = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_driver_is_not_waited_for(scheme, operation, tmp_path, monkeypatch):
     """Its store accepts connections, and never answers."""
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # read when it is imported
     pytest.importorskip({"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}[scheme])
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setitem(fsspec.config.conf, scheme, DRIVERS[scheme](url))

@@ -118,7 +118,10 @@ class _SparkCluster:
         self._ended = queue.SimpleQueue()
 
     def most(self) -> int:
-        return 2 * max(1, int(self._context.defaultParallelism))
+        try:
+            return 2 * max(1, int(self._context.defaultParallelism))
+        except Exception as error:  # also if no master answers: Spark says so a minute later
+            raise BatchEngineError(f"the connection to Spark was lost: {_short(error)}") from error
 
     def send(self, piece: Piece) -> None:
         import pyspark
@@ -178,4 +181,4 @@ def _short(error: BaseException) -> str:
     """Return the line of an error that says what happened: the rest is the stack of the JVM."""
     lines = [each.strip() for each in str(error).splitlines() if each.strip()]
     causes = [each for each in lines if "Exception: " in each]
-    return (causes or lines or [type(error).__name__])[-1][:300]
+    return (causes or lines or [type(error).__name__])[-1][:300].rstrip(".")

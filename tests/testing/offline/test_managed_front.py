@@ -186,6 +186,33 @@ def test_more_than_twice_the_concurrency_is_429(place):
     assert sorted(each[9:12] for each in answers) == [b"200", b"200", b"429", b"429"]
 
 
+def test_a_request_ends_with_its_answer(place):
+    """It counts no more once its client has all of it, even if the server stays connected."""
+    ends = threading.Event()
+
+    def behave(connection):
+        read = receive(connection, len(SENT))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nansw")
+        connection.sendall(b"ered")
+        ends.wait(20)
+        return read
+
+    _, target = blue(behave)
+    place.point(target)
+    whole = (
+        b"HTTP/1.1 200 OK\r\nazureml-model-deployment: blue\r\nContent-Length: 8\r\n\r\nanswered"
+    )
+    with socket.create_connection(("127.0.0.1", place.port), timeout=20) as client:
+        client.sendall(SENT)
+        assert receive(client, len(whole)) == whole
+        with ThreadPoolExecutor() as pool:
+            waiting = [pool.submit(place.ask) for _ in range(3)]
+            wait_until(lambda: any(each.done() for each in waiting))
+            ends.set()
+            answers = [each.result() for each in waiting]
+    assert sorted(each[9:12] for each in answers) == [b"200", b"200", b"429"]
+
+
 def test_copies_of_some_requests_are_mirrored(place):
     """Of four requests, half are copied; nobody gets the answer of a copy."""
     _, target = blue(answer_after(len(SENT)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NO_ROUTE", "as_model_error", "refused", "status_of"]
+from modelship.testing.offline.routes import HEAD_END, field_of
+
+__all__ = ["NO_ROUTE", "as_model_error", "bytes_left", "refused", "status_of"]
 
 NO_ROUTE: Final = (
     "No valid deployments to route to. Please check that the endpoint has at least one deployment "
@@ -37,6 +39,13 @@ def refused(status: int) -> bytes:
 def status_of(head: bytes) -> bytes:
     """Return the status in the head of a response; empty if there is none."""
     return head.split(b" ", 2)[1][:3] if head.count(b" ") else b""
+
+
+def bytes_left(response: bytes) -> float:
+    """Return how many bytes follow the first ones of a response; infinity if it does not say."""
+    length = field_of(response, b"content-length") or b""
+    body = response.partition(HEAD_END)[2]
+    return int(length) - len(body) if length.isdigit() else float("inf")
 
 
 def as_model_error(response: bytes) -> bytes:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
+from collections import Counter
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.accepting import CHUNK_BYTES, pump
+from modelship.testing.offline.accepting import CHUNK_BYTES
 from modelship.testing.offline.routes import (
     HEAD_END,
     VERSION_FIELD,
@@ -20,7 +21,12 @@ from modelship.testing.offline.routes import (
     Target,
     field_of,
 )
-from modelship.testing.offline.v2.front_answers import as_model_error, refused, status_of
+from modelship.testing.offline.v2.front_answers import (
+    as_model_error,
+    bytes_left,
+    refused,
+    status_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -70,7 +76,7 @@ class ManagedFront:
     credit: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self._begun: dict[Target, int] = {}
+        self._begun: Counter[Target] = Counter()
 
     async def answer(
         self, request: bytes, client: socket.socket, target: Target | None, *, keep: _Keep
@@ -82,13 +88,18 @@ class ManagedFront:
             return refused(503 if self._is_down(request) else 404)
         if self._is_full(target):
             return refused(429)
-        self._begun[target] = self._begun.get(target, 0) + 1
-        try:
-            return await self._in_turn(request, client, target, keep)
-        except QueueTimeoutError:
-            return refused(408)
-        finally:
-            self._begun[target] -= 1
+        with self._admitted(target) as admitted:
+            try:
+                return await self._in_turn(request, client, target, keep, admitted.close)
+            except QueueTimeoutError:
+                return refused(408)
+
+    def _admitted(self, target: Target) -> ExitStack:
+        """Count a request as one that has begun, until this is closed for the first time."""
+        self._begun[target] += 1
+        admitted = ExitStack()
+        admitted.callback(self._begun.subtract, (target,))
+        return admitted
 
     def _is_down(self, request: bytes) -> bool:
         """Return whether a request is for a deployment that has no healthy container."""
@@ -98,10 +109,15 @@ class ManagedFront:
     def _is_full(self, target: Target) -> bool:
         limits = target.limits
         most = ADMITTED_PER_SLOT * limits.at_once if limits else None
-        return most is not None and self._begun.get(target, 0) >= most
+        return most is not None and self._begun[target] >= most
 
     async def _in_turn(
-        self, request: bytes, client: socket.socket, target: Target, keep: _Keep
+        self,
+        request: bytes,
+        client: socket.socket,
+        target: Target,
+        keep: _Keep,
+        on_answer: Callable[[], None],
     ) -> bytes:
         loop = asyncio.get_running_loop()
         end = loop.time() + (target.limits.timeout_s if target.limits else 0)
@@ -109,7 +125,7 @@ class ManagedFront:
             copy = self._copy_of(request)
             if copy is not None:
                 keep(copy.run())
-            exchange = _Exchange(request, client, target, copy)
+            exchange = _Exchange(request, client, target, copy, on_answer)
             return await exchange.run(end - loop.time() if target.limits else None, keep)
 
     def _copy_of(self, request: bytes) -> _Copy | None:
@@ -159,12 +175,28 @@ class _Copy:
 
 @dataclass(eq=False)
 class _Exchange:
-    """One request to a server, and its response."""
+    """One request to a server, and its response.
+
+    Parameters
+    ----------
+    request : bytes
+        What has been read of the request.
+    client : socket.socket
+        The connection to the client.
+    target : Target
+        The server.
+    copy : _Copy or None
+        The copy for another server, if one is due.
+    on_answer : callable
+        Called before the end of a response of known length is sent: a client may send its next
+        request before the server has closed the connection.
+    """
 
     request: bytes
     client: socket.socket
     target: Target
     copy: _Copy | None
+    on_answer: Callable[[], None]
 
     async def run(self, timeout_s: float | None, keep: _Keep) -> bytes:
         """Forward the request and its response; return the response of the front if there is none.
@@ -221,9 +253,15 @@ class _Exchange:
         sent = sent.replace(
             b"\r\n", b"\r\n%s: %s\r\n" % (VERSION_FIELD, self.target.version.encode()), 1
         )
-        await asyncio.get_running_loop().sock_sendall(self.client, sent)
+        loop = asyncio.get_running_loop()
+        left = bytes_left(response)
         with suppress(ConnectionResetError):  # closed with unread bytes, after a response
-            await pump(server, self.client)
+            while sent:
+                if left <= 0:
+                    self.on_answer()
+                await loop.sock_sendall(self.client, sent)
+                sent = await loop.sock_recv(server, CHUNK_BYTES)
+                left -= len(sent)
 
 
 async def _connected(target: Target) -> socket.socket:

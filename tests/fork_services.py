@@ -31,6 +31,7 @@ REFUSED = b"refused"
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 4
 _ALONE_S = 10.0
+_IMPORTABLE = {"", ".py", ".pyc", ".so"}  # or a folder
 _OF_PYTHON = len(sys.path)  # what servers add comes later
 _STRINGS = slice(47, 49)  # of /proc/self/stat, after the name: where the first variables are
 
@@ -77,7 +78,8 @@ def answer(asking, connected):
 
 def hides_a_module(folder):
     """Return whether a file in `folder` would be imported in place of what is here already."""
-    own = {each.name.partition(".")[0] for each in Path(folder).iterdir()}
+    found = [each for each in Path(folder).iterdir() if each.suffix in _IMPORTABLE]
+    own = {each.name.partition(".")[0] for each in found}
     return not own.isdisjoint(each.partition(".")[0] for each in sys.modules)
 
 

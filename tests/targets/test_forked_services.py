@@ -76,7 +76,9 @@ def test_a_script_sees_the_same_in_a_fork(server, shown, forked_services, monkey
     assert forked == shown(server)
 
 
-@pytest.mark.parametrize(("name", "hides"), [("json.py", True), ("score.py", False)])
+@pytest.mark.parametrize(
+    ("name", "hides"), [("json.py", True), ("json.txt", False), ("score.py", False)]
+)
 def test_what_hides_an_imported_module_is_not_forked(name, hides, tmp_path):
     """A new Python would import the file in the folder."""
     (tmp_path / name).touch()

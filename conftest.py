@@ -487,4 +487,5 @@ pytest_collect_file = Sybil(
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
     setup=enter,
     teardown=leave,
+    fixtures=["forked_services"],
 ).pytest()

@@ -118,6 +118,11 @@ def move_to(python):
         setattr(sys, name, getattr(sys, name).replace(here, there))
 
 
+def show_from_runpy(kind, error, traceback):
+    """Show an exception without the frame of this file, which diagnosis takes for a script's."""
+    sys.__excepthook__(kind, error.with_traceback(traceback.tb_next), traceback.tb_next)
+
+
 def show_variables(variables):
     """Have these variables alone, and let /proc show them, as those that a program began with."""
     os.environ.clear()  # the C library does not look any more where the first ones were
@@ -131,5 +136,6 @@ if __name__ == "__main__":
     command = main(*sys.argv[1:])
     move_to(command[0])
     sys.argv[1:] = command[3:]
+    sys.excepthook = show_from_runpy
     sys.path[0] = str(Path.cwd())
     runpy.run_module(command[2], run_name="__main__", alter_sys=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -139,11 +140,8 @@ def call_for(script: EntryScript) -> ScriptCall:
     """
     files = os.environ.get("MODELSHIP_BATCH_ITEMS") == "files"
     function = mini_batch_function(script.module)
-    if function is not None and not files and find_spec("pandas") is None:
-        raise TypeError(
-            "the script takes mini-batches of rows as a DataFrame, and its environment has no "
-            "pandas: add pandas to the packages of the bundle, or define run(raw_data) alone"
-        )
+    if function is not None and not files:
+        _import_pandas()
     if function is not None and os.environ.get("MODELSHIP_BATCH_OUTPUT_ACTION"):
         return _ElementsCall(rows_call(function, files=files))
     if function is not None:
@@ -164,3 +162,13 @@ def call_for(script: EntryScript) -> ScriptCall:
     if isinstance(script.inputs, TextInput):
         return _TextCall(script.run, **shape)
     raise TypeError("run() takes the HTTP request itself, and batch scoring has none")
+
+
+def _import_pandas() -> None:
+    """Import what mini-batches of rows need, before calls are timed and processes forked."""
+    if find_spec("pandas") is None:
+        raise TypeError(
+            "the script takes mini-batches of rows as a DataFrame, and its environment has no "
+            "pandas: add pandas to the packages of the bundle, or define run(raw_data) alone"
+        )
+    import_module("pandas")

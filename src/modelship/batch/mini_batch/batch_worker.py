@@ -16,8 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from modelship.process_variables import process_variables
-
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
@@ -113,7 +111,7 @@ class BatchWorker:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**process_variables(), **self._variables},
+            env={**os.environ, **self._variables},
             start_new_session=True,  # so that what it starts can be ended with it
         )
         try:

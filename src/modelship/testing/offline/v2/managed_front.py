@@ -27,6 +27,7 @@ from modelship.testing.offline.v2.front_answers import (
     refused,
     status_of,
 )
+from modelship.testing.offline.v2.mirrored_requests import RequestCopy, connected, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -42,7 +43,6 @@ ADMITTED_PER_SLOT: Final = 2
 
 _ALL: Final = 100  # percent
 _LARGEST_HEAD_BYTES: Final = 1 << 16
-_CONNECT_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(eq=False)
@@ -128,7 +128,7 @@ class ManagedFront:
             exchange = _Exchange(request, client, target, copy, on_answer)
             return await exchange.run(end - loop.time() if target.limits else None, keep)
 
-    def _copy_of(self, request: bytes) -> _Copy | None:
+    def _copy_of(self, request: bytes) -> RequestCopy | None:
         """Return the copy of a request, if one is due; none of a request that names a version."""
         if self.mirror is None or field_of(request, VERSION_FIELD):
             return None
@@ -136,41 +136,7 @@ class ManagedFront:
         if self.credit < _ALL:
             return None
         self.credit -= _ALL
-        return _Copy(request, self.mirror)
-
-
-class _Copy:
-    """A copy of a request, which is sent as it arrives; its response is dropped.
-
-    Parameters
-    ----------
-    request : bytes
-        What has been read of the request.
-    target : Target
-        The server that gets the copy.
-    """
-
-    def __init__(self, request: bytes, target: Target) -> None:
-        self._target = target
-        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
-        self.add(request)
-
-    def add(self, chunk: bytes) -> None:
-        """Add the next bytes of the request; none at its end."""
-        self._chunks.put_nowait(chunk)
-
-    async def run(self) -> None:
-        """Send the copy, and drop the response."""
-        loop = asyncio.get_running_loop()
-        with suppress(OSError, asyncio.TimeoutError), await _connected(self._target) as server:
-            reading = loop.create_task(_read_all(server))
-            try:
-                while chunk := await self._chunks.get():
-                    await loop.sock_sendall(server, chunk)
-                await reading
-            finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+        return RequestCopy(request, self.mirror)
 
 
 @dataclass(eq=False)
@@ -185,7 +151,7 @@ class _Exchange:
         The connection to the client.
     target : Target
         The server.
-    copy : _Copy or None
+    copy : RequestCopy or None
         The copy for another server, if one is due.
     on_answer : callable
         Called before the end of a response of known length is sent: a client may send its next
@@ -195,7 +161,7 @@ class _Exchange:
     request: bytes
     client: socket.socket
     target: Target
-    copy: _Copy | None
+    copy: RequestCopy | None
     on_answer: Callable[[], None]
 
     async def run(self, timeout_s: float | None, keep: _Keep) -> bytes:
@@ -204,7 +170,7 @@ class _Exchange:
         After the timeout, the server keeps working on the request.
         """
         try:
-            server = await _connected(self.target)
+            server = await connected(self.target)
         except (OSError, asyncio.TimeoutError):
             return refused(424)
         sending = asyncio.get_running_loop().create_task(self._send(server))
@@ -264,18 +230,6 @@ class _Exchange:
                 left -= len(sent)
 
 
-async def _connected(target: Target) -> socket.socket:
-    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    server.setblocking(False)
-    try:
-        connecting = asyncio.get_running_loop().sock_connect(server, target.address)
-        await asyncio.wait_for(connecting, _CONNECT_TIMEOUT_S)
-    except BaseException:
-        server.close()
-        raise
-    return server
-
-
 async def _read_head(server: socket.socket, read: bytes) -> bytes:
     """Return what has been read until the head of a response is complete, or the server ends."""
     while HEAD_END not in read and len(read) < _LARGEST_HEAD_BYTES:
@@ -289,11 +243,6 @@ async def _read_head(server: socket.socket, read: bytes) -> bytes:
     return read
 
 
-async def _read_all(server: socket.socket) -> None:
-    while await asyncio.get_running_loop().sock_recv(server, CHUNK_BYTES):
-        pass
-
-
 async def _outlast(server: socket.socket) -> None:
     """Keep the connection of a request that timed out until the server has answered it.
 
@@ -302,4 +251,4 @@ async def _outlast(server: socket.socket) -> None:
     server.setblocking(False)
     with server, suppress(OSError):
         server.shutdown(socket.SHUT_WR)
-        await _read_all(server)
+        await read_all(server)

@@ -35,6 +35,7 @@ __all__ = [
     "cut_short",
     "ended_by_itself",
     "history",
+    "may_go_on",
     "remove_remains",
     "retire_older",
     "settle",
@@ -133,7 +134,7 @@ def settle(backend: TargetBackend, name: str) -> Change | None:
     changes = journal.changes()
     if not _is_under_way(changes):
         return None
-    if _may_go_on(changes[-1]):
+    if may_go_on(changes[-1]):
         return changes[-1]
     for change in changes:
         if change.outcome == "under way":
@@ -155,8 +156,11 @@ def _is_under_way(changes: Sequence[Change]) -> bool:
     return any(each.outcome == "under way" for each in changes)
 
 
-def _may_go_on(change: Change) -> bool:
-    """Return whether a process of another machine, whose locks are not visible here, may run it."""
+def may_go_on(change: Change) -> bool:
+    """Return whether a process of another machine, whose locks are not visible here, may run it.
+
+    After an hour, none does.
+    """
     if change.is_of_this_machine or change.outcome != "under way":
         return False
     try:

@@ -79,3 +79,26 @@ def test_the_same_release_at_the_same_moment_serves_on(workspace, bundles):
     [left] = workspace.deployments("scale")
     assert workspace.endpoint("scale")["properties"]["traffic"] == {left["name"]: 100}
     assert deployment.run(cases.ROWS) == cases.SCORED
+
+
+def test_a_first_deployment_that_fails_leaves_the_endpoint_to_the_other(
+    workspace, bundles, monkeypatch
+):
+    """The other one has created it, and has no deployment in it yet."""
+
+    def refused():
+        raise WorkspaceRequestError("ws", "create a deployment", "it is refused", 400)
+
+    def meanwhile():
+        place = Machine.at(Interrupted(workspace, "put_deployment", refused), drain_s=0)
+        with monkeypatch.context() as patch:
+            patch.setattr(platform, "node", lambda: "elsewhere")
+            with pytest.raises(WorkspaceRequestError, match="it is refused"):
+                DeployTarget(place).deploy(bundles[1], name="scale", **OPTIONS)
+
+    first = DeployTarget(Machine.at(Interrupted(workspace, "put_deployment", meanwhile), drain_s=0))
+    deployment = first.deploy(bundles[0], name="scale", **OPTIONS)
+    assert deployment.run(cases.ROWS) == cases.SCORED
+    assert [each.outcome for each in first.history("scale")] == ["serving", "failed"]
+    deployment.delete()
+    assert workspace.endpoint("scale") is None

@@ -27,6 +27,7 @@ from modelship.targets.online_endpoint.endpoint_traffic import leader_of, shares
 from modelship.targets.online_endpoint.iso_durations import ms_of_iso
 from modelship.targets.online_endpoint.setting_checks import check_seconds, check_switch
 from modelship.targets.online_endpoint.traffic_trials import TrafficTrial
+from modelship.targets.settling import may_go_on
 from modelship.targets.state import State
 from modelship.targets.workspace_history import RegistryJournal
 from modelship.targets.workspace_releases import WorkspaceReleases
@@ -137,7 +138,8 @@ class EndpointServices(TargetBackend):
         # By name: the states in two answers differ if a change is in progress.
         mine = found["name"] if found else ""
         others = [each for each in self._place.deployments(name) if each["name"] != mine]
-        if not others and MADE_BY in (endpoint.get("tags") or {}):
+        is_unused = not others and MADE_BY in (endpoint.get("tags") or {})
+        if is_unused and not any(map(may_go_on, self.journal(name).changes())):
             self._place.delete(name, deadline=deadline)
         elif found is not None:
             self._place.accept(name, found["name"], on=False)

@@ -53,12 +53,15 @@ def test_each_error_of_the_sdk_is_translated(kind):
     assert translated.hint == engine.ADVICE[kind.__name__]
 
 
-@pytest.mark.parametrize("kind", [requests.ConnectionError, requests.ReadTimeout])
-def test_an_engine_that_hangs_up_is_unavailable(kind):
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [(requests.ConnectionError, "Start Docker"), (requests.ReadTimeout, "wait until other builds")],
+)
+def test_an_engine_that_hangs_up_is_unavailable(kind, advice):
     """What the SDK lets through of requests is told as an engine that does not answer."""
     translated = engine.translated(kind("gone"))
     assert isinstance(translated, TargetUnavailableError)
-    assert "Start Docker" in translated.hint
+    assert advice in translated.hint
 
 
 ANSWERS = {

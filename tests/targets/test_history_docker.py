@@ -106,11 +106,11 @@ def test_a_history_is_one_volume_without_a_file(journal):
     assert volumes_of(journal._of) == [f"{journal._volume}4"]
     with connected() as engine:
         (volume,) = engine.volumes(f"{labels.HISTORY_OF}={journal._of}")
-    assert set(volume.labels) == {labels.HISTORY, labels.HISTORY_OF}
+    assert set(volume.labels) == {labels.HISTORY, labels.HISTORY_OF, labels.HISTORY_WRITTEN}
 
 
 def test_an_older_volume_that_a_killed_writer_left_is_removed(journal):
-    """The newest one counts; the next change removes the others, and skips a number in use."""
+    """The newest one counts; the next change removes the others, and one that is not whole."""
     journal.write(Change.begun("deploy", RECORD))
     with connected() as engine:
         (written,) = engine.volumes(f"{labels.HISTORY_OF}={journal._of}")
@@ -119,8 +119,7 @@ def test_an_older_volume_that_a_killed_writer_left_is_removed(journal):
     assert len(journal.changes()) == 1
     journal.write(Change.begun("delete", RECORD, number=2).ended("ended", "deleted"))
     assert [each.kind for each in journal.changes()] == ["deploy", "delete"]
-    assert volumes_of(journal._of) == [f"{journal._volume}3"]
-    docker_says("volume", "rm", f"{journal._volume}2")
+    assert volumes_of(journal._of) == [f"{journal._volume}2"]
 
 
 def test_writers_on_several_machines_lose_no_change(journal):
@@ -132,6 +131,17 @@ def test_writers_on_several_machines_lose_no_change(journal):
         list(writers.map(lambda each, change: each.write(change), journals, changes))
     assert [each.number for each in journal.changes()] == list(numbers)
     assert len(volumes_of(journal._of)) == 1
+
+
+def test_changes_that_begin_on_several_machines_have_their_own_numbers(journal):
+    """Each deployer has read the same history before."""
+    journal.write(Change.begun("deploy", RECORD, number=1).ended("failed"))
+    with ThreadPoolExecutor(4) as writers:
+        journals = [EngineJournal(*journal._of.split("/")) for _ in range(12)]
+        change = Change.begun("deploy", RECORD, number=1)
+        begun = [*writers.map(lambda each: each.begin(change), journals)]
+    assert sorted(each.number for each in begun) == list(range(2, 14))
+    assert [each.number for each in journal.changes()] == list(range(1, 14))
 
 
 @pytest.mark.parametrize("label", ["", "e30=", "no base64", "eJwDAAAAAAE="])
@@ -156,3 +166,21 @@ def test_histories_of_deleted_names_are_bounded(journal, monkeypatch):
     assert [len(each.changes()) for each in deleted] == [0, 0, 1, 1]
     for each in deleted[2:]:
         forget(each._of)
+
+
+def test_a_forgotten_history_does_not_come_back(journal, monkeypatch):
+    """A writer that was killed has left an older volume, of a name that served."""
+    mark = journal._of.partition("/")[2]
+    monkeypatch.setattr(labels, "HISTORY_ENDED", f"io.modelship.test-{mark}")
+    monkeypatch.setattr("modelship.targets.docker.journal._MOST_OVER", 0)
+    with connected() as engine:
+        journal.write(Change.begun("deploy", RECORD, number=1).ended("serving"))
+        [older] = journal._volumes(engine).values()
+        docker_says("volume", "rm", older.name)
+        with monkeypatch.context() as patch:
+            patch.setattr("modelship.targets.docker.journal._MOST_OVER", 1)
+            journal.write(Change.begun("delete", RECORD, number=2).ended("ended", "deleted"))
+        assert engine.claim_volume(f"{journal._volume}0", labels=older.labels)
+    other = EngineJournal("docker", f"{mark}-other")
+    other.write(Change.begun("delete", RECORD).ended("ended", "deleted"))
+    assert (journal.changes(), other.changes()) == ([], [])

@@ -23,6 +23,7 @@ __all__ = ["ContainerCalls"]
 
 _GRACE_S = 5
 _CONFLICT = 409
+_REMOVAL_TIMEOUT_S = 180
 _NO_MOUNT = "bind source path does not exist"
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
@@ -199,6 +200,8 @@ class ContainerCalls(EngineFacts):
 
     @contextmanager
     def _unless_gone_or_used(self) -> Iterator[None]:
+        # An engine deletes the files first, and meanwhile waits for other deletions and builds.
+        usual_s, self._api.timeout = self._api.timeout, _REMOVAL_TIMEOUT_S
         try:
             yield
         except self._errors.NotFound:
@@ -206,3 +209,5 @@ class ContainerCalls(EngineFacts):
         except self._errors.APIError as error:
             if error.status_code != _CONFLICT:
                 raise
+        finally:
+            self._api.timeout = usual_s

@@ -32,6 +32,10 @@ _DAY_S = 86_400
 _STEP = "#(nop)"  # the builder's marker of a step that runs no command
 
 _START = "Start Docker (docker info has to answer), or set DOCKER_HOST to a running engine."
+_BUSY = (
+    "Check that docker info answers, wait until other builds and deletions have ended, and try "
+    "again."
+)
 _SETTINGS = (
     "Correct DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, or the config.json of Docker."
 )
@@ -61,7 +65,7 @@ ADVICE = MappingProxyType(
         "ContextNotFound": _SETTINGS,
         # of requests, the HTTP library of the SDK
         "ConnectionError": _START,
-        "Timeout": _START,
+        "Timeout": _BUSY,
         "RequestException": _REFUSED,
     }
 )

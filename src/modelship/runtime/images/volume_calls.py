@@ -32,6 +32,13 @@ class VolumeCalls(ContainerCalls):
         created = self._api.create_volume(name, driver=_DRIVER, labels=dict(labels))
         return bool((created["Labels"] or {}) == labels)
 
+    def volume(self, name: str) -> Volume | None:
+        """Return the volume with this name; None if the engine has none."""
+        try:
+            return Volume.from_listing(self._api.inspect_volume(name))
+        except self._errors.NotFound:
+            return None
+
     def remove_volume(self, name: str) -> None:
         """Remove a volume, unless a container uses it."""
         with self._unless_gone_or_used():

@@ -9,6 +9,7 @@ creates a volume in milliseconds.
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import StorageError
@@ -25,7 +26,7 @@ from modelship.targets.history import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Volume
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["EngineJournal"]
 
 _MOST_OVER: Final = 20
+_MOST_TRIES: Final = 1000
 _NO_LETTER_OF_A_NAME: Final = re.compile(r"[^\w.-]", re.ASCII)
 
 
@@ -59,26 +61,56 @@ class EngineJournal(Journal):
             return self._read(self._volumes(engine))
 
     def write(self, *changes: Change) -> None:
+        self._store(lambda before: kept_changes(before, changes))
+
+    def begin(self, change: Change, *others: Change) -> Change:
+        def added(before: Sequence[Change]) -> Sequence[Change]:
+            nonlocal change
+            change = change.after(before)
+            return kept_changes(before, (*others, change))
+
+        self._store(added)
+        return change
+
+    def _store(self, changed: Callable[[Sequence[Change]], Sequence[Change]]) -> None:
         with connected() as engine:
-            number = 0
-            while True:  # until no writer on another machine is faster
-                found = self._volumes(engine)
-                number = max(number, *found, 0) + 1
-                kept = kept_changes(self._read(found), changes)
-                if self._is_newest(engine, number, self._labels(kept)):
-                    break
+            found, kept = self._added(engine, changed)
+            # In this order: a volume is removed after those before it, see _is_next().
+            for number in sorted(found):
+                engine.remove_volume(found[number].name)
             if serves_nothing(kept):
                 _forget_old(engine)
 
-    def _is_newest(self, engine: Engine, number: int, content: Mapping[str, str]) -> bool:
-        """Create a volume with this number, and remove the older ones; False if one is newer."""
-        if not engine.claim_volume(f"{self._volume}{number}", labels=content):
-            return False
-        found = self._volumes(engine)
-        for other in found:
-            if other < number:
-                engine.remove_volume(found[other].name)
-        return number == max(found, default=number)
+    def _added(
+        self, engine: Engine, changed: Callable[[Sequence[Change]], Sequence[Change]]
+    ) -> tuple[Mapping[int, Volume], Sequence[Change]]:
+        """Add the volume that follows the newest one; return those before it, and its changes."""
+        name = ""
+        for _ in range(_MOST_TRIES):  # until no writer on another machine is faster
+            found = self._volumes(engine)
+            newest = max(found, default=0)
+            kept = changed(self._read(found))
+            name = f"{self._volume}{newest + 1}"
+            if engine.claim_volume(name, labels=self._labels(kept)):
+                if self._is_next(engine, newest):
+                    return found, kept
+                engine.remove_volume(name)
+            elif (other := engine.volume(name)) and labels.HISTORY_OF not in other.labels:
+                engine.remove_volume(name)  # the engine was killed while it created it
+        raise StorageError(
+            path=f"the volume {name}",
+            cause="others have changed it each time",
+            advice=f"Run: docker volume inspect {name}. If it is not a history, remove it.",
+        )
+
+    def _is_next(self, engine: Engine, newest: int) -> bool:
+        """Return whether the volume after `newest` has never had another writer.
+
+        If it had one, and is already removed, so is the one before it.
+        """
+        if newest:
+            return engine.volume(f"{self._volume}{newest}") is not None
+        return max(self._volumes(engine), default=1) == 1
 
     def _volumes(self, engine: Engine) -> dict[int, Volume]:
         """Return the volumes of this history by their numbers; one, unless a writer was killed."""
@@ -90,6 +122,7 @@ class EngineJournal(Journal):
         return {
             labels.HISTORY: packed(to_text(kept)),
             labels.HISTORY_OF: self._of,
+            labels.HISTORY_WRITTEN: secrets.token_hex(8),  # two may write the same
             **({labels.HISTORY_ENDED: kept[-1].ended_at} if serves_nothing(kept) else {}),
         }
 
@@ -113,5 +146,9 @@ def _forget_old(engine: Engine) -> None:
     """Remove the histories of the names that have served nothing for the longest time."""
     ended = engine.volumes(labels.HISTORY_ENDED)
     ended.sort(key=lambda volume: volume.labels[labels.HISTORY_ENDED], reverse=True)
-    for volume in ended[_MOST_OVER:]:
-        engine.remove_volume(volume.name)
+    for newest in ended[_MOST_OVER:]:
+        # A killed writer may have left an older one, which must not become the newest.
+        for volume in engine.volumes(f"{labels.HISTORY_OF}={newest.labels[labels.HISTORY_OF]}"):
+            if volume.name != newest.name:
+                engine.remove_volume(volume.name)
+        engine.remove_volume(newest.name)

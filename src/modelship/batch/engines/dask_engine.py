@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import queue
 import uuid
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
-from modelship.batch.engines.sent_work import narrowed, sent_bundle
+from modelship.batch.engines.cluster_engine import ClusterEngine
+from modelship.batch.engines.pieces_in_flight import WorkerLostError
+from modelship.batch.engines.sent_work import narrowed
 from modelship.batch.engines.worker_places import close_here, score_here
 from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.process_limits import cores
 from modelship.errors import BatchEngineError
-from modelship.evaluation.extras import needs_extra
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from modelship.batch.batch_plan import Piece
     from modelship.batch.piece_work import PieceOutcome, Work
@@ -34,7 +32,7 @@ _FEWEST: Final = 16  # a cluster that grows with its load has to see one
 
 
 @dataclass(frozen=True)
-class DaskEngine:
+class DaskEngine(ClusterEngine):
     """Runs pieces on the workers of a Dask cluster, one at a time on each of their threads.
 
     Parameters
@@ -46,22 +44,8 @@ class DaskEngine:
         How many workers the cluster on this machine has; by default as many as there are cores.
     """
 
-    scheduler: str = ""
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        with needs_extra("dask", purpose="The engine dask"):
-            importlib.import_module("distributed")
-
-    def run(
-        self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceOutcome]:
-        with sent_bundle(work) as sent, self._connected() as client:
-            cluster = _DaskCluster(client, sent)
-            try:
-                yield from results_of(cluster, pieces, stopped=stopped)
-            finally:
-                cluster.end()
+    name: ClassVar[str] = "dask"
+    library: ClassVar[str] = "distributed"
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -88,6 +72,9 @@ class DaskEngine:
             ) from error
         with client:
             yield client
+
+    def _cluster(self, connection: Any, work: Work) -> _DaskCluster:
+        return _DaskCluster(connection, work)
 
 
 class _DaskCluster:

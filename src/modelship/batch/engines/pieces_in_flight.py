@@ -49,6 +49,10 @@ class Cluster(Protocol):
         """Return what workers told of pieces since the last call; it may be late, or lost."""
         ...
 
+    def end(self) -> None:
+        """Abandon the pieces under way, and the scoring processes."""
+        ...
+
 
 def results_of(
     cluster: Cluster, pieces: Sequence[Piece], *, stopped: threading.Event

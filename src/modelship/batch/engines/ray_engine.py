@@ -8,18 +8,17 @@ import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
-from modelship.batch.engines.sent_work import narrowed, sent_bundle
+from modelship.batch.engines.cluster_engine import ClusterEngine
+from modelship.batch.engines.pieces_in_flight import WorkerLostError
+from modelship.batch.engines.sent_work import narrowed
 from modelship.batch.engines.worker_places import score_here
 from modelship.batch.process_limits import cores
 from modelship.errors import BatchEngineError
-from modelship.evaluation.extras import needs_extra
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from modelship.batch.batch_plan import Piece
     from modelship.batch.piece_progress import PieceProgress
@@ -33,7 +32,7 @@ _TOLD_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
-class RayEngine:
+class RayEngine(ClusterEngine):
     """Runs pieces as tasks of a Ray cluster, one at a time on each of its CPUs.
 
     The workers start the scoring processes as their children, in the environment of the bundle:
@@ -48,22 +47,8 @@ class RayEngine:
         How many CPUs the cluster on this machine has; by default as many as there are cores.
     """
 
-    scheduler: str = ""
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        with needs_extra("ray", purpose="The engine ray"):
-            importlib.import_module("ray")
-
-    def run(
-        self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceOutcome]:
-        with sent_bundle(work) as sent, self._connected() as ray:
-            cluster = _RayCluster(ray, sent)
-            try:
-                yield from results_of(cluster, pieces, stopped=stopped)
-            finally:
-                cluster.end()
+    name: ClassVar[str] = "ray"
+    library: ClassVar[str] = "ray"
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -86,6 +71,9 @@ class RayEngine:
             yield ray
         finally:
             ray.shutdown()
+
+    def _cluster(self, connection: Any, work: Work) -> _RayCluster:
+        return _RayCluster(connection, work)
 
 
 def _advice() -> str:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
 import sys
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from modelship.batch.engines.pieces_in_flight import WorkerLostError, results_of
-from modelship.batch.engines.sent_work import narrowed, sent_bundle
+from modelship.batch.engines.cluster_engine import ClusterEngine
+from modelship.batch.engines.pieces_in_flight import WorkerLostError
+from modelship.batch.engines.sent_work import narrowed
 from modelship.batch.engines.worker_places import score_here
 from modelship.batch.process_limits import cores
 from modelship.errors import BatchEngineError
-from modelship.evaluation.extras import needs_extra
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from modelship.batch.batch_plan import Piece
     from modelship.batch.piece_progress import PieceProgress
@@ -41,7 +39,7 @@ _USUAL: Final = {
 
 
 @dataclass(frozen=True)
-class SparkEngine:
+class SparkEngine(ClusterEngine):
     """Runs pieces as jobs of one task on a Spark cluster, one at a time on each of its cores.
 
     The Python workers of the executors start the scoring processes as their children, in the
@@ -56,22 +54,8 @@ class SparkEngine:
         How many cores Spark has on this machine; by default all.
     """
 
-    scheduler: str = ""
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        with needs_extra("spark", purpose="The engine spark"):
-            importlib.import_module("pyspark")
-
-    def run(
-        self, work: Work, pieces: Sequence[Piece], *, stopped: threading.Event
-    ) -> Iterator[PieceOutcome]:
-        with sent_bundle(work) as sent, self._connected() as context:
-            cluster = _SparkCluster(context, sent)
-            try:
-                yield from results_of(cluster, pieces, stopped=stopped)
-            finally:
-                cluster.end()
+    name: ClassVar[str] = "spark"
+    library: ClassVar[str] = "pyspark"
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -105,6 +89,9 @@ class SparkEngine:
         if not self.scheduler and "PYSPARK_PYTHON" not in os.environ:
             context.pythonExec = sys.executable
         return context
+
+    def _cluster(self, connection: Any, work: Work) -> _SparkCluster:
+        return _SparkCluster(connection, work)
 
 
 class _SparkCluster:

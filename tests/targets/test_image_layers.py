@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 
 import pytest
 from docker_base import docker_says, exists
@@ -62,6 +64,27 @@ def test_only_containers_of_builds_are_forgotten(docker_base_image):
     left = docker_says("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
     docker_says("rm", theirs)
     assert left.split() == [theirs]
+
+
+def test_what_a_killed_process_of_this_machine_left_is_removed_at_once(docker_base_image):
+    """The remains of a build stay while its process runs, and are removed once it has ended."""
+    token = secrets.token_hex(8)
+    label, name = f"forgotten{token}", f"{BUILD_PREFIX}{token}"
+    says = "import sys; from modelship.runtime.images.build_labels import label_of_build as f; "
+    command = [sys.executable, "-c", f"{says}print(f('x'), flush=True); sys.stdin.read()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as builder, connected() as engine:
+        build = builder.stdout.readline().strip()
+        docker_says("create", "--name", name, "--label", f"{label}={build}", docker_base_image, "x")
+        image = docker_says("commit", name).strip()
+        engine.sweep_forgotten(label, prefix=BUILD_PREFIX)
+        assert exists(name)
+        assert exists(image)
+        builder.kill()
+        builder.wait()
+        engine.sweep_forgotten(label, prefix=BUILD_PREFIX)
+    assert not exists(name)
+    assert not exists(image)
 
 
 def test_a_complete_image_has_no_id_of_a_build(add):

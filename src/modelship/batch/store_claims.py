@@ -16,13 +16,13 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.output_names import OURS
 from modelship.batch.store_errors import StoreError
 from modelship.batch.store_waits import say_wait
 from modelship.errors import BatchOutputError
+from modelship.process_identity import machine_since_start, start_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,8 @@ class Claim:
         document = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "machine": _machine(),
-            "started": _started(os.getpid()),
+            "machine": machine_since_start(),
+            "started": start_of_process(os.getpid()),
             "since": self._since,
             "renewed": time.time(),
             "lease_s": self._lease_s,
@@ -223,7 +223,7 @@ def _seems_to_run(found: dict[str, Any]) -> bool:
 
 
 def _runs_here(found: dict[str, Any]) -> bool:
-    return _is_here(found) and _started(found.get("pid", 0)) == found.get("started")
+    return _is_here(found) and start_of_process(found.get("pid", 0)) == found.get("started")
 
 
 def _ended_here(found: dict[str, Any]) -> bool:
@@ -231,22 +231,4 @@ def _ended_here(found: dict[str, Any]) -> bool:
 
 
 def _is_here(found: dict[str, Any]) -> bool:
-    return bool(_machine()) and found.get("machine") == _machine()
-
-
-def _machine() -> str:
-    """Return what identifies the processes of this machine, or this container, since its start."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """Return when a process of this machine started, in its own unit; ``""`` if it has ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if state[0] == "Z" else state[19]
+    return bool(machine_since_start()) and found.get("machine") == machine_since_start()

@@ -20,6 +20,7 @@ __all__ = [
     "ENVIRONMENT",
     "EXPORTER",
     "KEYS",
+    "PLACES",
     "PORT",
     "SAMPLE",
     "SECRETS",
@@ -44,6 +45,8 @@ SETTINGS = (
 """The files in VENV: the settings of gunicorn, and what it loads from there."""
 EXPORTER = VENV / SETTINGS[0].name
 SAMPLE = PurePosixPath("/opt/modelship-sample.json")
+PLACES = (APP_ROOT, VENV, SAMPLE)
+"""The folders and files of an image that modelship builds."""
 KEYS = PurePosixPath("/run/modelship/keys.json")
 SECRETS = KEYS.with_name("secrets")
 USER = 1000

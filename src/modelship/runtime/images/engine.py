@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelship.errors import (
     ImageBuildError,
@@ -14,9 +13,8 @@ from modelship.errors import (
     ModelshipError,
     TargetUnavailableError,
 )
-from modelship.runtime.images.inspection import Image
+from modelship.runtime.images.build_remains import BuildRemains
 from modelship.runtime.images.long_calls import follow
-from modelship.runtime.images.volume_calls import VolumeCalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["ADVICE", "Engine", "connected", "translated"]
 
 _CALL_TIMEOUT_S = 30
-_DAY_S = 86_400
-_STEP = "#(nop)"  # the builder's marker of a step that runs no command
 
 _START = "Start Docker (docker info has to answer), or set DOCKER_HOST to a running engine."
 _BUSY = (
@@ -108,7 +104,7 @@ def connected() -> Iterator[Engine]:
         raise translated(error) from error
 
 
-class Engine(VolumeCalls):
+class Engine(BuildRemains):
     """A Docker engine. Each call has a timeout; removing what does not exist is no error."""
 
     def __init__(self, client: DockerClient, facts: dict[str, str]) -> None:
@@ -117,35 +113,6 @@ class Engine(VolumeCalls):
         self._api: APIClient = client.api
         self._facts = facts
         self._errors = docker.errors
-
-    def image(self, reference: str) -> Image | None:
-        """Return the image with this name or id, or None."""
-        try:
-            found = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]  # its stub
-        except self._errors.NotFound:
-            return None
-        return Image.from_inspection(found)
-
-    def has_image(self, label: str) -> bool:
-        """Return whether an image has this label."""
-        return bool(self._api.images(filters={"label": label}))
-
-    def images(self, label: str) -> list[Image]:
-        """Return all images with this label, including those without a name."""
-        listed: list[dict[str, Any]] = self._api.images(filters={"label": label})
-        return [Image.from_listing(each) for each in listed]
-
-    def every_image(self) -> list[Image]:
-        """Return all images, including those without a name that no other image is based on."""
-        listed = {each["Id"] for each in self._api.images()}
-        found = (self.image(image_id) for image_id in sorted(listed))
-        return [each for each in found if each is not None]
-
-    def images_of_containers(self) -> list[Image]:
-        """Return the images of all containers, running or not."""
-        used = {each["ImageID"] for each in self._api.containers(all=True)}
-        found = (self.image(image_id) for image_id in sorted(used))
-        return [each for each in found if each is not None]
 
     def pull(self, reference: str, *, deadline: Deadline) -> str:
         """Pull an image; return the engine's error message if that fails, else ``""``."""
@@ -211,81 +178,6 @@ class Engine(VolumeCalls):
         if problem:
             raise ImageBuildError(image=tag, problem=problem.rstrip(".\n"), build_log=log)
         return log
-
-    def tag(self, reference: str, name: str) -> None:
-        """Add a name to an image."""
-        repository, _, tag = name.rpartition(":")
-        self._api.tag(reference, repository, tag)
-
-    def remove_image(self, reference: str) -> None:
-        """Remove an image, unless it is in use."""
-        with self._unless_gone_or_used():
-            self._api.remove_image(reference)
-
-    def remove_nameless(self, image_id: str) -> bool:
-        """Remove an image without a name, unless it is in use; return False if it has a name."""
-        if (found := self.image(image_id)) is None:
-            return True
-        if not found.names:
-            self.remove_image(image_id)
-        return not found.names
-
-    def sweep(self, label: str, *, sparing: str) -> None:
-        """Remove the unnamed images and the containers of builds with a label.
-
-        Images inherit labels; containers with the label `sparing` are kept.
-        """
-        with suppress(self._errors.APIError):
-            for container in self.containers(labels=[label]):
-                if sparing not in container.labels:
-                    self._api.remove_container(container.name, v=True, force=True)
-        # One by one: an engine rejects a prune request while another one is running.
-        with suppress(self._errors.APIError):
-            for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
-                self.remove_image(image)
-
-    def sweep_steps(self, label: str) -> None:
-        """Remove the remains of builds with a label that another program started.
-
-        For example those of the Docker SDK itself, which keep a container for each step that runs
-        no command, and with it the image of that step. Containers that were created to run are
-        kept.
-        """
-        filters: dict[str, Any] = {"label": label, "status": "created"}
-        with suppress(self._errors.APIError):
-            for container in self._api.containers(all=True, filters=filters):
-                if _STEP in container["Command"]:
-                    self._api.remove_container(container["Id"], v=True)
-            for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
-                self.remove_image(image)
-
-    def sweep_forgotten(self, label: str, *, prefix: str, age_s: int = _DAY_S) -> None:
-        """Remove what is old of the unnamed images and the containers of builds with a label.
-
-        Containers inherit the labels of their images. Those of builds have names with a prefix, and
-        were never started.
-        """
-        unused = {"label": label, "status": "created", "name": f"^/{prefix}"}
-        with suppress(self._errors.APIError):
-            for container in self._api.containers(all=True, filters=unused):
-                if container["Created"] <= time.time() - age_s:
-                    self._api.remove_container(container["Id"], v=True)
-            for image_id in self._forgotten_images(label, before_s=time.time() - age_s):
-                self.remove_image(image_id)
-
-    def _forgotten_images(self, label: str, *, before_s: float) -> list[str]:
-        """Return the old unnamed images of builds: with a label that no complete image has.
-
-        What a user builds of a complete image has its label, and perhaps no name.
-        """
-        name = label.partition("=")[0]
-        # There are few, and an engine reads the others only for the full list.
-        nameless = self._api.images(filters={"label": label, "dangling": True})
-        old = [each for each in nameless if each["Created"] <= before_s and each["Labels"][name]]
-        if not old:
-            return []
-        complete = {each.labels[name] for each in self.images(label) if each.names}
-        return [each["Id"] for each in old if each["Labels"][name] not in complete]
 
 
 def translated(error: Exception) -> ModelshipError:

@@ -21,7 +21,13 @@ from modelship.bundle.layout import MODELS, model_dir
 from modelship.bundle.store import stage_models
 from modelship.runtime.images import dockerfiles, labels
 from modelship.runtime.images.archive import Archive, below, sent
-from modelship.runtime.images.base_image import check_python, ensure_base, machine_of
+from modelship.runtime.images.base_image import (
+    check_python,
+    check_volumes,
+    ensure_base,
+    machine_of,
+    note_on_triggers,
+)
 from modelship.runtime.images.layers import (
     add_layer,
     build_on_layer,
@@ -146,6 +152,7 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
     """
     base_image = base_image or f"python:{lock.python}-slim"
     base = ensure_base(engine, base_image, steps=steps)
+    check_volumes(base_image, base)
     settings = [each.read_text(encoding="utf-8") for each in dockerfiles.SETTINGS]
     recipe = "".join([dockerfiles.environment(""), packages_layer("").digest, *settings])
     name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
@@ -158,7 +165,9 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
         _alone(_ENVIRONMENT_LOCK, name, deadline=deadline) as folder,
     ):
         if engine.image(name) is None:
-            check_python(engine, base_image, python=lock.python, deadline=deadline)
+            check_python(engine, base_image, base, python=lock.python, deadline=deadline)
+            if note := note_on_triggers(base_image, base):
+                steps.say(note)
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
             files = sent(_packages(folder, python=lock.python), folder)
             layer, recipe_on = packages_layer(base_image), dockerfiles.environment
@@ -206,7 +215,6 @@ def _ensure_service(
                 stage_models(bundle, folder)
                 files = sent(Archive(below(folder, _APP), [_MODELS]), folder)
                 add_layer(engine, model, models, files, deadline=steps.deadline)
-            engine.sweep_forgotten(labels.BUILD, prefix=labels.BUILD_PREFIX)
         script = script_layer(
             model,
             entry_script=bundle.entry_script,
@@ -215,6 +223,7 @@ def _ensure_service(
         )
         _add_script(engine, service, script, bundle, deadline=steps.deadline)
         _remove_nameless(engine, present)
+        engine.sweep_forgotten(labels.BUILD, prefix=labels.BUILD_PREFIX)
     return service
 
 

@@ -20,7 +20,8 @@ class Image:
     """An image as the engine describes it; ``names`` are empty if another image took its name.
 
     ``layers`` are the digests of all its layers, from the lowest; ``created_at`` is in seconds
-    since 1970.
+    since 1970. Its containers have a volume at each path in ``volumes``. A build on it begins with
+    the instructions ``on_build``. A listing does not contain the fields with a default.
     """
 
     image_id: str
@@ -30,6 +31,8 @@ class Image:
     layers: tuple[str, ...] = ()
     size_bytes: int = 0
     created_at: float = 0.0
+    volumes: tuple[str, ...] = ()
+    on_build: tuple[str, ...] = ()
 
     @classmethod
     def from_inspection(cls, found: Mapping[str, Any]) -> Image:
@@ -42,6 +45,8 @@ class Image:
             layers=tuple(found.get("RootFS", {}).get("Layers") or ()),
             size_bytes=found.get("Size", 0),
             created_at=float(unix_time(found["Created"])) if found.get("Created") else 0.0,
+            volumes=tuple(found["Config"].get("Volumes") or ()),
+            on_build=tuple(found["Config"].get("OnBuild") or ()),
         )
 
     @classmethod

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.errors import ImageBuildError
 from modelship.runtime.images import labels
 from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.build_labels import label_of_build
 from modelship.runtime.images.dockerfiles import (
     APP_ROOT,
     AS_ROOT,
@@ -38,6 +39,7 @@ __all__ = [
     "Layer",
     "add_layer",
     "build_on_layer",
+    "committed",
     "models_layer",
     "packages_layer",
     "script_layer",
@@ -118,10 +120,10 @@ def add_layer(
     ImageBuildError
         If the engine cannot unpack the files or create the image.
     """
-    label = f"{name}-{secrets.token_hex(4)}"
+    label = label_of_build(name)
     layer = replace(layer, changes=(*layer.changes, COMPLETE))
     with swept(engine, f"{labels.BUILD}={label}"):
-        _committed(engine, name, layer, files, label=label, deadline=deadline)
+        committed(engine, name, layer, files, label=label, deadline=deadline)
 
 
 def build_on_layer(
@@ -142,14 +144,14 @@ def build_on_layer(
     ImageBuildError
         If the engine cannot unpack the files, or the build fails.
     """
-    label = f"{name}-{secrets.token_hex(4)}"
+    label = label_of_build(name)
     with swept(engine, f"{labels.BUILD}={label}"):
-        image_id = _committed(engine, "", layer, files, label=label, deadline=deadline)
+        image_id = committed(engine, "", layer, files, label=label, deadline=deadline)
         context = Archive({"Dockerfile": recipe_on(image_id).encode()})
         engine.build(context, tag=name, deadline=deadline)
 
 
-def _committed(
+def committed(
     engine: Engine,
     name: str,
     layer: Layer,

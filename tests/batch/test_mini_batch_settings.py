@@ -100,8 +100,20 @@ def test_all_of_a_parallel_job_is_read():
     found = settings_of_parallel_run(config, input="in", output="out", kind="tables")
     assert (found.append_row, found.size, found.workers) == (False, 10240, 6)
     assert (found.error_threshold, found.allowed_failed_count) == (5, 2)
-    assert (found.allowed_failed_percent, found.max_retries, found.timeout_s) == (12.5, 0, 9)
+    assert (found.allowed_failed_percent, found.max_retries, found.timeout_s) == (12.5, 1, 9)
     assert (found.variables, found.logging_level) == ({"A": "1"}, "DEBUG")
+
+
+def test_retries_are_counted_as_each_names_them():
+    """A try of ParallelRunStep is no retry; az ml allows a job without retries."""
+
+    def retries(given):
+        found = settings_of_parallel_run({"entry_script": "s.py", **given}, input="i", output="o")
+        return found.max_retries
+
+    assert retries({"run_max_try": 1}) == 0
+    assert retries({"retry_settings": {"max_retries": 0}}) == 0
+    assert retries({"retry_settings": {"max_retries": None}}) == 2
 
 
 @pytest.mark.parametrize(
@@ -111,6 +123,12 @@ def test_all_of_a_parallel_job_is_read():
         ({"run_max_try": 0}, "run_max_try is 0"),
         ({"process_count_per_node": 0}, "process_count_per_node is 0"),
         ({"run_invocation_timeout": 0}, "run_invocation_timeout is 0"),
+        ({"max_concurrency_per_instance": 0}, "max_concurrency_per_instance is 0"),
+        ({"retry_settings": {"max_retries": -1}}, "retry_settings.max_retries is -1; .* from 0 on"),
+        ({"retry_settings": {"timeout": 0}}, "retry_settings.timeout is 0"),
+        ({"mini_batch_error_threshold": "x"}, "mini_batch_error_threshold is 'x'"),
+        ({"append_row_file_name": "a/b", "output_action": "append_row"}, "append_row_file_name is"),
+        ({"environment_variables": ["A"]}, "environment_variables is a list; it must be a mapping"),
         ({"entry_script": None}, "entry_script is None"),
     ],
 )

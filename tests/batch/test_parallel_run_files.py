@@ -78,7 +78,7 @@ def test_the_parallel_job_of_a_pipeline_is_read(read):
     found = read(pipeline, items="files", arguments=("--model", "m"))
     assert (found.options["output_action"], found.options["mini_batch_size"]) == ("append_row", 5)
     assert found.options["arguments"] == ("--model", "m")
-    assert (found.job["retries"], found.job["timeout_s"]) == (1, 9)
+    assert (found.job["retries"], found.job["timeout_s"]) == (2, 9)
     assert found.job["mini_batch_error_threshold"] == 1
     with pytest.raises(InvalidOptionError, match="--argument"):
         read(pipeline, items="files")
@@ -120,13 +120,23 @@ def test_what_modelship_exports_is_read(tmp_path):
         ({"output_action": "both"}, "must be append_row or summary_only"),
         ({"allowed_failed_percent": 101}, "from 0 to 100"),
         ({"task": {"program_arguments": "--error_threshold many"}}, "invalid int value: 'many'"),
-        ({"retry_settings": [1]}, "valid settings"),
+        ({"task": {"program_arguments": "--allowed_failed_percent nan"}}, "percent: 'nan' is not"),
+        ({"task": {"program_arguments": "--allowed_failed_percent=inf"}}, "percent: 'inf' is not"),
+        ({"retry_settings": [1]}, "valid settings: retry_settings is a list; .* a mapping.$"),
+        ({"endpoint_name": "e", "settings": {"output_file_name": "a/b"}}, "output_file_name is"),
+        ({"endpoint_name": "e", "environment_variables": ["A"]}, "environment_variables is a list"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(read, given, message):
     """A setting is never ignored in silence."""
     with pytest.raises(InvalidOptionError, match=message):
         read({"entry_script": "score.py", **given})
+
+
+def test_a_typed_setting_that_cannot_be_kept_is_not_blamed_on_the_file(read):
+    """The option that has it is named."""
+    with pytest.raises(InvalidOptionError, match=r"^arguments is .*percent: 'nan' is not a number"):
+        read({"entry_script": "score.py"}, arguments=("--allowed_failed_percent", "nan"))
 
 
 def table():

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.batch.mini_batch.azure_arguments import separated_arguments, split_arguments
-from modelship.batch.mini_batch.parallel_run_configs import settings_of_parallel_run
+from modelship.batch.mini_batch.parallel_run_configs import (
+    present_settings,
+    settings_of_parallel_run,
+)
 from modelship.batch.yaml_documents import mapping_in
 from modelship.errors import InvalidOptionError
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ParallelRun", "read_parallel_run"]
 
 _OF_DEPLOYMENT: Final = {"output_file_name": "predictions.csv"}
-_RETRIES: Final = {"max_retries": 3, "timeout": 30}
+_RETRIES_OF_DEPLOYMENT: Final = {"max_retries": 3, "timeout": 30}
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,17 @@ def read_parallel_run(
     InvalidOptionError
         If it is not YAML, or Azure would refuse a setting.
     """
+    typed = _typed(arguments)
     try:
         document = mapping_in(path)
         if "code_configuration" in document or "endpoint_name" in document:
             items, found = "files", _of_deployment(document)
         else:
             kind = "files" if items == "files" else "tables"
-            found = _of_run(_run_in(document), kind=kind, arguments=arguments)
+            found = _of_run(_run_in(document), kind=kind, typed=typed)
     except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidOptionError(
-            "parallel_run", path, f"a file with valid settings: {error}"
-        ) from error
+        expected = f"a file with valid settings: {str(error).rstrip('.')}"
+        raise InvalidOptionError("parallel_run", path, expected) from error
     return ParallelRun(
         options={
             "items": items,
@@ -107,33 +110,57 @@ def _run_in(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return job
 
 
-def _of_run(document: Mapping[str, Any], *, kind: str, arguments: Sequence[str]) -> BatchSettings:
+def _typed(arguments: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the arguments of the script that the user gave, and the settings among them."""
+    try:
+        return separated_arguments(arguments)
+    except ValueError as error:
+        expected = f"valid settings: {error}"
+        raise InvalidOptionError("arguments", shlex.join(arguments), expected) from error
+
+
+def _in_file(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the same of ``program_arguments``."""
+    try:
+        return separated_arguments(split_arguments(text))
+    except ValueError as error:
+        raise ValueError(f"its program_arguments are not valid: {error}") from error
+
+
+def _of_run(
+    document: Mapping[str, Any],
+    *,
+    kind: str,
+    typed: tuple[tuple[str, ...], Mapping[str, Any]],
+) -> BatchSettings:
     """Return the settings of a ParallelRunStep, or of a parallel job."""
     given = dict(document.get("parallel_run_config", document))
-    task = given.pop("task", None) or {}
+    task = _below(given, "task")
     if "entry_script" in task:
         given["entry_script"] = task["entry_script"]
         given["output_action"] = "append_row" if task.get("append_row_to") else "summary_only"
-    split = split_arguments(str(task.get("program_arguments") or ""))
-    in_file, settings = separated_arguments(split)
-    typed, overriding = separated_arguments(arguments)
-    if not typed and any("${{" in each for each in in_file):
+    in_file, settings = _in_file(str(task.get("program_arguments") or ""))
+    arguments, overriding = typed
+    if not arguments and any("${{" in each for each in in_file):
         raise ValueError(
             f"program_arguments is {shlex.join(in_file)!r}, whose values are not known here; give "
             "them with arguments (--argument)"
         )
     return settings_of_parallel_run(
         {**given, **settings, **overriding},
-        input="", output="", kind=kind, arguments=typed or in_file,
+        input="", output="", kind=kind, arguments=arguments or in_file,
     )  # fmt: skip
 
 
 def _of_deployment(document: Mapping[str, Any]) -> BatchSettings:
     """Return the settings of a batch deployment; they may be below ``settings``."""
-    given = {**_OF_DEPLOYMENT, **document, **(document.get("settings") or {})}
-    retries = {**_RETRIES, **(given.pop("retry_settings", None) or {})}
-    given["entry_script"] = (given.get("code_configuration") or {}).get("scoring_script", "-")
-    given["append_row_file_name"] = given["output_file_name"]
-    given["run_max_try"] = 1 + retries["max_retries"]
-    given["run_invocation_timeout"] = retries["timeout"]
+    below = _below(document, "settings")
+    given = {**_OF_DEPLOYMENT, **present_settings(document, "the file"), **below}
+    given["retry_settings"] = {**_RETRIES_OF_DEPLOYMENT, **_below(given, "retry_settings")}
+    given["entry_script"] = _below(given, "code_configuration").get("scoring_script", "-")
     return settings_of_parallel_run(given, input="", output="")
+
+
+def _below(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the settings below a key, if it is there."""
+    return present_settings(document.get(name) or {}, name)

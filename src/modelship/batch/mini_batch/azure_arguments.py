@@ -12,11 +12,11 @@ import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["separated_arguments", "split_arguments"]
 
-_SETTINGS = {"error_threshold": int, "allowed_failed_count": int, "allowed_failed_percent": float}
+_ALL_PERCENT = 100
 # Of Azure's machines, its logs and its metrics.
 _WITHOUT_EFFECT = (
     *("task_overhead_timeout", "progress_update_timeout", "first_task_creation_timeout"),
@@ -28,7 +28,21 @@ _EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ValueError(f"its program_arguments are not valid: {message}")
+        raise ValueError(message)
+
+
+def _percent(text: str) -> float:
+    found = float(text)
+    if not 0 <= found <= _ALL_PERCENT:  # nor is NaN
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {_ALL_PERCENT}")
+    return found
+
+
+_SETTINGS: dict[str, Callable[[str], float]] = {
+    "error_threshold": int,
+    "allowed_failed_count": int,
+    "allowed_failed_percent": _percent,
+}
 
 
 def split_arguments(text: str) -> list[str]:
@@ -44,7 +58,7 @@ def separated_arguments(arguments: Sequence[str]) -> tuple[tuple[str, ...], dict
     Raises
     ------
     ValueError
-        If a setting has no value, or one that is not a number.
+        If a setting has no value, or one that it cannot have; the message has its name.
     """
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name, kind in _SETTINGS.items():

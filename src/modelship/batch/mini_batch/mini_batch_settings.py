@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LOGGING_LEVELS", "BatchSettings", "is_file_name", "size_of"]
+__all__ = [
+    "LOGGING_LEVELS",
+    "BatchSettings",
+    "SettingError",
+    "is_file_name",
+    "require_whole",
+    "size_of",
+]
 
 _SIZE = re.compile(r"(\d+)(?:([kmg])b)?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -32,6 +39,26 @@ _RESERVED = frozenset(
         *("run_invocation_timeout", "run_max_try", "append_row_file_name", "partition_keys"),
     )
 )
+
+
+class SettingError(ValueError):
+    """A setting has a value that it cannot have.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    found : Any
+        The value.
+    expected : str
+        What it must be.
+    """
+
+    def __init__(self, name: str, found: Any, expected: str) -> None:
+        super().__init__(f"{name} is {found!r}; it must be {expected}.")
+        self.name = name
+        self.found = found
+        self.expected = expected
 
 
 @dataclass(frozen=True)
@@ -127,15 +154,13 @@ class BatchSettings:
             *(("error_threshold", -1), ("allowed_failed_count", -1)),
             *(("max_retries", 0), ("workers", 1)),
         ):
-            _check_whole(name, getattr(self, name), least)
+            require_whole(name, getattr(self, name), least)
         percent = self.allowed_failed_percent
         is_number = isinstance(percent, (int, float)) and not isinstance(percent, bool)
         if not is_number or not 0 <= percent <= _ALL_PERCENT:
-            raise ValueError(
-                f"allowed_failed_percent is {percent!r}; it must be a number from 0 to 100."
-            )
+            raise SettingError("allowed_failed_percent", percent, "a number from 0 to 100")
         if not self.timeout_s > 0:
-            raise ValueError(f"timeout_s is {self.timeout_s!r}; it must be more than 0 seconds.")
+            raise SettingError("timeout_s", self.timeout_s, "more than 0 seconds")
 
     def _check_split(self) -> None:
         if self.mini_batch_size is None:
@@ -146,8 +171,7 @@ class BatchSettings:
                 "input: leave one out."
             )
         if size_of(self.mini_batch_size) < 1:
-            found = self.mini_batch_size
-            raise ValueError(f"mini_batch_size is {found!r}; it must be a whole number from 1 on.")
+            raise SettingError("mini_batch_size", self.mini_batch_size, "a whole number from 1 on")
         if self.kind == "files" and not str(self.mini_batch_size).isdigit():
             raise ValueError(
                 f"mini_batch_size is {self.mini_batch_size!r}; for files it is their number, such "
@@ -167,27 +191,33 @@ def size_of(given: int | str) -> int:
         return given
     found = _SIZE.fullmatch(given) if isinstance(given, str) else None
     if found is None:
-        raise ValueError(
-            f"mini_batch_size is {given!r}; it must be a whole number, or a text such as '1024', "
-            "'10KB', '10MB' or '1GB'."
-        )
+        expected = "a whole number, or a text such as '1024', '10KB', '10MB' or '1GB'"
+        raise SettingError("mini_batch_size", given, expected)
     return int(found[1]) * _UNITS[(found[2] or "").lower()]
 
 
-def _check_whole(name: str, found: Any, least: int) -> None:
+def require_whole(name: str, found: Any, least: int) -> int:
+    """Return the value of a setting that is a whole number.
+
+    Raises
+    ------
+    SettingError
+        If it is none, or below the least one.
+    """
     if isinstance(found, bool) or not isinstance(found, int) or found < least:
-        raise ValueError(f"{name} is {found!r}; it must be a whole number from {least} on.")
+        raise SettingError(name, found, f"a whole number from {least} on")
+    return found
 
 
 def _check_choice(name: str, found: str, choices: tuple[str, ...]) -> None:
     if found not in choices:
-        raise ValueError(f"{name} is {found!r}; it must be {' or '.join(choices)}.")
+        raise SettingError(name, found, " or ".join(choices))
 
 
 def _texts(name: str, found: Any) -> tuple[str, ...]:
     if isinstance(found, (list, tuple)) and all(isinstance(each, str) for each in found):
         return tuple(found)
-    raise ValueError(f"{name} is {found!r}; it must be a list of texts.")
+    raise SettingError(name, found, "a list of texts")
 
 
 def is_file_name(name: str) -> bool:
@@ -198,7 +228,7 @@ def is_file_name(name: str) -> bool:
 
 def _check_file_name(name: str) -> None:
     if not is_file_name(name):
-        raise ValueError(f"output_file_name is {name!r}; it must be the name of a file.")
+        raise SettingError("output_file_name", name, "the name of a file")
 
 
 def _check_arguments(arguments: tuple[str, ...]) -> None:

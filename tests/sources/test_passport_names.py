@@ -177,7 +177,11 @@ PIECES = [
 ]
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# 500 in the long run.
+@settings(
+    max_examples=5 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=14), tail=st.sampled_from([0, 400]))
 def test_what_python_would_import_is_named(tmp_path, pieces, tail):
     """Whatever instructions Python carries out, each import of its is named, or all is refused."""

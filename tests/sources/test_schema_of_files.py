@@ -165,7 +165,13 @@ def said_by(schema):
     return names, schema.width, outputs.task, outputs.labels, outputs.probabilities
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+IN_GATE = ("joblib", "pickle 2", "cloudpickle")
+EACH_WRITER = [
+    each if each in IN_GATE else pytest.param(each, marks=pytest.mark.long) for each in WRITERS
+]
+
+
+@pytest.mark.parametrize("writer", EACH_WRITER)
 def test_the_file_says_what_the_estimator_says(tmp_path, fitted, writer):
     """Names, width, task, classes and probabilities are those of the live estimator."""
     for name, estimator in fitted.items():
@@ -177,7 +183,7 @@ def test_the_file_says_what_the_estimator_says(tmp_path, fitted, writer):
         assert said_by(schema) == expected, name
 
 
-@pytest.mark.parametrize("writer", ["joblib", "pickle 2", "cloudpickle"])
+@pytest.mark.parametrize("writer", IN_GATE)
 @pytest.mark.parametrize("model", ["by name", "search", "two outputs"])
 def test_encoders_tell_kinds_and_categories(tmp_path, fitted, writer, model):
     """Each column has the kind, the categories and the gaps of what was fitted on it."""

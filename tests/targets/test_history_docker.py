@@ -103,6 +103,7 @@ def test_a_history_is_one_volume_without_a_file(journal):
     for number in range(1, 5):
         journal.write(Change.begun("deploy", RECORD, number=number).ended("serving"))
     assert [each.number for each in journal.changes()] == [1, 2, 3, 4]
+    journal.remove_unreadable()
     assert volumes_of(journal._of) == [f"{journal._volume}4"]
     with connected() as engine:
         (volume,) = engine.volumes(f"{labels.HISTORY_OF}={journal._of}")
@@ -152,6 +153,16 @@ def test_what_is_no_history_is_told(journal, label):
         engine.claim_volume(volume, labels={labels.HISTORY: label, labels.HISTORY_OF: journal._of})
     with pytest.raises(StorageError, match=f"docker volume rm {volume}"):
         journal.changes()
+    journal.remove_unreadable()
+    assert volumes_of(journal._of) == []
+
+
+def test_a_lost_history_begins_with_what_is_served(journal):
+    """Two changes that are stored at once have two numbers."""
+    serving = Change.begun("deploy", RECORD).ended("serving")
+    change = journal.begin(Change.begun("update", RECORD, number=2), serving)
+    assert [each.kind for each in journal.changes()] == ["deploy", "update"]
+    assert change.number == 2
 
 
 def test_histories_of_deleted_names_are_bounded(journal, monkeypatch):

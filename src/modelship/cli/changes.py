@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.az_files import az_files_option, described_by, read_az_files
+from modelship.cli.lost_history import why_no_history
 from modelship.cli.opening import Place, bundle_from, open_target, place_options
 from modelship.cli.output import answer, deployment_document, say_facts, say_table
 from modelship.cli.rollouts import Deploying, deploying_options
@@ -214,19 +215,16 @@ def history(
     """
     place, name = at.of_service(name)
     changes = place.history(name)[-(last or 0) :]
-    if not changes:
-        place.get(name)  # raises if there is nothing of this name
+    # Without changes, it raises if there is nothing of this name.
+    why = "" if changes else why_no_history(place.get(name))
     documents = [_change_document(each) for each in changes]
     document = {"name": name, "target": place.name, "changes": documents}
-    answer(document, lambda: _say_changes(name, changes))
+    answer(document, lambda: _say_changes(changes) if changes else click.echo(why))
 
 
-def _say_changes(name: str, changes: Sequence[Change]) -> None:
-    if changes:
-        header = ("#", "began at", "by", "what", "release", "outcome", "")
-        say_table(header, [_row(each) for each in changes])
-    else:
-        click.echo(f"{name} has no history: it was not deployed by modelship.")
+def _say_changes(changes: Sequence[Change]) -> None:
+    header = ("#", "began at", "by", "what", "release", "outcome", "")
+    say_table(header, [_row(each) for each in changes])
 
 
 def _opened_alike(config: Config, at: Place) -> Deployment:

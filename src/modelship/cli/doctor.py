@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,7 +18,7 @@ from modelship.cli.shared_options import command
 from modelship.cli.wording import worded
 from modelship.diagnosis import Surroundings, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
-from modelship.errors import DeploymentNotFoundError, InvalidOptionError
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError, ModelshipError
 from modelship.progress import showing
 from modelship.shown import local_time
 
@@ -145,6 +146,7 @@ def _explain_failure(failure: Failure) -> None:
         "target": failure.target,
         "state": None,
         "answers_since": "",
+        "unfinished_deletion": "",
         "diagnosis": diagnosis_document(failure.diagnosis),
         "failed_request": None,
         "failed_deployment": _failure_document(failure),
@@ -179,7 +181,8 @@ def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     from modelship.targets.kept import KeptReleases
 
     state = str(deployment.state)
-    diagnosis = deployment.diagnose()
+    deletion = _unfinished_deletion(deployment)
+    diagnosis = deployment.diagnose() if not deletion or state != "Failed" else None
     log = deployment.logs(tail=_LINES) if diagnosis is None else ""
     since = _answers_since(log) if state == "Healthy" else ""
     kept = KeptReleases(deployment.target, deployment.name)
@@ -191,15 +194,27 @@ def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
         "target": deployment.target,
         "state": state,
         "answers_since": since,
+        "unfinished_deletion": deletion,
         "diagnosis": diagnosis_document(diagnosis),
         "failed_request": diagnosis_document(failed),
         "failed_deployment": _failure_document(failure) if failure else None,
     }
     answers = f"; it answers since {local_time(since)}" if since else ""
     title = f"{deployment.name} on {deployment.target} is {state}{answers}."
+    if deletion:
+        title += f"\nIts deletion was not finished: modelship delete {deployment.name} finishes it."
     answer(document, lambda: _say_service(title, state, diagnosis, failed, failure))
-    if diagnosis is not None:
+    if diagnosis is not None or deletion:
         click.get_current_context().exit(_UNWELL)
+
+
+def _unfinished_deletion(deployment: Deployment) -> str:
+    """Return what is recorded of a deletion that was not finished, or ``""``."""
+    with suppress(ModelshipError):  # the history may be unreadable
+        changes = deployment.history()
+        if changes and changes[-1].is_unfinished_deletion:
+            return changes[-1].reason
+    return ""
 
 
 def _say_service(
@@ -212,7 +227,7 @@ def _say_service(
     click.echo(title)
     if diagnosis is not None:
         say_diagnosis(diagnosis)
-    elif state != "Healthy":
+    elif state not in {"Healthy", "Failed"}:
         click.echo("No failure so far.")
     if failed is not None:
         click.echo("A request has failed since then:")

@@ -135,7 +135,9 @@ def _never_started(facts: Facts, timeline: Timeline) -> Diagnosis | None:
 
 
 def _unhealthy(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
-    if facts.is_timed_out or (facts.health != "unhealthy" and facts.state != "Unhealthy"):
+    if facts.is_timed_out or facts.exit_code is not None:
+        return None
+    if facts.health != "unhealthy" and facts.state != "Unhealthy":
         return None
     return RULES["MS602"].diagnosis(
         "The service runs but does not respond: run() may still be busy, or the worker hangs."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,13 +146,24 @@ class DeploymentNotFoundError(TargetError):
 class NoEarlierReleaseError(TargetError):
     """A service has no earlier release for a rollback."""
 
-    _message = "{name!r} has no earlier release: the current one is its first."
-
     name: str
     numbers: Sequence[int] = ()
+    has_history: bool = True
+    kept: Sequence[str] = ()
+
+    @property
+    def message(self) -> str:
+        if not self.has_history:
+            return f"The earlier releases of {self.name!r} are unknown: its history was removed."
+        return f"{self.name!r} has no earlier release: the current one is its first."
 
     @property
     def hint(self) -> str:
+        if self.kept:
+            return (
+                "This machine still has a bundle that it has served: modelship update "
+                f"{self.name} {shlex.quote(self.kept[0])}"
+            )
         if self.numbers:
             numbers = ", ".join(map(str, self.numbers))
             return (

@@ -114,6 +114,11 @@ class Change:
         return self.kind == "delete" and self.outcome != "failed"
 
     @property
+    def is_unfinished_deletion(self) -> bool:
+        """Whether a deletion was begun, and its process ended before it had finished."""
+        return self.kind == "delete" and self.outcome == "failed"
+
+    @property
     def is_of_this_machine(self) -> bool:
         """Whether it was made by a process of this machine."""
         return self.by.rpartition("@")[2] == platform.node()

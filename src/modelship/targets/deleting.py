@@ -38,6 +38,8 @@ def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
 def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
     from modelship.targets.trying import forget_differences
 
+    with suppress(ModelshipError):  # as below
+        backend.journal(name).remove_unreadable()
     had_failed = forget_failure(backend.name, name)
     if mine := backend.instances(name):
         _end(backend, name, mine)

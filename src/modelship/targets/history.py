@@ -70,6 +70,9 @@ class Journal(ABC):
         self.write(*others, change)
         return change
 
+    def remove_unreadable(self) -> None:  # noqa: B027 - optional
+        """Remove a history that cannot be parsed, so that a deletion can be recorded."""
+
     def within(self, deadline: Deadline) -> Self:  # noqa: ARG002 - this machine is always fast
         """Return the same store; requests to another machine end at the deadline."""
         return self
@@ -119,6 +122,15 @@ class FolderJournal(Journal):
                 cause=f"it is not a history ({error})",
                 advice="Move it away: the service is not affected, and a new history is started.",
             ) from error
+
+    def remove_unreadable(self) -> None:
+        with storing(self._path):
+            try:
+                changes_from(read_regular(self._path, most_bytes=MOST_HISTORY_BYTES))
+            except FileNotFoundError:
+                return
+            except (ValueError, TypeError):
+                self._path.unlink(missing_ok=True)
 
     def write(self, *changes: Change) -> None:
         kept = kept_changes(self.changes(), changes)

@@ -185,6 +185,12 @@ class KeptReleases:
         found = self.folder.glob("*")
         return [each for each in found if each.is_dir() and not leads_out(each, of=home)]
 
+    def others(self, digest: str) -> list[Path]:
+        """Return the folder of the bundle of each other release on this machine, newest first."""
+        found = [each / BUNDLE for each in self._all() if each.name != digest]
+        bundles = [each for each in found if each.is_dir()]
+        return sorted(bundles, key=lambda each: each.stat().st_mtime, reverse=True)
+
     def existing(self, digest: str) -> Path:
         """Return the folder of the release with this digest; raise StorageError without it."""
         folder = self.folder / digest

@@ -46,6 +46,9 @@ def release_before(
     InvalidOptionError
         If no such change has served, or the place was opened with other options then.
     """
+    if to is None and not changes:
+        kept = backend.releases(current.name).others(current.release.digest)
+        raise NoEarlierReleaseError(current.name, has_history=False, kept=[*map(str, kept)])
     goal = _before(changes, current) if to is None else _numbered(changes, to)
     require_same_place(backend, goal, doing="rollback")
     return goal.digest

@@ -19,6 +19,7 @@ from modelship.errors import (
 )
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets.backend import SupportsReplace, SupportsRoute
+from modelship.targets.beginning import begin
 from modelship.targets.calling import Caller
 from modelship.targets.failures import (
     LINES_OF_A_FAILURE,
@@ -36,7 +37,6 @@ from modelship.targets.settling import (
     DRAIN_S,
     bounded,
     conclude,
-    ended_by_itself,
     retire_older,
     switch,
     switch_back,
@@ -133,9 +133,7 @@ class Rollout:
             differed=current.release.differences(release) if current else (),
         )
         with bounded(self._steps, "Write the history"):
-            changes = self._journal.changes()
-            ended = ended_by_itself(self._backend, changes, current)
-            change = self._journal.begin(change.after(changes), *ended)
+            change = begin(self._backend, self._journal, change, current=current)
         forget_failure(self._backend.name, self._name)
         return change
 

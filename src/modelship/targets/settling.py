@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.errors import ModelshipError
 from modelship.progress import Deadline
 from modelship.targets.backend import SupportsReplace, SupportsRoute
+from modelship.targets.ended_releases import ended_by_itself
 from modelship.targets.health import serving_one
 from modelship.targets.instance import Instance
 from modelship.targets.state import State
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
     from modelship.targets.history import Change, Journal
 
 __all__ = [
-    "DIED",
     "DRAIN_S",
     "bounded",
     "conclude",
     "cut_short",
-    "ended_by_itself",
     "history",
     "may_go_on",
     "remove_remains",
@@ -46,8 +45,6 @@ __all__ = [
 
 DRAIN_S: Final = 40.0
 """The grace period of requests in progress, in seconds; longer than that of either server: 30 s."""
-
-DIED: Final = "the service stopped by itself"
 
 _CUT_SHORT: Final = "the process that made the change was terminated before it finished"
 _OUTCOME_S: Final = 30.0
@@ -88,17 +85,6 @@ def conclude(journal: Journal, change: Change) -> None:
         if each.outcome == "serving" and has_replaced
     ]
     journal.write(*ended, change)
-
-
-def ended_by_itself(
-    backend: TargetBackend, changes: Sequence[Change], current: Instance | None
-) -> list[Change]:
-    """Return the changes that are recorded as serving and no longer serve, as ended."""
-    return [
-        each.ended("ended", why)
-        for each in changes
-        if each.outcome == "serving" and (why := _why_ended(backend, each, current))
-    ]
 
 
 def cut_short(changes: Sequence[Change]) -> list[Change]:
@@ -215,12 +201,19 @@ def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -
     if serving is None:
         return change.ended("failed", f"{_CUT_SHORT}; nothing serves")
     if change.kind == "delete":
-        return change.ended("failed", f"{_CUT_SHORT}; parts of the service still exist")
+        return change.ended("failed", f"{_CUT_SHORT}; {_rest(backend, serving)}")
     if _is_new(serving, change):
         return change.ended("serving")
     has_ended = backend.observe(serving).state is State.FAILED
     verb = "has stopped by itself" if has_ended else "keeps serving"
     return change.ended("failed", f"{_CUT_SHORT}; the previous release {verb}")
+
+
+def _rest(backend: TargetBackend, serving: Instance) -> str:
+    """Return what an unfinished deletion has left, and how to finish it."""
+    is_gone = backend.observe(serving).state is State.FAILED
+    rest = "parts of the service still exist" if is_gone else "the service still runs"
+    return f"{rest}: modelship delete {serving.name} finishes it"
 
 
 def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:
@@ -230,16 +223,6 @@ def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tup
     serving = serving_one(backend, backend.instances(name))
     ended = {each.number: each for each in ended_by_itself(backend, changes, serving)}
     return tuple(ended.get(each.number, each) for each in changes)
-
-
-def _why_ended(backend: TargetBackend, change: Change, serving: Instance | None) -> str:
-    if serving is None:
-        return "the service no longer exists, and modelship did not delete it"
-    if serving.broken:
-        return ""
-    if serving.release.digest != change.release.digest:
-        return "the name serves another release, and no record says who deployed it"
-    return DIED if backend.observe(serving).state is State.FAILED else ""
 
 
 def switch(backend: SupportsRoute, to: Instance, *, off: Iterable[Instance]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import StorageError
@@ -66,11 +67,20 @@ class EngineJournal(Journal):
     def begin(self, change: Change, *others: Change) -> Change:
         def added(before: Sequence[Change]) -> Sequence[Change]:
             nonlocal change
-            change = change.after(before)
+            change = change.after((*before, *others))
             return kept_changes(before, (*others, change))
 
         self._store(added)
         return change
+
+    def remove_unreadable(self) -> None:
+        with connected() as engine:
+            volumes = self._volumes(engine)
+            for number in sorted(volumes, reverse=True):
+                with suppress(StorageError):
+                    self._read({number: volumes[number]})
+                    return
+                engine.remove_volume(volumes[number].name)
 
     def _store(self, changed: Callable[[Sequence[Change]], Sequence[Change]]) -> None:
         with connected() as engine:

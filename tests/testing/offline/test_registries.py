@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
-from offline_services import trusting_only
+from online_requests import open_online
 
 from modelship.sources import ModelSource
-from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 pytest.importorskip("azure.ai.ml")
 
 MODELS = "azureml://registries/shared/models"
-CONDA = {"name": "digits", "dependencies": ["python=3.11", {"pip": ["numpy==2.2.0"]}]}
+ENVIRONMENTS = "azureml://registries/shared/environments"
+CONDA = {"dependencies": [f"python={sys.version_info[0]}.{sys.version_info[1]}",
+         {"pip": ["azureml-inference-server-http"]}]}  # fmt: skip
+DEPLOYMENT = f"""
+name: blue
+endpoint_name: of-registry
+model: {MODELS}/deployed/versions/3
+environment: {ENVIRONMENTS}/server/labels/latest
+code_configuration: {{code: src, scoring_script: score.py}}
+instance_type: Standard_DS3_v2
+instance_count: 1
+"""
+SCORE = """
+import os, pathlib
+
+def init():
+    global folder
+    folder = pathlib.Path(os.environ["AZUREML_MODEL_DIR"])
+
+def run(raw_data):
+    return [str(folder)[-11:], *sorted(each.name for each in folder.rglob("*.*"))]
+"""
 
 
 @pytest.fixture(scope="module")
-def offline(tmp_path_factory, sdk_home):
+def online(tmp_path_factory, shared_home):
     """Open one workspace for all tests of this module: each uses names of its own."""
     folder = tmp_path_factory.mktemp("registries") / "offline"
-    with OfflineWorkspace(folder) as workspace, trusting_only(workspace):
-        yield workspace
+    with open_online(folder, home=shared_home, light=True) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def offline(online):
+    return online.offline
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +130,7 @@ def test_a_registry_that_does_not_exist_is_not_found(offline, client):
         offline.ml_client(registry_name="absent")
 
 
+@pytest.mark.long
 def test_a_registry_is_listed_until_it_is_deleted(client, offline, folder):
     """Its assets go with it; another registry by that name is empty."""
     from azure.ai.ml.entities import Registry
@@ -119,3 +146,52 @@ def test_a_registry_is_listed_until_it_is_deleted(client, offline, folder):
         client.registries.get("brief")
     client.registries.begin_create(wanted).result()
     assert list(offline.ml_client(registry_name="brief").models.list()) == []
+
+
+def test_a_model_of_the_workspace_is_shared(client, registry, folder):
+    """It is copied: with the same files and tags, under another name and version."""
+    client.models.create_or_update(model("own", folder, tags={"a": "b"}, type="mlflow_model"))
+    found = client.models.share(
+        "own", "1", share_with_name="common", share_with_version="7", registry_name="shared"
+    )
+    assert (found.id, found.tags) == (f"{MODELS}/common/versions/7", {"a": "b"})
+    assert registry.models.get("common", version="7").type == "mlflow_model"
+    registry.models.download("common", "7", download_path="out")
+    assert files_below("out/common/digits") == files_below(folder)
+    with pytest.raises(Exception, match="already exists in registry"):
+        client.models.share(
+            "own", "1", share_with_name="common", share_with_version="7", registry_name="shared"
+        )
+
+
+def test_an_environment_of_the_workspace_is_shared(client, registry):
+    """With its content."""
+    from azure.ai.ml.entities import Environment
+
+    wanted = Environment(name="own", version="1", image="python:3.11", conda_file=CONDA)
+    client.environments.create_or_update(wanted)
+    client.environments.share(
+        "own", "1", share_with_name="common", share_with_version="2", registry_name="shared"
+    )
+    assert registry.environments.get("common", version="2").conda_file == CONDA
+
+
+def test_a_deployment_runs_what_a_registry_has(online, client, registry, folder):
+    """Its file names a model and an environment of the registry, which the workspace lacks."""
+    from azure.ai.ml import load_online_deployment
+    from azure.ai.ml.entities import Environment
+
+    registry.models.create_or_update(model("deployed", folder, version="3"))
+    wanted = Environment(name="server", version="1", image="python:3.11", conda_file=CONDA)
+    registry.environments.create_or_update(wanted)
+    Path("src").mkdir()
+    Path("src", "score.py").write_text(SCORE)
+    Path("blue.yml").write_text(DEPLOYMENT)
+    online.endpoint("of-registry")
+    deployment = client.online_deployments.begin_create_or_update(
+        load_online_deployment("blue.yml")
+    ).result()
+    assert deployment.model == f"{MODELS}/deployed/versions/3"
+    answer = online.ask("of-registry", **{"azureml-model-deployment": "blue"})
+    assert answer.json() == ["/deployed/3", "config.json", "weights.bin"]
+    assert list(client.models.list("deployed")) == []

@@ -23,6 +23,7 @@ from modelship.testing.offline.packages.image_registry import Registry
 from modelship.testing.offline.packages.packaging import Packages
 from modelship.testing.offline.profiling.profiles import Profiles
 from modelship.testing.offline.registries.registry_assets import RegistryAssets
+from modelship.testing.offline.registries.registry_imports import RegistryImports
 from modelship.testing.offline.registries.registry_resources import RegistryResources
 from modelship.testing.offline.runs.executions import Executions
 from modelship.testing.offline.runs.experiments import Experiments
@@ -83,6 +84,7 @@ def _state_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     yield datastores
     yield ArmDatastores(context, datastores)
     yield ArmAssets(context, datastores.container_of)
+    yield RegistryImports(context, datastores.container_of)
     yield context.insights
     yield artifacts
     yield from _training_parts(context, stack, artifacts, datastores)

@@ -14,6 +14,7 @@ from modelship.bundle.layout import MODELS
 from modelship.runtime.images.dockerfiles import APP_ROOT
 from modelship.runtime.images.engine import connected
 from modelship.testing.offline import deployment_failures as failures
+from modelship.testing.offline.registries.registry_store import model_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ class CustomImage:
         variables = {str(name): str(value) for name, value in given.items() if value is not None}
         models: dict[str, Path] = {}
         for model_id in request.get("modelIds") or ():
-            name, _, version = model_id.rpartition(":")
+            name, version = model_place(model_id)
             folder = f"{APP_ROOT}/{MODELS}/{name}/{version}"
             variables[_MODEL_DIR] = folder
             models |= {f"{folder}/{path}": file for path, file in files_of(model_id).items()}

@@ -31,6 +31,7 @@ from modelship.sources.model import ModelFile, digest_of
 from modelship.sources.model_files import sha256_of
 from modelship.staging import write_atomic
 from modelship.testing.offline.artifacts import artifact_files
+from modelship.testing.offline.registries.registry_store import model_document, model_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -179,7 +180,7 @@ class Images:
         EnvironmentSpecError
             If there is no such model, or it has no files.
         """
-        model = self._store.documents("models").get(model_id)
+        model = model_document(self._store, model_id)
         if model is None:
             raise EnvironmentSpecError(model_id, "this model is not registered.")
         asset_id = str(model.get("url", "")).removeprefix("aml://asset/")
@@ -192,7 +193,7 @@ class Images:
         return {_inside(path, archive=model_id): files[path] for path in files}
 
     def _model(self, model_id: str, folder: Path) -> Model:
-        name, _, version = model_id.rpartition(":")
+        name, version = model_place(model_id)
         return _staged(name, version, self.model_files(model_id), folder)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from modelship.testing.offline.json_exchange import RefusalError, check_shape
-from modelship.testing.offline.v2.arm_ids import ArmId
+from modelship.testing.offline.v2.arm_ids import ArmId, data_version
 from modelship.testing.offline.v2.arm_refusals import bad_request, not_found
 from modelship.testing.offline.v2.datastore_paths import BlobPath, located
 
@@ -115,10 +115,9 @@ def _blob_path(uri: str, container_of: Callable[[str], str]) -> BlobPath:
 
 def _resolved(uri: str, store: Store) -> str:
     """Return the URI behind that of a data asset."""
-    asset = ArmId.of(uri)
-    if asset is None:
+    if ArmId.of(uri) is None:
         return uri
-    found = store.documents("data").get(asset.key) if asset.kind == "data" else None
+    found = data_version(store, uri)
     if found is None:
         raise not_found("data asset", uri)
     return str(found["properties"].get("dataUri"))

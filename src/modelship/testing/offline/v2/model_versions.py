@@ -105,6 +105,10 @@ class ModelVersions:
         check_unused(self._store, f"{name}:{version}")
         return self._models.delete(f"{name}:{version}")
 
+    def files(self, name: str, version: str) -> str:
+        """Return the path of a version's file or folder among the artifacts; empty if none."""
+        return self._prefix(self._models.get(f"{name}:{version}") or {})
+
     def _new(self, name: str, version: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         _check_new(name, version, properties)
         place = located(str(properties["modelUri"]), self._container_of)

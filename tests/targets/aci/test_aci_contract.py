@@ -16,10 +16,7 @@ class TestAci(TargetContract):
     slow_timeout_s = 6.0
     # The target process keeps these in the gate; for Azure ML, test_aci_failures.py,
     # test_aci_history.py and test_aci_keys_and_options.py ask the like.
-    long_clauses = (
-        *("t10", "t14", "t18", "t23", "t24", "t26", "t34"),
-        "t16_a_failing_init_shows_its_traceback[exiting]",
-    )
+    long_clauses = (*("t10", "t14", "t16", "t17", "t18", "t23", "t24", "t26", "t34", "t36", "t37"),)
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

@@ -22,23 +22,31 @@ ROWS = {"data": [2]}
 MODEL = {"factor": cases.FACTOR}
 NEGATED = cases.SCALING.replace("factor * ", "-factor * ")
 
-# Deploys a bundle, and is killed before or after the workspace is asked to update the service.
+# For each line it forks, which takes less than the imports of a new Python. The fork deploys a
+# bundle, and is killed before or after the workspace is asked to update the service.
 KILLED = """
 import os, signal, sys
+from azureml.core import Model, Webservice
 from modelship import DeployTarget, ScoringBundle
 from modelship.targets.aci.azure_services import Services
 
-config, folder, name, when = sys.argv[1:]
-update = Services.update
+def deploy(config, folder, name, when):
+    update = Services.update
 
-def dying(*args, **options):
-    if when == "after":
-        update(*args, **options)
-    os.kill(os.getpid(), signal.SIGKILL)
+    def dying(*args, **options):
+        if when == "after":
+            update(*args, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-Services.update = dying
-bundle = ScoringBundle.load(folder)
-DeployTarget.open("aci", workspace=config).deploy(bundle, name=name, overwrite=True, check="off")
+    Services.update = dying
+    bundle, target = ScoringBundle.load(folder), DeployTarget.open("aci", workspace=config)
+    target.deploy(bundle, name=name, overwrite=True, check="off", show_output=False)
+
+for line in sys.stdin:
+    if not (fork := os.fork()):
+        deploy(*line.split())
+        os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]), flush=True)
 """
 
 
@@ -66,12 +74,19 @@ def deploy(target, bundle, **options):
     )
 
 
-def killed(offline, bundle, folder, *, when):
-    """Deploy a bundle in a process that is killed before or after it asks for the update."""
-    command = [sys.executable, "-c", KILLED, offline.config_path, bundle.save(folder), NAME, when]
+@pytest.fixture(scope="module")
+def killed(offline, light):
+    """Return what deploys a bundle in a process that is killed before or after it asks."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run(command, env=environment, capture_output=True, timeout=120)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", KILLED], env=environment, **pipes) as deployer:
+
+        def kill(bundle, folder, *, when):
+            print(offline.config_path, bundle.save(folder), NAME, when, file=deployer.stdin)
+            deployer.stdin.flush()
+            assert deployer.stdout.readline() == f"{-signal.SIGKILL}\n"
+
+        yield kill
 
 
 def files_of_models(offline):
@@ -117,11 +132,11 @@ def test_a_change_that_sends_nothing_puts_nothing_back(target, bundle, make, mon
 
 
 def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(
-    target, bundle, make, offline, tmp_path
+    target, bundle, make, killed, tmp_path
 ):
     """The old release serves, and history says that the change was interrupted."""
     deploy(target, bundle)
-    killed(offline, make(NEGATED), tmp_path / "saved", when="before")
+    killed(make(NEGATED), tmp_path / "saved", when="before")
     found = target.get(NAME)
     assert (found.digest, found.run(ROWS)) == (bundle.digest, [6])
     assert outcomes(found.history()[-2:]) == [("deploy", "serving"), ("deploy", "failed")]
@@ -129,12 +144,12 @@ def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(
 
 @pytest.mark.long
 def test_a_deployer_that_is_killed_after_it_has_asked_is_not_needed(
-    target, bundle, make, offline, tmp_path
+    target, bundle, make, killed, tmp_path
 ):
     """Azure ML continues without it: the new release serves, and history says so."""
     deploy(target, bundle)
     new = make(NEGATED)
-    killed(offline, new, tmp_path / "saved", when="after")
+    killed(new, tmp_path / "saved", when="after")
     found = target.get(NAME)
     wait_until_healthy(target._backend, found.instance, Deadline(60))
     assert (found.digest, found.run(ROWS)) == (new.digest, [-6])
@@ -143,22 +158,22 @@ def test_a_deployer_that_is_killed_after_it_has_asked_is_not_needed(
 
 @pytest.mark.long
 def test_what_a_killed_deployer_broke_is_put_back_by_the_next_that_fails(
-    target, bundle, make, offline, tmp_path
+    target, bundle, make, killed, tmp_path
 ):
     """It waits for the end of the first; what served before both comes from the workspace."""
     deploy(target, bundle)
     broken = make(cases.RAISING)
-    killed(offline, broken, tmp_path / "saved", when="after")
+    killed(broken, tmp_path / "saved", when="after")
     with pytest.raises(DeploymentFailedError):
         deploy(target, make(cases.RAISING + "\n# once more\n"))
     found = target.get(NAME)
     assert (found.state, found.digest, found.run(ROWS)) == (State.HEALTHY, bundle.digest, [6])
 
 
-def test_what_a_killed_deployer_broke_is_rolled_back(target, bundle, make, offline, tmp_path):
+def test_what_a_killed_deployer_broke_is_rolled_back(target, bundle, make, killed, tmp_path):
     """Going back is to what served before, as often as nothing of the broken one did."""
     deploy(target, bundle)
-    killed(offline, make(cases.RAISING), tmp_path / "saved", when="after")
+    killed(make(cases.RAISING), tmp_path / "saved", when="after")
     found = target.get(NAME)
     found.rollback(show_output=False)
     assert (found.digest, found.run(ROWS)) == (bundle.digest, [6])

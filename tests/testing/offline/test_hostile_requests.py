@@ -265,7 +265,7 @@ LONG = {id(AKS), id(VALIDATED)}
     [pytest.param(*each, marks=[pytest.mark.long] * (id(each[3]) in LONG)) for each in BODIES],
     ids=lambda each: str(each)[:30],
 )
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.long)])
 def test_no_body_makes_a_request_fail(call, method, service, path, body, step):
     """Any value at any place in it is taken or refused, and never stored if it cannot be read."""
     for variant in islice(variants(body), 0, None, step):
@@ -274,9 +274,10 @@ def test_no_body_makes_a_request_fail(call, method, service, path, body, step):
 
 
 @pytest.mark.parametrize("raw", RAW, ids=lambda each: repr(each[:12]))
-def test_what_is_no_plain_json_is_refused(call, raw):
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_what_is_no_plain_json_is_refused(call, raw, step):
     """Too deep, too long, not text, not JSON: 400 or 413."""
-    for method, service, path, _ in BODIES[:-1]:
+    for method, service, path, _ in BODIES[RAW.index(raw) % step : -1 : step]:
         answer = call(method, service, path, data=raw)
         assert answer.status_code in {400, 413}, answer.text
 

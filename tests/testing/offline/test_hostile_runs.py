@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import islice, product
 
 import pytest
 
@@ -50,14 +51,14 @@ def changed(document, place, value):
 
 
 @pytest.mark.parametrize(("method", "service", "path", "body"), BODIES, ids=range(len(BODIES)))
-def test_no_odd_value_makes_a_request_fail(call, method, service, path, body):
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_no_odd_value_makes_a_request_fail(call, method, service, path, body, step):
     """Whatever stands in place of a value, the answer is one, and the run can be read after it."""
     assert call("POST", "history/v1.0", "/experiments/e").ok
     assert call("PATCH", "history/v1.0", RUN, json={}).ok
-    for place in places_in(body):
-        for value in VALUES:
-            answer = call(method, service, path, json=changed(body, place, value))
-            assert answer.status_code < 500, (place, value, answer.text)
+    for place, value in islice(product(places_in(body), VALUES), 0, None, step):
+        answer = call(method, service, path, json=changed(body, place, value))
+        assert answer.status_code < 500, (place, value, answer.text)
     for reading in (RUN, f"{RUN}/details"):
         assert call("GET", "history/v1.0", reading).ok
     assert call("POST", "history/v1.0", "/experiments/e/runs:query", json={"orderby": "tags"}).ok

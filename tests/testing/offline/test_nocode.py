@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import runpy
 
 import pytest
 from azureml.core import Model
 from azureml.core.resource_configuration import ResourceConfiguration
 from azureml.exceptions import WebserviceException
 from offline_services import deploying
+
+from modelship.testing.offline.nocode.no_code import NoCode
 
 X = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
 SKLEARN = Model.Framework.SCIKITLEARN
@@ -70,6 +73,8 @@ def test_a_model_is_served_without_code(served, classifier):
     assert not service.auth_enabled
 
 
+# In the gate, the next one has predict() alone, too.
+@pytest.mark.long
 def test_a_service_is_updated_to_a_model_with_predict_alone(place, served):
     """It answers rows without names with the values of predict()."""
     from sklearn.linear_model import LinearRegression
@@ -111,8 +116,9 @@ def test_what_is_no_model_fails_when_it_is_deployed(place):
     assert "the file holds a dict, which is no model" in service.get_logs()
 
 
-def test_an_onnx_model_is_served_without_code(place):
-    """It answers with each output by its name."""
+@pytest.fixture(scope="module")
+def doubling(place):
+    """Return a registered ONNX model that doubles its input."""
     onnx = pytest.importorskip("onnx")
     node = onnx.helper.make_node("Add", ["x", "x"], ["doubled"])
     values = [
@@ -123,9 +129,32 @@ def test_an_onnx_model_is_served_without_code(place):
     opset = onnx.helper.make_opsetid("", 17)
     content = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
     (place.folder / "double.onnx").write_bytes(content.SerializeToString())
-    model = Model.register(place.ws, "double.onnx", "double", model_framework=Model.Framework.ONNX)
-    service = deployed(place, model)
-    assert service.run(json.dumps({"data": [1.0, 2.5]})) == {"doubled": [2.0, 5.0]}
+    return Model.register(place.ws, "double.onnx", "double", model_framework=Model.Framework.ONNX)
+
+
+DOUBLING = {"data": [1.0, 2.5]}
+DOUBLED = {"doubled": [2.0, 5.0]}
+
+
+def test_an_onnx_model_has_a_script_and_its_runtime(place, doubling, monkeypatch):
+    """The script answers with each output by its name."""
+    store = place.offline._shared.store
+    image = NoCode(store).completed_image({"modelIds": [doubling.id]})
+    pip = image["environment"]["python"]["condaDependencies"]["dependencies"][1]["pip"]
+    assert [each for each in pip if each.startswith("onnxruntime")]
+    [asset] = image["assets"]
+    script = store.blob(asset["url"].removeprefix("aml://artifact/"))
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(place.folder))
+    names = runpy.run_path(str(script))
+    names["init"]()
+    assert names["run"](json.dumps(DOUBLING)) == DOUBLED
+
+
+# In the gate, the test above runs its script, and that of a classifier is deployed.
+@pytest.mark.long
+def test_an_onnx_model_is_served_without_code(place, doubling):
+    """It answers with each output by its name."""
+    assert deployed(place, doubling).run(json.dumps(DOUBLING)) == DOUBLED
 
 
 @pytest.mark.parametrize(

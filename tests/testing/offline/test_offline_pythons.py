@@ -63,10 +63,17 @@ def test_what_no_python_helps_with_is_not_tried_on_each():
         taking("3.8.13", {"3.7": "3.7.16"})
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory, shared_home):
-    """Return a deployer whose workspace all tests of this module share."""
-    with deploying(tmp_path_factory.mktemp("pythons"), home=shared_home) as found:
+LIGHT = {"light": True, "real": pytest.param(False, marks=pytest.mark.long)}
+
+
+@pytest.fixture(scope="module", params=LIGHT.values(), ids=LIGHT.keys())
+def place(request, tmp_path_factory, shared_home):
+    """Return a deployer whose workspace all tests of this module share.
+
+    In the gate its services have a light server: no test here is about the server.
+    """
+    folder = tmp_path_factory.mktemp("pythons")
+    with deploying(folder, home=shared_home, light=request.param) as found:
         yield found
 
 

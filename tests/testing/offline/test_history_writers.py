@@ -12,23 +12,24 @@ from modelship.targets.release import ReleaseRecord
 from modelship.workspace.ml_workspace import open_ml
 
 CHANGES = 6
-WRITER = f"""
-import json, sys
+WRITERS = f"""
+import json, os, sys
 from modelship.targets.history import Change
 from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.targets.release import ReleaseRecord
 from modelship.workspace.ml_workspace import open_ml
 
+other = os.fork()
 journal = OnlineEndpointBackend.at(open_ml(sys.argv[1])).journal("shared")
-print("ready", flush=True)
-sys.stdin.readline()
 numbers = []
 for _ in range({CHANGES}):
-    change = Change.begun("deploy", ReleaseRecord(model=sys.argv[2])).after(journal.changes())
-    change = journal.begin(change)
+    change = Change.begun("deploy", ReleaseRecord(model="one" if other else "two"))
+    change = journal.begin(change.after(journal.changes()))
     journal.write(change.ended("failed", "a trial"))
     numbers.append(change.number)
-print(json.dumps(numbers))
+if other:
+    assert os.waitpid(other, 0)[1] == 0
+print(json.dumps(numbers), flush=True)
 """
 
 
@@ -40,18 +41,14 @@ def journal(offline):
 
 def test_two_processes_give_no_number_twice(offline, journal):
     """Each change has a number of its own, and neither process changes one of the other."""
-    config, pipes = str(offline.config_path), {"stdin": -1, "stdout": -1, "text": True}
-    starts = [[sys.executable, "-c", WRITER, config, name] for name in ("one", "two")]
-    writers = [subprocess.Popen(each, **pipes) for each in starts]
-    assert [each.stdout.readline() for each in writers] == ["ready\n"] * 2
-    for each in writers:
-        each.stdin.write("\n")
-        each.stdin.flush()
-    written = [json.loads(each.communicate(timeout=60)[0]) for each in writers]
+    command = [sys.executable, "-c", WRITERS, str(offline.config_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    written = [json.loads(each) for each in done.stdout.splitlines()]  # the fork ends first
     assert sorted([*written[0], *written[1]]) == [*range(1, 2 * CHANGES + 1)]
     found = journal.changes()
     models = {each.number: each.release.model for each in found}
-    assert models == dict.fromkeys(written[0], "one") | dict.fromkeys(written[1], "two")
+    assert models == dict.fromkeys(written[0], "two") | dict.fromkeys(written[1], "one")
     assert {each.outcome for each in found} == {"failed"}
 
 

@@ -11,9 +11,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
-from azureml.core import Webservice
+from azureml.core import Run, Webservice
 from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, around_the_front, deploying, runs
 
@@ -271,18 +272,48 @@ def test_services_start_again_with_the_workspace(tmp_path, shared_home):
         assert ask(again, "os.environ['N']") == "1"
 
 
+FAMILY = """
+import subprocess, sys, time
+
+subprocess.Popen(["sleep", "3600"], start_new_session=True)
+subprocess.run("sleep 3600 >/dev/null &", shell=True)
+open(sys.argv[1], "x")
+time.sleep(3600)
+"""
 ENDED = """
-import os, signal, sys
+import os, signal, sys, time
 sys.path[:0] = {tests!r}
 from pathlib import Path
+from azureml.core import Environment, Experiment, ScriptRunConfig
 from offline_services import deploying
 
 with deploying(Path({folder!r}), home=Path({home!r}), light=True) as place:
     service = place.up()
-    print(service.scoring_uri, service.run("os.getppid()"), flush=True)
+    Path("train.py").write_text({script!r})
+    environment = Environment("mine")
+    environment.python.user_managed_dependencies = True
+    begun = Path("begun.txt").resolve()
+    options = dict(script="train.py", arguments=[str(begun)], environment=environment)
+    run = Experiment(place.ws, "digits").submit(ScriptRunConfig(".", **options))
+    while not begun.exists():
+        time.sleep(0.05)
+    print(service.scoring_uri, service.run("os.getppid()"), run.id, flush=True)
     os.kill(os.getpid(), signal.{end})
     signal.pause()
 """
+
+
+def running_scripts(run_id):
+    """Return the processes that have a run in their environment."""
+    running = psutil.process_iter(["environ"])
+    return [each for each in running if run_id in (each.info["environ"] or {}).values()]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 # Ctrl-C and SIGTERM are in the gate by the command, in test_azureml_offline.py.
@@ -291,16 +322,16 @@ with deploying(Path({folder!r}), home=Path({home!r}), light=True) as place:
     [*(pytest.param(each, marks=pytest.mark.long) for each in ("SIGINT", "SIGTERM")), "SIGKILL"],
 )
 def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, end):
-    """Its containers end with it, however it ends; opened again, it starts them again."""
+    """Containers and scripts end with it, however it ends; opened again, it starts the first.
+
+    The run of the script is said to have failed.
+    """
     tests = [str(Path(__file__).parents[each]) for each in (0, 2)]
-    paths = {"tests": tests, "folder": str(tmp_path), "home": str(shared_home)}
-    command = [sys.executable, "-c", ENDED.format(end=end, **paths)]
+    folders = {"tests": tests, "folder": str(tmp_path), "home": str(shared_home)}
+    command = [sys.executable, "-c", ENDED.format(end=end, script=FAMILY, **folders)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
-    *_, uri, process = ran.stdout.split()
-    process, deadline = int(process), time.monotonic() + DEADLINE_S
-    while runs(process):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    *_, uri, process, run_id = ran.stdout.split()
+    wait_until(lambda: not runs(int(process)) and not running_scripts(run_id))
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(requests.post, uri, data="2", timeout=DEADLINE_S)
         with deploying(tmp_path, home=shared_home, light=True) as place:
@@ -308,6 +339,9 @@ def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, en
             assert (service.state, ask(service, "1")) == ("Healthy", 1)
             if end == "SIGKILL":  # else it was refused, for nobody is expected back
                 assert asked.result().json() == 2
+            found = Run.get(place.ws, run_id)
+            assert found.get_status() == "Failed"
+            assert "Submit the run again." in found.get_details()["error"]["error"]["message"]
 
 
 @pytest.mark.docker

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from azureml.core import Environment, Experiment, Run, ScriptRunConfig
+from azureml.core import Environment, Experiment, ScriptRunConfig
 from azureml.core.compute import AmlCompute, ComputeTarget
 from azureml.core.runconfig import RunConfiguration
 from azureml.exceptions import ActivityFailedException, ExperimentExecutionException
@@ -29,6 +28,8 @@ with open("outputs/model.pkl", "w") as file:
     file.write(os.environ["GREETING"])
 with open("logs/own.txt", "w") as file:
     file.write("mine")
+place, variable = sys.argv[3:]
+print(open(place + "/train/a.txt").read(), os.environ[variable] == place)
 """
 FAIL = """
 print("about to fail")
@@ -101,14 +102,43 @@ def alive(pids):
     return [each for each in pids if psutil.pid_exists(each)]
 
 
+def processes_in(run):
+    """Return the processes that have a run in their environment."""
+    running = psutil.process_iter(["environ"])
+    return [each for each in running if run.id in (each.info["environ"] or {}).values()]
+
+
+@pytest.fixture
+def on_datastore(experiment, here):
+    """Upload a file to the datastore; return a path there, and a run's configuration with it."""
+    store = experiment.workspace.get_default_datastore()
+    (here / "data").mkdir()
+    (here / "data" / "a.txt").write_text("alpha")
+    store.upload(str(here / "data"), target_path="mnist/train", show_progress=False)
+
+    def make(kind, target="local"):
+        path = getattr(store.path("mnist"), kind)()
+        config = RunConfiguration()
+        config.target = target
+        config.environment.python.user_managed_dependencies = True
+        config.environment.environment_variables = {"GREETING": "hello"}
+        config.data_references = {path.data_reference_name: path.to_config()}
+        return path, {"run_config": config, "environment": None}
+
+    return make
+
+
 @pytest.mark.parametrize("target", [pytest.param("local", marks=pytest.mark.long), "cpu-cluster"])
-def test_a_script_logs_and_leaves_files(target, submit, cluster, capsys):
-    """It knows its run, its log is shown while it runs, and what it leaves is kept."""
-    run = submit(TRAIN, "--rate", 0.5, compute_target=target)
+def test_a_script_logs_and_leaves_files(target, submit, cluster, on_datastore, capsys):
+    """It knows its run and finds its data; its log is shown meanwhile, and what it leaves kept."""
+    path, options = on_datastore("as_mount", target)
+    words = ("--rate", "0.5", str(path), f"AZUREML_DATAREFERENCE_{path.data_reference_name}")
+    run = submit(TRAIN, *words, **options)
     details = run.wait_for_completion(show_output=True)
     shown = capsys.readouterr().out
-    assert f"run {run.id} in offline with ['--rate', '0.5']" in shown
+    assert f"run {run.id} in offline with ['--rate', '0.5', " in shown
     assert "is this machine" in shown
+    assert "alpha True" in shown
     assert (details["status"], details["target"]) == ("Completed", target)
     assert run.get_metrics() == {"accuracy": 0.92}
     names = ["logs/own.txt", "outputs/model.pkl", "user_logs/std_log.txt"]
@@ -116,6 +146,13 @@ def test_a_script_logs_and_leaves_files(target, submit, cluster, capsys):
     model = run.register_model(f"of-{target}", model_path="outputs/model.pkl")
     assert Path(model.download("down")).read_text() == "hello"
     assert model.run_id == run.id
+
+
+def test_data_that_would_be_uploaded_is_refused(submit, on_datastore):
+    """The sentence says how to upload it."""
+    path, options = on_datastore("as_upload")
+    with pytest.raises(Exception, match=r"no data references that upload: call Datastore\.upload"):
+        submit("", str(path), **options)
 
 
 def test_a_failure_shows_the_traceback(submit, cluster):
@@ -133,12 +170,19 @@ def test_a_failure_shows_the_traceback(submit, cluster):
 
 @pytest.mark.parametrize("target", [pytest.param("local", marks=pytest.mark.long), "cpu-cluster"])
 def test_cancel_ends_all_that_a_script_has_started(target, submit, cluster, here):
-    """Its children, those in a session of their own, and those whose parent is gone."""
+    """Its children, those in a session of their own, and those whose parent is gone.
+
+    The next one has waited for the only node of a cluster until then.
+    """
     run = submit(FAMILY, str(here / "pids"), 3600, compute_target=target)
+    following = submit("print('short')", compute_target=target)
     pids = processes_of(here / "pids")
+    assert processes_in(run)
+    assert following.get_status() == "Queued" or target == "local"
     run.cancel()
     wait_until(lambda: run.get_status() == "Canceled")
     wait_until(lambda: not alive(pids))
+    wait_until(lambda: following.get_status() == "Completed")
 
 
 def test_nothing_is_left_after_a_script_that_ends_by_itself(submit, cluster, here):
@@ -146,12 +190,6 @@ def test_nothing_is_left_after_a_script_that_ends_by_itself(submit, cluster, her
     run = submit(FAMILY, str(here / "pids"), 0, compute_target=cluster)
     wait_until(lambda: run.get_status() == "Completed")
     assert alive(processes_of(here / "pids")) == []
-
-
-def processes_in(run):
-    """Return the processes that have a run in their environment."""
-    running = psutil.process_iter(["environ"])
-    return [each for each in running if run.id in (each.info["environ"] or {}).values()]
 
 
 def test_a_script_does_not_run_longer_than_it_may(submit, cluster, here):
@@ -166,17 +204,6 @@ def test_a_script_does_not_run_longer_than_it_may(submit, cluster, here):
     assert "longer than max_run_duration_seconds, 1 s" in error["message"]
     assert processes_in(long) == []
     assert short.get_details()["startTimeUtc"] >= long.get_details()["endTimeUtc"]
-
-
-def test_a_script_waits_for_the_only_node(submit, cluster, here):
-    """It is queued as long as another one runs there."""
-    first = submit(FAMILY, str(here / "pids"), 3600, compute_target=cluster)
-    second = submit("print('short')", compute_target=cluster)
-    processes_of(here / "pids")
-    assert processes_in(first)
-    assert second.get_status() == "Queued"
-    first.cancel()
-    wait_until(lambda: second.get_status() == "Completed")
 
 
 def test_a_command_runs_in_a_shell(submit, cluster):
@@ -234,60 +261,3 @@ def test_a_cluster_is_changed_and_removed(experiment):
     assert found.scale_settings.maximum_node_count == 3
     found.delete()
     assert "other" not in experiment.workspace.compute_targets
-
-
-KILLED = """
-import sys
-from azureml.core import Environment, Experiment, ScriptRunConfig
-from modelship.testing.offline.offline_workspace import OfflineWorkspace
-
-with OfflineWorkspace(sys.argv[1]) as offline:
-    environment = Environment("mine")
-    environment.python.user_managed_dependencies = True
-    config = ScriptRunConfig(
-        ".", script="train.py", arguments=[sys.argv[2], 3600], environment=environment
-    )
-    print("run", Experiment(offline.workspace(), "digits").submit(config).id, flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_killed_workspace_takes_its_scripts_along(tmp_path, here):
-    """They end, and the run is said to have failed when the workspace is opened again."""
-    (here / "train.py").write_text(FAMILY)
-    command = [sys.executable, "-W", "ignore", "-c", KILLED, tmp_path / "killed", here / "pids"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        run_id = next(line for line in process.stdout if line.startswith("run ")).split()[1]
-        pids = processes_of(here / "pids")
-    finally:
-        process.kill()
-        process.communicate()
-    wait_until(lambda: not alive(pids))
-    with OfflineWorkspace(tmp_path / "killed") as offline:
-        found = Run.get(offline.workspace(), run_id)
-        assert found.get_status() == "Failed"
-        assert "Submit the run again." in found.get_details()["error"]["error"]["message"]
-
-
-def test_a_script_reads_a_path_on_a_datastore(submit, experiment, here):
-    """It finds the files where its argument says, and in the variable that Azure sets."""
-    store = experiment.workspace.get_default_datastore()
-    (here / "data").mkdir()
-    (here / "data" / "a.txt").write_text("alpha")
-    store.upload(str(here / "data"), target_path="mnist/train", show_progress=False)
-    path = store.path("mnist").as_mount()
-    config = RunConfiguration()
-    config.environment.python.user_managed_dependencies = True
-    config.data_references = {path.data_reference_name: path.to_config()}
-    code = (
-        "import os, sys\nname = sys.argv[1]\nprint(open(name + '/train/a.txt').read(),"
-        f" os.environ['AZUREML_DATAREFERENCE_{path.data_reference_name}'] == name)"
-    )
-    run = submit(code, str(path), run_config=config, environment=None)
-    run.wait_for_completion()
-    assert "alpha True" in run.get_details_with_logs()["logFiles"]["user_logs/std_log.txt"]
-    path = store.path("mnist").as_upload()
-    config.data_references = {path.data_reference_name: path.to_config()}
-    with pytest.raises(Exception, match=r"no data references that upload: call Datastore\.upload"):
-        submit(code, str(path), run_config=config, environment=None)

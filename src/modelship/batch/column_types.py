@@ -46,7 +46,8 @@ def column_types(
     known : Mapping[str, str]
         The types of columns in the bundle's schema, ``""`` for an unknown one.
     files, schemas : Sequence
-        The files, and their columns; those of the type null have no type in the file.
+        The files, and their columns; those of the type null have no type in the file. What is one
+        object with that of the file before is read once.
     pieces : Sequence[Piece]
         The pieces of the files.
 
@@ -56,15 +57,12 @@ def column_types(
         If a column has different types in two files.
     """
     types = {name: pa.null() for name in names}
-    for file, schema in zip(files, schemas, strict=True):
-        for field in (*_typed(schema, known), *_keys(file, known)):
+    for file, schema, before in zip(files, schemas, (None, *schemas[:-1]), strict=True):
+        fields = () if schema is before else _typed(schema, known)
+        for field in (*fields, *_keys(file, known)):
             if field.name in types:
                 types[field.name] = _of_both(types[field.name], field, file)
-    open_names = {
-        number: [f.name for f in schema if pa.types.is_null(f.type) and not known.get(f.name)]
-        for number, schema in enumerate(schemas)
-    }
-    for file, found in _inferred(open_names, set(names), files, pieces):
+    for file, found in _inferred(_untyped(names, known, schemas), files, pieces):
         for field in found:
             types[field.name] = _of_both(types[field.name], field, file)
     return pa.schema(
@@ -88,9 +86,20 @@ def _keys(file: InputFile, known: Mapping[str, str]) -> Iterator[pa.Field]:
         yield pa.field(key, found)
 
 
+def _untyped(
+    names: Sequence[str], known: Mapping[str, str], schemas: Sequence[pa.Schema]
+) -> list[list[str]]:
+    """Return those columns of each file whose type is to be found in its rows."""
+    wanted = {each for each in names if not known.get(each)}
+    of_schema = {
+        id(schema): [f.name for f in schema if f.name in wanted and pa.types.is_null(f.type)]
+        for schema in {id(each): each for each in schemas}.values()
+    }
+    return [of_schema[id(each)] for each in schemas]
+
+
 def _inferred(
-    open_names: Mapping[int, Sequence[str]],
-    names: set[str],
+    untyped: Sequence[Sequence[str]],
     files: Sequence[InputFile],
     pieces: Sequence[Piece],
 ) -> Iterator[tuple[InputFile, pa.Schema]]:
@@ -98,7 +107,7 @@ def _inferred(
 
     def of_piece(piece: Piece) -> tuple[InputFile, pa.Schema]:
         file = files[piece.file]
-        wanted = [name for name in open_names[piece.file] if name in names]
+        wanted = untyped[piece.file]
         if not wanted:
             return file, pa.schema([])
         cut = Cut(piece.start, piece.stop, piece.first_row, piece.rows)

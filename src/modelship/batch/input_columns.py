@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class InputColumns:
         lists = {key: tuple(each) for key, each in document.items() if isinstance(each, list)}
         return cls(**lists, prediction=document["prediction"], types=document["types"])
 
-    @property
+    @cached_property
     def schema(self) -> Any:
         """The columns that are read, with their types: a pyarrow.Schema."""
         import pyarrow as pa

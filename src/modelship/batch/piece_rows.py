@@ -93,10 +93,8 @@ class PieceRows:
             if self.rows.texts is not None:
                 self.rows.texts.parts(spans).write(scored, file)
             else:
-                kept = self._kept
-                rows = pa.concat_tables(kept.slice(start, stop - start) for start, stop in spans)
                 kind = formats()[self.plan.output_format(self.piece)]
-                kind.write(_side_by_side(rows, scored), file)
+                kind.write(_side_by_side(_rows_in(self._kept, spans), scored), file)
         except (ValueError, pa.ArrowException) as error:
             path = self.plan.files[self.piece.file].path
             raise BatchInputError(path, f"its output cannot be written: {error}") from error
@@ -126,8 +124,10 @@ class PieceRows:
         if self.plan.options.are_files:  # their output has the names, not the places
             return pa.table({"file": [each.name for each in self.plan.files_of(self.piece)]})
         table = self.rows.table
-        held = {*table.column_names}
-        return table.select([each for each in self.plan.columns.kept if each in held])
+        names = table.column_names
+        held = {*names}
+        kept = [each for each in self.plan.columns.kept if each in held]
+        return table if kept == names else table.select(kept)
 
     @property
     def _taken(self) -> Sequence[str]:
@@ -211,10 +211,13 @@ def _read_group(plan: BatchPlan, piece: Piece) -> PieceRows:
 
 def _read(plan: BatchPlan, file: InputFile, cut: Cut, *, keep_text: bool = False) -> ReadRows:
     """Read rows of a file, with the keys of its folders."""
-    schema = plan.columns.schema
-    in_file = pa.schema([each for each in schema if each.name not in plan.columns.keys])
+    schema = in_file = plan.columns.schema
+    if plan.columns.keys:
+        in_file = pa.schema([each for each in schema if each.name not in plan.columns.keys])
     with reading(file) as source:
         rows = formats()[file.format].read(source, cut, in_file, keep_text=keep_text)
+    if not plan.columns.keys:
+        return rows
     return ReadRows(_with_keys(rows.table, file, schema), rows.refused, rows.texts)
 
 
@@ -232,9 +235,27 @@ def _spans(are_in: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
     return [*zip(changes[::2], changes[1::2], strict=True)]
 
 
+def _rows_in(rows: pa.Table, spans: Sequence[tuple[int, int]]) -> pa.Table:
+    """Return the rows in ranges, one after the other; without a slice where these are all."""
+    whole = _joined_spans(spans)
+    if whole == [(0, rows.num_rows)]:
+        return rows
+    return pa.concat_tables(rows.slice(start, stop - start) for start, stop in whole)
+
+
+def _joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges of which none begins where the one before it ends."""
+    found: list[tuple[int, int]] = []
+    for start, stop in spans:
+        is_next = bool(found) and found[-1][1] == start
+        found.append((found.pop()[0] if is_next else start, stop))
+    return found
+
+
 def _side_by_side(rows: pa.Table, answers: pa.Table) -> pa.Table:
-    schema = pa.schema([*rows.schema, *answers.schema], metadata=rows.schema.metadata)
-    return pa.table([*rows.columns, *answers.columns], schema=schema)
+    for field, column in zip(answers.schema, answers.columns, strict=True):
+        rows = rows.append_column(field, column)  # the others stay as they are, however many
+    return rows
 
 
 def _with_keys(table: pa.Table, file: InputFile, schema: pa.Schema) -> pa.Table:

@@ -56,7 +56,7 @@ def plan_job(
     if options.are_files:
         size = _calls(options, len(files), workers) * options.items_per_call
         return BatchPlan(bundle.digest, options, files, tuple(_pieces_of_files(len(files), size)))
-    schemas = [_schema(file) for file in files]
+    schemas = _schemas(files)
     pieces = tuple(_pieces(files, piece_bytes=_piece_bytes(options, files, workers)))
     columns = _columns(bundle, options, files, schemas, pieces)
     if keys:
@@ -103,9 +103,18 @@ def files_of_job(
     return grouped_files(found, options.partition_keys) if options.partition_keys else found
 
 
-def _schema(file: InputFile) -> pa.Schema:
-    with reading(file) as source:
-        return formats()[file.format].schema(source)
+def _schemas(files: Sequence[InputFile]) -> list[pa.Schema]:
+    """Return the columns of each file: one object for those that follow each other and are equal.
+
+    So what is done for each of thousands of columns is not done for each file, too.
+    """
+    found: list[pa.Schema] = []
+    for file in files:
+        with reading(file) as source:
+            schema = formats()[file.format].schema(source)
+        is_same = bool(found) and found[-1].equals(schema, check_metadata=True)
+        found.append(found[-1] if is_same else schema)
+    return found
 
 
 def _pieces(files: Sequence[InputFile], *, piece_bytes: int) -> Iterator[Piece]:
@@ -136,11 +145,14 @@ def _columns(
 ) -> InputColumns:
     """Return which columns are read, and their types: the same in all files."""
     keys = tuple(dict.fromkeys(key for file in files for key, _ in file.partition))
-    in_files = tuple(dict.fromkeys(name for each in schemas for name in each.names))
+    distinct = {id(each): each for each in schemas}.values()
+    in_files = tuple(dict.fromkeys(name for each in distinct for name in each.names))
     names = (*(each for each in in_files if each not in keys), *keys)
     rows = script_rows(bundle)
     script: tuple[str, ...] = ()
-    for file, schema in zip(files, schemas, strict=True):
+    for file, schema, before in zip(files, schemas, (None, *schemas[:-1]), strict=True):
+        if schema is before and not keys:
+            continue
         held = pa.schema([*schema, *(pa.field(key, pa.string()) for key, _ in file.partition)])
         given = options.feature_columns
         script = rows.columns(held, names, given=given, path=file.path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT"]
 
+_BUFFER_BYTES: Final = 1 << 20
 _LARGE: Final = 2
 """A row group of more pieces than this is cut."""
 
@@ -32,8 +33,8 @@ class ParquetRows(CutByRows):
     def schema(self, file: BinaryIO) -> pa.Schema:
         found = pq.ParquetFile(file).schema_arrow.remove_metadata()
         names = found.names
-        twice = next((each for each in names if names.count(each) > 1), None)
-        if twice is not None:
+        if len({*names}) < len(names):
+            twice = next(each for each in names if names.count(each) > 1)
             raise ValueError(f"two columns are named {twice!r}")
         return pa.schema([pa.field(each.name, each.type) for each in found])
 
@@ -71,8 +72,9 @@ class ParquetRows(CutByRows):
         keep_text: bool = False,  # noqa: ARG002 - it has no text
     ) -> ReadRows:
         source = pq.ParquetFile(file)
-        held = {*source.schema_arrow.names}  # which is converted at each access
-        columns = [each for each in schema.names if each in held]
+        in_file, wanted = source.schema_arrow.names, schema.names  # converted at each access
+        held = {*in_file}
+        columns = [each for each in wanted if each in held]
         if not columns:
             return ReadRows(as_schema(pa.table({"": pa.nulls(cut.rows)}), schema))
         whole: list[int] = []
@@ -98,7 +100,34 @@ class ParquetRows(CutByRows):
         return [source.read_row_groups(groups, columns=columns, use_threads=False)]
 
     def write(self, table: pa.Table, file: BinaryIO) -> None:
-        pq.write_table(table, file)
+        # It makes several writes for each column: they are gathered before Python sees them.
+        stream = pa.BufferedOutputStream(pa.PythonFile(_Sink(file), "w"), _BUFFER_BYTES)
+        pq.write_table(table, stream)
+        stream.close()
+
+
+class _Sink:
+    """A file for a stream of pyarrow, which stays open when the stream is closed.
+
+    After a write that failed, it ignores all others: pyarrow tries them again when the stream is
+    released, and prints why they fail.
+    """
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._has_failed = False
+
+    def write(self, content: bytes) -> None:
+        if self._has_failed:
+            return
+        self._has_failed = True
+        self._file.write(content)
+        self._has_failed = False
+
+    def close(self) -> None:
+        """Leave the file open: it is not the stream's."""
 
 
 def as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -226,7 +226,7 @@ def test_an_image_that_loses_its_name_is_removed(deployer):
 def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
     """What answered before and does not now is Unhealthy; a restart moves it to another port.
 
-    An update leads its address to it again.
+    Another deployment of the same bundle leads its address to it again.
     """
     deployment = deployer.deploy(deployer.bundle(INERT), name="docker-frozen")
     docker_says("pause", deployment.instance.instance_id)
@@ -235,7 +235,8 @@ def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
     docker_says("restart", "--time=1", deployment.instance.instance_id)
     again = deployer.target.get(deployment.name).wait(timeout_s=30)
     assert (again.run(""), again.scoring_uri == deployment.scoring_uri) == (1, False)
-    again.update(deployer.bundle(INERT + "# changed\n"), show_output=False)
+    assert again.instance.lost_uri == deployment.scoring_uri
+    again = deployer.deploy(deployer.bundle(INERT), name="docker-frozen")
     assert (again.run(""), again.scoring_uri == deployment.scoring_uri) == (1, True)
     docker_says("pause", again.instance.instance_id)
     again.delete()

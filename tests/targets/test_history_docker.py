@@ -13,7 +13,7 @@ from modelship.errors import DeploymentTimeoutError, StorageError
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
 from modelship.targets.docker.journal import EngineJournal
-from modelship.targets.history import Change
+from modelship.targets.history import Change, packed, to_text
 from modelship.targets.release import ReleaseRecord
 
 pytestmark = pytest.mark.docker
@@ -155,6 +155,17 @@ def test_what_is_no_history_is_told(journal, label):
         journal.changes()
     journal.remove_unreadable()
     assert volumes_of(journal._of) == []
+
+
+def test_the_history_of_an_earlier_modelship_is_read_and_moved(journal):
+    """It is in a label of an empty image, which the next change removes."""
+    change = Change.begun("deploy", RECORD).ended("serving")
+    history = f"LABEL {labels.HISTORY}={packed(to_text([change]))}"
+    docker_says("build", "--tag", journal._image, "-", stdin=f"FROM scratch\n{history}\n")
+    assert [each.began_at for each in journal.changes()] == [change.began_at]
+    journal.write(Change.begun("delete", RECORD, number=2).ended("ended", "deleted"))
+    assert [each.kind for each in journal.changes()] == ["deploy", "delete"]
+    assert not exists(journal._image)
 
 
 def test_a_lost_history_begins_with_what_is_served(journal):

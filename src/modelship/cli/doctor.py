@@ -13,7 +13,7 @@ import click
 
 from modelship.cli.completing import service_names
 from modelship.cli.opening import Place, place_options
-from modelship.cli.output import answer, diagnosis_document, say_diagnosis
+from modelship.cli.output import answer, diagnosis_document, note_on_address, say_diagnosis
 from modelship.cli.shared_options import command
 from modelship.cli.wording import worded
 from modelship.diagnosis import Surroundings, diagnose, is_known
@@ -201,6 +201,8 @@ def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     }
     answers = f"; it answers since {local_time(since)}" if since else ""
     title = f"{deployment.name} on {deployment.target} is {state}{answers}."
+    if lost_uri := deployment.instance.lost_uri:
+        title += f"\nNote: {note_on_address(lost_uri)}."
     if deletion:
         title += f"\nIts deletion was not finished: modelship delete {deployment.name} finishes it."
     answer(document, lambda: _say_service(title, state, diagnosis, failed, failure))

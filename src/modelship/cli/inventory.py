@@ -10,7 +10,7 @@ import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import Place, open_target, place_options
-from modelship.cli.output import answer, deployment_document, say_table
+from modelship.cli.output import answer, deployment_document, note_on_address, say_table
 from modelship.cli.shared_options import command, config_option
 from modelship.cli.wording import hint_of, message_of
 from modelship.errors import (
@@ -140,6 +140,8 @@ def _say(services: Sequence[dict[str, Any]], closed: Sequence[_Look]) -> None:
         if each["problem"]:
             remedy = f"modelship delete {each['name']} -t {each['target']}"
             click.echo(f"note: {each['problem']}; remove it with: {remedy}", err=True)
+        if each["lost_uri"]:
+            click.echo(f"note: {each['name']}: {note_on_address(each['lost_uri'])}", err=True)
     for look in closed:
         if look.is_used:
             click.echo(f"note: {look.reason}", err=True)

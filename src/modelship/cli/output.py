@@ -27,6 +27,7 @@ __all__ = [
     "emit",
     "error_document",
     "fail",
+    "note_on_address",
     "say_diagnosis",
     "say_facts",
     "say_findings",
@@ -137,7 +138,13 @@ def deployment_document(deployment: Deployment) -> dict[str, object]:
         "description": release.description,
         "tags": dict(release.tags),
         "problem": instance.broken,
+        "lost_uri": instance.lost_uri,
     }
+
+
+def note_on_address(lost_uri: str) -> str:
+    """Return what to do about the address that a service has lost."""
+    return f"a restart ended its address {lost_uri}; to return to it, deploy its bundle again"
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -233,7 +233,8 @@ class _Asked:
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
         """Return whether `current` is as requested and healthy; refuse to replace another."""
         if not intent.differences:
-            return self.backend.observe(current).state is State.HEALTHY
+            is_healthy = self.backend.observe(current).state is State.HEALTHY
+            return is_healthy and not current.lost_uri
         if not overwrite:
             raise NameTakenError(
                 name=self.name, target=self.backend.name, differences=intent.differences

@@ -35,7 +35,7 @@ _SCHEMA: Final = record(
     }
 )
 # Known only to the place that runs it, and not part of its record.
-_OBSERVED: Final = ("routed", "broken")
+_OBSERVED: Final = ("routed", "broken", "lost_uri")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class Instance:
         Whether requests to the name are routed to it; False until it has passed its checks.
     broken : str
         Why the record is invalid, if it is; then only `instance_id` and `name` are meaningful.
+    lost_uri : str
+        The address of the name, if the instance has lost it, as a container does that is restarted.
+        The `scoring_uri` is then its own.
     """
 
     instance_id: str
@@ -70,6 +73,7 @@ class Instance:
     own_uri: str = ""
     routed: bool = True
     broken: str = ""
+    lost_uri: str = ""
 
     @classmethod
     def draft(cls, release: Release, *, name: str) -> Instance:

@@ -120,5 +120,7 @@ def _differences(backend: TargetBackend, intent: Intent) -> tuple[Difference, ..
     kept = backend.releases(current.name)
     if differences := differences_between(current.release, intent.release, kept=kept):
         return differences
+    if current.lost_uri:
+        return (Difference("address", current.scoring_uri, current.lost_uri),)
     state = backend.observe(current).state
     return () if state is State.HEALTHY else (Difference("state", str(state), str(State.HEALTHY)),)

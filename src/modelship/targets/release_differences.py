@@ -35,7 +35,8 @@ class Difference:
     ----------
     name : str
         The part of the bundle, such as ``"script"``, or the option, such as ``"workers"`` or
-        ``"secrets.DB_PASSWORD"``; ``"record"`` or ``"state"`` if the current service has a problem.
+        ``"secrets.DB_PASSWORD"``; ``"record"``, ``"address"`` or ``"state"`` if the current
+        service has a problem.
     before, after : str, int, float, bool or None
         The values; None if there is none, or it is a secret or too long to be recorded.
     detail : str

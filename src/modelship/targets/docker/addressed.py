@@ -130,7 +130,7 @@ class AddressedContainers(LocalBackend):
         with suppress(OSError):
             if record.own_uri and folder.is_dir():
                 if has_lost_it(folder):
-                    return record.at(record.own_uri)
+                    return replace(record.at(record.own_uri), lost_uri=record.scoring_uri)
                 return replace(record, routed=(folder / ROUTED).exists())
         return record
 

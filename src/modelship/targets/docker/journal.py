@@ -4,6 +4,9 @@ It is in a label of an empty volume, ``modelship-history.<target>.<name>.<number
 files, and it outlives containers and images. A writer creates the volume with the next number,
 which succeeds for one of several, and then removes the older ones; the newest one counts. An engine
 creates a volume in milliseconds.
+
+Until November 2026 it was in a label of an empty image, ``modelship/history:<target>.<name>``. That
+is read while there is no volume, and removed once there is one.
 """
 
 from __future__ import annotations
@@ -55,11 +58,13 @@ class EngineJournal(Journal):
 
     def __init__(self, target: str, name: str) -> None:
         self._of = f"{target}/{name}"
-        self._volume = f"modelship-history.{_NO_LETTER_OF_A_NAME.sub('-', target)}.{name}."
+        place = f"{_NO_LETTER_OF_A_NAME.sub('-', target)}.{name}"
+        self._volume = f"modelship-history.{place}."
+        self._image = f"modelship/history:{place}"
 
     def changes(self) -> Sequence[Change]:
         with connected() as engine:
-            return self._read(self._volumes(engine))
+            return self._read(engine, self._volumes(engine))
 
     def write(self, *changes: Change) -> None:
         self._store(lambda before: kept_changes(before, changes))
@@ -78,9 +83,13 @@ class EngineJournal(Journal):
             volumes = self._volumes(engine)
             for number in sorted(volumes, reverse=True):
                 with suppress(StorageError):
-                    self._read({number: volumes[number]})
+                    self._read(engine, {number: volumes[number]})
                     return
                 engine.remove_volume(volumes[number].name)
+            with suppress(StorageError):
+                self._read(engine, {})
+                return
+            engine.remove_image(self._image)
 
     def _store(self, changed: Callable[[Sequence[Change]], Sequence[Change]]) -> None:
         with connected() as engine:
@@ -88,6 +97,8 @@ class EngineJournal(Journal):
             # In this order: a volume is removed after those before it, see _is_next().
             for number in sorted(found):
                 engine.remove_volume(found[number].name)
+            if not found:
+                engine.remove_image(self._image)
             if serves_nothing(kept):
                 _forget_old(engine)
 
@@ -99,7 +110,7 @@ class EngineJournal(Journal):
         for _ in range(_MOST_TRIES):  # until no writer on another machine is faster
             found = self._volumes(engine)
             newest = max(found, default=0)
-            kept = changed(self._read(found))
+            kept = changed(self._read(engine, found))
             name = f"{self._volume}{newest + 1}"
             if engine.claim_volume(name, labels=self._labels(kept)):
                 if self._is_next(engine, newest):
@@ -136,20 +147,25 @@ class EngineJournal(Journal):
             **({labels.HISTORY_ENDED: kept[-1].ended_at} if serves_nothing(kept) else {}),
         }
 
-    @staticmethod
-    def _read(volumes: Mapping[int, Volume]) -> Sequence[Change]:
-        if not volumes:
-            return []
-        newest = volumes[max(volumes)]
-        try:
-            return changes_from(unpacked(newest.labels.get(labels.HISTORY, "")))
-        except (ValueError, TypeError) as error:
-            raise StorageError(
-                path=f"the volume {newest.name}",
-                cause=f"it is not a history ({error})",
-                advice=f"Run: docker volume rm {newest.name}. The service is not affected, and a "
-                "new history is started.",
-            ) from error
+    def _read(self, engine: Engine, volumes: Mapping[int, Volume]) -> Sequence[Change]:
+        if volumes:
+            newest = volumes[max(volumes)]
+            return _changes_in(newest.labels, path=f"the volume {newest.name}")
+        if image := engine.image(self._image):
+            return _changes_in(image.labels, path=f"the image {self._image}")
+        return []
+
+
+def _changes_in(found: Mapping[str, str], *, path: str) -> Sequence[Change]:
+    try:
+        return changes_from(unpacked(found.get(labels.HISTORY, "")))
+    except (ValueError, TypeError) as error:
+        remove = path.replace("the volume", "docker volume rm").replace("the image", "docker rmi")
+        raise StorageError(
+            path=path,
+            cause=f"it is not a history ({error})",
+            advice=f"Run: {remove}. The service is not affected, and a new history is started.",
+        ) from error
 
 
 def _forget_old(engine: Engine) -> None:

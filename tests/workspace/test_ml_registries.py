@@ -84,6 +84,6 @@ def test_the_uri_names_a_model_and_takes_no_workspace():
         found = ModelSource.open(uri).location
         assert found == f"azureml://registries/shared/models/net{expected}"
     with pytest.raises(InvalidOptionError, match="in a registry"):
-        ModelSource.open("azureml://registries/shared/models/net", workspace="config.json")
+        ModelSource.open("azureml://registries/shared/models/net", workspace_name="w")
     with pytest.raises(InvalidOptionError, match="registries/REGISTRY"):
         ModelSource.open("azureml://registries/shared")

@@ -1,4 +1,4 @@
-"""``modelship register``: register a model in an Azure ML workspace."""
+"""``modelship register``: register a model in an Azure ML workspace or registry."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ __all__ = ["register"]
     type=PATH,
     help="A config.json, or a folder to look for it in and above [default: here].",
 )
+@click.option(
+    "--registry",
+    metavar="NAME",
+    help="A registry to register it in, instead of the workspace, which then is what to sign in as "
+    "[default: what azure-identity finds].",
+)
 @pairs_option("--tag", "tags", form="KEY=VALUE", about="A label")
 @pairs_option(
     "--property",
@@ -48,6 +54,7 @@ def register(
     model: str,
     name: str | None,
     workspace: Path | None,
+    registry: str | None,
     tags: tuple[tuple[str, str], ...],
     properties: tuple[tuple[str, str], ...],
     description: str,
@@ -61,6 +68,7 @@ def register(
         registered = register_model(
             fetched,
             workspace=workspace,
+            registry=registry,
             name=name,
             tags=dict(tags),
             properties=dict(properties),
@@ -72,7 +80,7 @@ def register(
         "model": registered.model_id,
         "uri": registered.uri,
         "framework": f"{registered.framework} {registered.framework_version}".strip(),
-        "fetch it": f"azureml:{registered.model_id}",
+        "fetch it": registered.uri if registry else f"azureml:{registered.model_id}",
     }
     told = {"tags": dict(registered.tags), "properties": dict(registered.properties)}
 

@@ -8,21 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import FetchError, InvalidOptionError, ModelNotFoundError
+from modelship.errors import FetchError, InvalidOptionError
 from modelship.sources.model import Model, check_name
 from modelship.sources.model_files import copy_checked
+from modelship.sources.registered_content import DIGEST, same_content
 from modelship.sources.source import ModelSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modelship.workspace import RegisteredModel
-    from modelship.workspace.model_registry import ModelRegistry, ModelStore
+    from modelship.workspace.model_registry import ModelShelf, ModelStore
 
-__all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
-
-DIGEST: Final = "modelship.sha256"
-"""The property of a registered model that stores its digest."""
+__all__ = ["RegisteredSource", "register_model"]
 
 _URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?:[:@]latest|:(?P<number>\d+))?")
 _IN_REGISTRY: Final = re.compile(
@@ -33,8 +31,6 @@ _EXPECTED: Final = (
     "azureml:NAME, azureml:NAME:VERSION, or azureml://registries/REGISTRY/models/NAME/versions/"
     "VERSION"
 )
-# Models without a recorded digest whose files were compared in this process.
-_SEEN: Final[set[tuple[str, str]]] = set()
 
 
 class RegisteredSource(ModelSource):
@@ -80,8 +76,8 @@ class RegisteredSource(ModelSource):
     ) -> RegisteredSource:
         """Return the source for ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME@latest``.
 
-        A model of a registry is ``azureml://registries/REGISTRY/models/NAME/versions/VERSION``; the
-        options are for models of a workspace only.
+        A model of a registry is ``azureml://registries/REGISTRY/models/NAME/versions/VERSION``; it
+        takes only `workspace`, to sign in as.
 
         Parameters
         ----------
@@ -102,14 +98,14 @@ class RegisteredSource(ModelSource):
         if match is None:
             raise InvalidOptionError("location", uri, _EXPECTED)
         registry = match.groupdict().get("registry", "")
-        if registry and any((workspace, subscription_id, resource_group, workspace_name)):
-            raise InvalidOptionError("workspace", "one", "none: the model is in a registry")
+        if registry and any((subscription_id, resource_group, workspace_name)):
+            raise InvalidOptionError("workspace_name", "one", "none: the model is in a registry")
 
         def open_workspace() -> ModelStore:
             if registry:
                 from modelship.workspace.ml_registries import open_ml_registry
 
-                return open_ml_registry(registry)
+                return open_ml_registry(registry, workspace)
             from modelship.workspace.either_sdk import open_registry
 
             return open_registry(
@@ -172,6 +168,7 @@ def register_model(
     model: Model,
     *,
     workspace: object = None,
+    registry: str | None = None,
     name: str | None = None,
     tags: Mapping[str, str] | None = None,
     properties: Mapping[str, str] | None = None,
@@ -180,7 +177,7 @@ def register_model(
     framework_version: str | None = None,
     timeout_s: float = 3600.0,
 ) -> RegisteredModel:
-    """Register a model in an Azure ML workspace; the same content is not registered twice.
+    """Register a model in an Azure ML workspace or registry; no content is registered twice.
 
     If a model with this name and the same digest exists, it is returned, with `tags` added to its
     own. A model that modelship did not register is recognized only if `model` was fetched from it.
@@ -190,7 +187,10 @@ def register_model(
     model : Model
         The result of :meth:`ModelSource.fetch`.
     workspace : azureml.core.Workspace, azure.ai.ml.MLClient, Workspace, str or Path, optional
-        The workspace, as in :meth:`modelship.Workspace.open`.
+        The workspace, as in :meth:`modelship.Workspace.open`. With a registry, what to sign in as;
+        an ``MLClient`` with a `registry_name` is enough.
+    registry : str, optional
+        The name of a registry to register it in, instead of the workspace.
     name : str, optional
         The name to register it under; by default the model's own.
     tags, properties : Mapping[str, str], optional
@@ -206,7 +206,7 @@ def register_model(
     Returns
     -------
     RegisteredModel
-        The registered model, with the ``model_id`` ``<name>:<version>``.
+        The registered model, with the ``model_id`` ``<name>:<version>``, and its ``uri``.
 
     Raises
     ------
@@ -215,11 +215,9 @@ def register_model(
     DigestMismatchError
         If the files of the model have changed since it was described.
     """
-    from modelship.workspace.either_sdk import open_registry
-
-    place = open_registry(workspace)
+    place = _opened(workspace, registry)
     name = check_name(name or model.name, kind="model")
-    there = _same_content(model, name=name, workspace=place)
+    there = same_content(model, name=name, workspace=place)
     if there is not None:
         missing = {
             key: value for key, value in (tags or {}).items() if there.tags.get(key) != value
@@ -245,49 +243,11 @@ def register_model(
         )
 
 
-def fetched_from(model: Model, workspace: ModelRegistry) -> RegisteredModel | None:
-    """Return the registered model that `model` was fetched from, if it has the same content.
+def _opened(workspace: object, registry: str | None) -> ModelShelf:
+    """Return the workspace, or the registry, that a model is registered in."""
+    from modelship.workspace.either_sdk import open_registry
+    from modelship.workspace.ml_registries import open_ml_registry, registry_of
 
-    The origin of a model is not trusted: that of a bundle comes from the bundle's folder. So the
-    registered digest is compared; if there is none, the files are downloaded.
-
-    Returns
-    -------
-    RegisteredModel or None
-        None if the origin is not in this workspace, or its model is gone or has other content.
-    """
-    prefix = f"{workspace.location.uri}/models/"
-    if not model.origin.lower().startswith(prefix.lower()):
-        return None
-    name, _, version = model.origin[len(prefix) :].partition("/versions/")
-    if not re.fullmatch(r"[0-9]{1,9}", version):
-        return None
-    try:
-        found = workspace.model(name, int(version))
-    except ModelNotFoundError:
-        return None
-    return found if _has_content(found, model, workspace=workspace) else None
-
-
-def _has_content(found: RegisteredModel, model: Model, *, workspace: ModelRegistry) -> bool:
-    recorded = found.properties.get(DIGEST)
-    if recorded is not None:
-        return recorded == model.digest
-    if (found.uri, model.digest) not in _SEEN and _downloads_as(model, found, workspace):
-        _SEEN.add((found.uri, model.digest))
-    return (found.uri, model.digest) in _SEEN
-
-
-def _downloads_as(model: Model, found: RegisteredModel, workspace: ModelRegistry) -> bool:
-    with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
-        workspace.download(found.model_id, Path(folder))
-        arrived = list(Path(folder).iterdir())
-        return len(arrived) == 1 and Model.read(arrived[0]).digest == model.digest
-
-
-def _same_content(model: Model, *, name: str, workspace: ModelRegistry) -> RegisteredModel | None:
-    fetched = fetched_from(model, workspace)
-    if fetched is not None and fetched.name == name:
-        return fetched
-    found = workspace.models(name=name, properties={DIGEST: model.digest})
-    return found[0] if found else None
+    if shared := registry or registry_of(workspace):
+        return open_ml_registry(shared, workspace)
+    return open_registry(workspace)

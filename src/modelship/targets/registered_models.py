@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from modelship.bundle.layout import model_dir
 from modelship.checks import lost_paths
 from modelship.errors import InvalidOptionError, WorkspaceUnreachableError
-from modelship.sources.registered import fetched_from, register_model
+from modelship.sources.registered import register_model
+from modelship.sources.registered_content import fetched_from
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle

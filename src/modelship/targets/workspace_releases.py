@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.documents import parse, read_regular
 from modelship.errors import StorageError, WorkspaceError
-from modelship.sources.registered import DIGEST
+from modelship.sources.registered_content import DIGEST
 from modelship.staging import stage_in, storing
 from modelship.targets.kept import BUNDLE, KeptReleases
 from modelship.targets.packed_tags import MOST_CHARACTERS

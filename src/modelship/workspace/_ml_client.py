@@ -13,19 +13,28 @@ import os
 import tempfile
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.workspace.clouds import Cloud
 from modelship.workspace.location import WorkspaceLocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modelship.workspace.clouds import Cloud
-
-__all__ = ["AdoptedClient", "MlSdk", "adopt", "adopt_client", "default_token", "signed_query"]
+__all__ = [
+    "AdoptedClient",
+    "MlSdk",
+    "access_of",
+    "adopt",
+    "adopt_client",
+    "default_token",
+    "is_client",
+    "registry_of",
+    "signed_query",
+]
 
 _CLIENT: Final = {"retry_total": 2, "read_timeout": 60, "connection_timeout": 10,
                   "polling_interval": 1, "enable_telemetry": False}  # fmt: skip
@@ -172,6 +181,31 @@ def adopt_client(client: Any) -> AdoptedClient:
         adopt(hidden["_credential"]),
         str(hidden["_base_url"]).rstrip("/"),
     )
+
+
+def is_client(found: object) -> bool:
+    """Return whether an object is of azure-ai-ml, without importing it."""
+    return type(found).__module__.startswith("azure.ai.ml")
+
+
+def registry_of(client: Any) -> str:
+    """Return the name of the registry that an ``MLClient`` is for; empty for a workspace."""
+    return str(getattr(vars(client).get("_operation_scope"), "registry_name", None) or "")
+
+
+def access_of(client: Any) -> tuple[Cloud, Callable[[str], str]]:
+    """Return the cloud of an ``MLClient``, which may be for a registry, and what gets tokens.
+
+    The SDK keeps the addresses of clouds in a table.
+    """
+    from azure.ai.ml import _azure_environments
+
+    hidden = vars(client)
+    cloud = Cloud.at(str(hidden["_base_url"]).rstrip("/"))
+    known: dict[str, Any] = getattr(_azure_environments, "_environments", {})
+    said = known.get(str(hidden["_cloud"]), {}).get("registry_discovery_endpoint")
+    discovery = str(said).rstrip("/") if said else cloud.registry_discovery
+    return replace(cloud, registry_discovery=discovery), adopt(hidden["_credential"])
 
 
 def signed_query(account: str, key: str, container: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from modelship.workspace._ml_client import is_client
 from modelship.workspace.ml_workspace import open_ml
 from modelship.workspace.model_registry import ModelRegistry
 from modelship.workspace.workspace import Workspace
@@ -40,7 +41,7 @@ def open_registry(
     """
     if isinstance(workspace, ModelRegistry):
         return workspace
-    second = type(workspace).__module__.startswith("azure.ai.ml") or not _has_core()
+    second = is_client(workspace) or not _has_core()
     opener = open_ml if second else Workspace.open
     return opener(
         workspace,

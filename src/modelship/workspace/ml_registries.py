@@ -1,26 +1,29 @@
-"""Read models of an Azure ML registry, which many workspaces share.
+"""Read and register models of an Azure ML registry, which many workspaces share.
 
-The requests are those of azure-ai-ml 1.35. A registry is found by its name through a discovery
-service, and its models are then read from the region that answers for it.
+A registry is found by its name through a discovery service, and its models are then read from the
+region that answers for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from modelship.errors import ModelNotFoundError
+from modelship.workspace import _ml_client
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.asking import Asker
-from modelship.workspace.blob_storage import BlobContainer
 from modelship.workspace.location import WorkspaceLocation
 from modelship.workspace.ml_access import access_to, session_to
-from modelship.workspace.ml_documents import registered
+from modelship.workspace.ml_documents import with_framework
 from modelship.workspace.ml_errors import translate_ml
+from modelship.workspace.ml_workspace import open_ml
+from modelship.workspace.registry_models import RegistryModels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import requests
@@ -28,24 +31,26 @@ if TYPE_CHECKING:
     from modelship.workspace.clouds import Cloud
     from modelship.workspace.model_record import RegisteredModel
 
-__all__ = ["MlRegistry", "open_ml_registry"]
+__all__ = ["MlRegistry", "open_ml_registry", "registry_of"]
 
-_VERSION: Final = "2021-10-01-dataplanepreview"
 _DISCOVERY: Final = "v1.0"
 _CALL_TIMEOUT_S: Final = 120.0
 _TRANSFER_TIMEOUT_S: Final = 3600.0
+_NEARBY: Final = 10
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A registry: what sends requests to its region, and its path there."""
+class _RegistryLocation(WorkspaceLocation):
+    """Where a registry is: its name is all that a client needs."""
 
-    arm: ArmRequests
-    path: str
+    @property
+    def uri(self) -> str:
+        """The registry as a URI."""
+        return f"azureml://registries/{self.workspace_name}"
 
 
 class MlRegistry:
-    """The models of a registry, for reading.
+    """The models of a registry.
 
     Parameters
     ----------
@@ -63,16 +68,16 @@ class MlRegistry:
         self, name: str, cloud: Cloud, token: Callable[[str], str], *, session: requests.Session
     ) -> None:
         self.name = name
+        self.location: WorkspaceLocation = _RegistryLocation("", "", name)
         self._cloud = cloud
         self._token = token
         self._session = session
-        self._found: _Found | None = None
-        self._ask = Asker(WorkspaceLocation("", "", name), translate=translate_ml)
+        self._ask = Asker(self.location, translate=translate_ml)
 
     @property
     def uri(self) -> str:
         """The registry as a URI."""
-        return f"azureml://registries/{self.name}"
+        return self.location.uri
 
     def model(self, name: str, version: int | None = None) -> RegisteredModel:
         """Return a model, the latest if no version is given.
@@ -85,57 +90,76 @@ class MlRegistry:
             If the registry cannot be read.
         """
         doing = f"find the model {name!r}"
-        found = self._ask(doing, lambda: self._versions(name), timeout_s=_CALL_TIMEOUT_S)
+        found = self._ask(doing, lambda: self._models.models(name), timeout_s=_CALL_TIMEOUT_S)
         for each in found:
             if version in (None, each.version):
                 return each
         location = f"{self.uri}/models/{name}" + (f"/versions/{version}" if version else "")
-        raise ModelNotFoundError(location=location, nearby=[each.model_id for each in found[:10]])
+        nearby = [each.model_id for each in found[:_NEARBY]]
+        raise ModelNotFoundError(location=location, nearby=nearby)
+
+    def models(
+        self, name: str | None = None, *, properties: Mapping[str, str] | None = None
+    ) -> Sequence[RegisteredModel]:
+        """Return the models with this name and these properties, the newest first."""
+
+        def listed() -> list[RegisteredModel]:
+            names = [name] if name else self._models.names()
+            return [each for one in names for each in self._models.models(one)]
+
+        found = self._ask("list its models", listed, timeout_s=_CALL_TIMEOUT_S)
+        wanted = (properties or {}).items()
+        return [each for each in found if wanted <= each.properties.items()]
 
     def download(
         self, model_id: str, folder: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
     ) -> None:
         """Write a model's file or folder into `folder`."""
         doing = f"download the model {model_id!r}"
-        self._ask(doing, lambda: self._download(model_id, folder), timeout_s=timeout_s)
+        self._ask(doing, lambda: self._models.download(model_id, folder), timeout_s=timeout_s)
 
-    def _versions(self, name: str) -> list[RegisteredModel]:
-        """Return the versions with numbers, the latest first."""
-        place = self._discovered()
-        documents = place.arm.all(f"{place.path}/models/{name}/versions", version=_VERSION)
-        numbered = [each for each in documents if str(each.get("name", "")).isdecimal()]
-        found = [
-            registered({**each, "id": f"/models/{name}/versions/{each['name']}"}, self.uri)
-            for each in numbered
-        ]
-        return sorted(found, key=lambda each: -each.version)
+    def register(
+        self,
+        path: Path,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        properties: Mapping[str, str],
+        description: str = "",
+        framework: str | None = None,
+        framework_version: str | None = None,
+        kind: str = "custom_model",
+        timeout_s: float = _TRANSFER_TIMEOUT_S,
+        doing: str = "",
+    ) -> RegisteredModel:
+        """Upload a file or folder as the next version of the model `name`."""
+        described = with_framework(properties, framework, framework_version)
+        return self._ask(
+            doing or f"register the model {name!r}",
+            lambda: self._models.register(
+                path, name=name, modelType=kind, tags=dict(tags), properties=described,
+                description=description or None,
+            ),
+            timeout_s=timeout_s,
+        )  # fmt: skip
 
-    def _download(self, model_id: str, folder: Path) -> None:
-        name, _, version = model_id.rpartition(":")
-        place = self._discovered()
-        one = f"/models/{name}/versions/{version}"
-        document = place.arm.send("GET", place.path + one, version=_VERSION)
-        address = str(document["properties"]["modelUri"])
-        body = {"assetId": self.uri + one, "blobUri": address}
-        path = f"{place.path}/datarefs/{name}/versions/{version}"
-        given = place.arm.send("POST", path, version=_VERSION, body=body)
-        reference = given["blobReferenceForConsumption"]
-        signed = reference["credential"].get("sasUri") or reference["blobUri"]
-        container = BlobContainer.signed(str(signed), session=self._session)
-        container.download(_path_in_container(address), folder)
+    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a model."""
+        doing = f"tag the model {model_id!r}"
+        self._ask(doing, lambda: self._models.tag(model_id, tags), timeout_s=_CALL_TIMEOUT_S)
 
-    def _discovered(self) -> _Found:
-        if self._found is None:
-            discovery = ArmRequests(
-                self._cloud.registry_discovery,
-                lambda: self._token(f"{self._cloud.ml_audience}/.default"),
-                session=self._session,
-            )
-            path = f"/registrymanagement/v1.0/registries/{quote(self.name)}/discovery"
-            self._found = self._in_region(discovery.send("GET", path, version=_DISCOVERY))
-        return self._found
+    @cached_property
+    def _models(self) -> RegistryModels:
+        """The models in the region of the registry, which is looked up once."""
+        discovery = ArmRequests(
+            self._cloud.registry_discovery,
+            lambda: self._token(f"{self._cloud.ml_audience}/.default"),
+            session=self._session,
+        )
+        path = f"/registrymanagement/v1.0/registries/{quote(self.name)}/discovery"
+        return self._in_region(discovery.send("GET", path, version=_DISCOVERY))
 
-    def _in_region(self, found: dict[str, Any]) -> _Found:
+    def _in_region(self, found: dict[str, Any]) -> RegistryModels:
         region = str(found.get("primaryRegionResourceProviderUri") or "").rstrip("/")
         if not region.startswith(("https://", self._cloud.registry_discovery)):
             raise ArmError(502, {"message": "the discovery of registries names no region"})
@@ -148,21 +172,37 @@ class MlRegistry:
             f"/subscriptions/{found['subscriptionId']}/resourceGroups/{found['resourceGroup']}"
             f"/providers/Microsoft.MachineLearningServices/registries/{self.name}"
         )
-        return _Found(arm, path)
+        return RegistryModels(self.uri, path, arm, self._session)
 
 
-def open_ml_registry(name: str) -> MlRegistry:
-    """Return a registry, with the credentials that azure-identity finds; it is not called yet.
+def open_ml_registry(name: str, workspace: object = None) -> MlRegistry:
+    """Return a registry; it is not called yet.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    workspace : azure.ai.ml.MLClient, str or Path, optional
+        A client, or the ``config.json`` of a workspace, to sign in as; by default with the
+        credentials that azure-identity finds.
 
     Raises
     ------
     MissingExtraError
         If azure-identity is not installed.
+    WorkspaceError
+        If the workspace cannot be opened.
     """
     location = WorkspaceLocation("", "", name)
-    return MlRegistry(name, *access_to(location, None), session=session_to(location))
+    if workspace is None:
+        return MlRegistry(name, *access_to(location, None), session=session_to(location))
+    if _ml_client.is_client(workspace):
+        cloud, token = _ml_client.access_of(workspace)
+        return MlRegistry(name, cloud, token, session=session_to(location))
+    opened = open_ml(workspace)
+    return MlRegistry(name, *opened.access, session=session_to(opened.location))
 
 
-def _path_in_container(address: str) -> str:
-    """Return the path of a blob below its container."""
-    return unquote(urlsplit(address).path).lstrip("/").partition("/")[2]
+def registry_of(workspace: object) -> str:
+    """Return the name of the registry that a client is for; empty for anything else."""
+    return _ml_client.registry_of(workspace) if _ml_client.is_client(workspace) else ""

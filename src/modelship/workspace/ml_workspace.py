@@ -144,6 +144,11 @@ class MlWorkspace(ModelCalls, AssetCalls, EndpointCalls):
         name, _, version = model_id.rpartition(":")
         return f"{self.id}/models/{name}/versions/{version}"
 
+    @property
+    def access(self) -> tuple[Cloud, Callable[[str], str]]:
+        """Its cloud, and what returns a token for a scope."""
+        return self._cloud, self._token
+
     def __repr__(self) -> str:
         return f"MlWorkspace({self.name!r})"
 
@@ -186,7 +191,7 @@ def open_ml(
     """
     if isinstance(workspace, MlWorkspace):
         return workspace
-    if type(workspace).__module__.startswith("azure.ai.ml"):
+    if _ml_client.is_client(workspace):
         opened = _adopted(_ml_client.adopt_client(workspace))
     elif workspace is None or isinstance(workspace, (str, PathLike)):
         location = WorkspaceLocation.find(

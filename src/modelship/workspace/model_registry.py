@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.model_record import RegisteredModel
 
-__all__ = ["ModelRegistry", "ModelStore"]
+__all__ = ["ModelRegistry", "ModelShelf", "ModelStore"]
 
 
 class ModelStore(Protocol):
@@ -27,14 +27,10 @@ class ModelStore(Protocol):
         """Write a registered model's file or folder into `folder`."""
 
 
-@runtime_checkable
-class ModelRegistry(ModelStore, Protocol):
-    """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
+class ModelShelf(ModelStore, Protocol):
+    """What models are registered in: a workspace, or a registry that workspaces share."""
 
     location: WorkspaceLocation
-
-    def within(self, deadline: Deadline) -> Self:
-        """Return the same workspace, with a deadline for its calls."""
 
     def models(
         self, name: str | None = None, *, properties: Mapping[str, str] | None = None
@@ -56,6 +52,17 @@ class ModelRegistry(ModelStore, Protocol):
         doing: str = "",
     ) -> RegisteredModel:
         """Upload a file or folder as the next version of the model `name`."""
+
+    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a registered model."""
+
+
+@runtime_checkable
+class ModelRegistry(ModelShelf, Protocol):
+    """What a workspace of either SDK offers for models; :class:`Workspace` documents it."""
+
+    def within(self, deadline: Deadline) -> Self:
+        """Return the same workspace, with a deadline for its calls."""
 
     def tag(self, model_id: str, tags: Mapping[str, str], *, remove: Collection[str] = ()) -> None:
         """Add tags to a registered model, and remove those with the names in `remove`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from online_requests import open_online
 
 from modelship.sources import ModelSource
+from modelship.sources.registered import register_model
 
 pytest.importorskip("azure.ai.ml")
 
@@ -84,6 +86,16 @@ def model(name, path, **options):
     from azure.ai.ml.entities import Model
 
     return Model(name=name, path=str(path), **options)
+
+
+def kept_model(offline, name):
+    """Return what was registered of the first version of a model, without what differs by name."""
+    file = offline.folder / "documents" / "registries" / "shared" / "models" / f"{name}%3A1.json"
+    found = json.loads(file.read_text())
+    for field in ("id", "name", "createdTime", "modifiedTime", "url"):
+        found.pop(field)
+    found["v2"]["modelUri"] = found["v2"]["modelUri"].rpartition("/")[2]
+    return found
 
 
 def test_a_model_goes_to_a_registry_and_comes_back(registry, folder):
@@ -195,3 +207,19 @@ def test_a_deployment_runs_what_a_registry_has(online, client, registry, folder)
     answer = online.ask("of-registry", **{"azureml-model-deployment": "blue"})
     assert answer.json() == ["/deployed/3", "config.json", "weights.bin"]
     assert list(client.models.list("deployed")) == []
+
+
+def test_modelship_registers_as_the_sdk_does(offline, registry, folder):
+    """The documents are equal; the same content is not registered twice, and keeps its tags."""
+    source = ModelSource.open(folder).fetch("fetched")
+    ours = register_model(source, workspace=registry, name="ours", tags={"a": "b"})
+    registry.models.create_or_update(
+        model("theirs", folder, version="1", tags={"a": "b"}, properties=dict(ours.properties))
+    )
+    by_us, by_sdk = (kept_model(offline, name) for name in ("ours", "theirs"))
+    assert by_us == by_sdk
+    config = offline.config_path
+    again = register_model(source, workspace=config, registry="shared", name="ours", tags={"c": ""})
+    assert (again.uri, dict(again.tags)) == (f"{MODELS}/ours/versions/1", {"a": "b", "c": ""})
+    found = ModelSource.open(f"{MODELS}/ours", workspace=config).fetch("outputs")
+    assert (found.digest, found.origin) == (source.digest, again.uri)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources.model_files import copy_checked
-from modelship.sources.registered import DIGEST
+from modelship.sources.registered_content import DIGEST
 from modelship.targets.online_endpoint.az_yaml.asset_values import InlineEnvironment, InlineModel
 from modelship.targets.online_endpoint.az_yaml.yaml_writing import asset_yaml
 

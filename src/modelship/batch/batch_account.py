@@ -157,9 +157,10 @@ class BatchAccount:
         done, pieces = len(self.entries), len(self.plan.pieces)
         return BatchStoppedError(problem, done, pieces, covered(log), advice)
 
-    def not_ready(self, log: str) -> BatchStoppedError:
+    def not_ready(self, log: str, *, advice: str = "") -> BatchStoppedError:
         """Return the error of a job whose script does not start, or not any more."""
-        advice = f"{_STARTED_BEFORE}{_AGAIN}: it scores what is missing." if self.entries else ""
+        if self.entries and not advice:
+            advice = f"{_STARTED_BEFORE}{_AGAIN}: it scores what is missing."
         return self.stopped("the script does not start", log=log, advice=advice)
 
     def nothing_scored(self, tried: TriedRows) -> BatchStoppedError:

@@ -190,7 +190,7 @@ class _Run:
     ) -> BatchStoppedError:
         """Return the error of a job whose pieces could not be scored."""
         if isinstance(error, ScriptNotReadyError):
-            return self.account.not_ready(str(error))
+            return self.account.not_ready(str(error), advice=error.advice)
         if isinstance(error, NothingScoredError):
             return self.account.nothing_scored(error.tried)
         problem = f"{error.failed} rows of a piece failed, more than {self.job.most_failed}"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from modelship.batch.answer_tables import answer_table
 from modelship.batch.call_errors import CallError
 from modelship.batch.call_sizes import MeasuredSizes, MiniBatchSizes
+from modelship.batch.killed_starts import ScriptNotReadyError, StartOfScript
 from modelship.batch.process_limits import CappedLog, own_memory_bytes
 from modelship.batch.process_trees import ended_with
 from modelship.batch.row_memory import RowMemory
 from modelship.batch.scored_rows import Elements
 from modelship.batch.scorer.scorer_messages import send
 from modelship.batch.scoring_places import ScoringPlace, scoring_place
-from modelship.batch.script_host import BROKEN, LOOK_EVERY_S, ScriptNotReadyError, received
+from modelship.batch.script_host import BROKEN, LOOK_EVERY_S, received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,15 +219,18 @@ class ScoringProcess:
         return CallError(f"{ended_with(code)} in run()", log)
 
     def _start(self) -> None:
-        """Start the process; once it has run before, it gets more than one try."""
-        for pause_s in _PAUSES_S if self._form else ():
+        """Start the process; it gets more tries if it was killed, or has run before."""
+        for pause_s in _PAUSES_S:
             try:
                 return self._start_once()
-            except ScriptNotReadyError:  # noqa: PERF203 - a process is started, which takes longer
+            except ScriptNotReadyError as error:  # noqa: PERF203 - a start takes longer
+                if not (self._form or error.is_killed):
+                    raise
                 time.sleep(pause_s)
         return self._start_once()
 
     def _start_once(self) -> None:
+        start_of_script = StartOfScript()
         self._connection, its = socket.socketpair()
         try:
             with its, self._log.open() as log:
@@ -247,7 +251,7 @@ class ScoringProcess:
             raise ScriptNotReadyError(f"{problem}\n{self.kill()}") from None
         except BROKEN:
             code = self._process.ended(within_s=LOOK_EVERY_S)
-            raise ScriptNotReadyError(f"{ended_with(code)} in init()\n{self.kill()}") from None
+            raise start_of_script.ended(code, self.kill()) from None
         if "error" in ready:
             self.kill()
             raise ScriptNotReadyError(ready["error"])

@@ -12,8 +12,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modelship.batch.killed_starts import ScriptNotReadyError, StartOfScript
 from modelship.batch.process_limits import CappedLog
-from modelship.batch.process_trees import end_tree, ended_with
+from modelship.batch.process_trees import end_tree
 from modelship.batch.scorer.scorer_messages import receive, send
 from modelship.bundle.programs import end, start
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["BROKEN", "LOOK_EVERY_S", "Running", "ScriptHost", "ScriptNotReadyError", "received"]
+__all__ = ["BROKEN", "LOOK_EVERY_S", "Running", "ScriptHost", "received"]
 
 LOOK_EVERY_S = 0.2
 BROKEN = (EOFError, OSError, ValueError, struct.error, OverflowError, MemoryError)
@@ -31,10 +32,6 @@ BROKEN = (EOFError, OSError, ValueError, struct.error, OverflowError, MemoryErro
 _MODULE = "modelship_batch.batch.scorer"
 _ENDING_S = 5.0
 _REQUEST_S = 10.0
-
-
-class ScriptNotReadyError(Exception):
-    """The script cannot be imported, or its init() failed; the message has the log."""
 
 
 class Running(Protocol):
@@ -164,6 +161,7 @@ class ScriptHost:
 
     def _load(self, *, timeout_s: float, look: Callable[[], None]) -> None:
         """Start the process that loads the script."""
+        start_of_script = StartOfScript()
         ours, its = socket.socketpair()
         with its, self._log.open() as log:
             self._process = self._program([its.fileno()], log)
@@ -179,10 +177,13 @@ class ScriptHost:
         try:
             ready, _ = received(ours, timeout_s=timeout_s, look=watch)
         except TimeoutError:
-            raise self._failed(f"init() took longer than {timeout_s:g} s") from None
+            self._close()
+            problem = f"init() took longer than {timeout_s:g} s"
+            raise ScriptNotReadyError(f"{problem}\n{self._log.tail()}") from None
         except BROKEN:
             code = process.ended(within_s=LOOK_EVERY_S)
-            raise self._failed(f"{ended_with(code)} in init()") from None
+            self._close()
+            raise start_of_script.ended(code, self._log.tail()) from None
         except BaseException:  # calls are to end: nobody waits for it any more
             self._close()
             raise
@@ -190,10 +191,6 @@ class ScriptHost:
             self._close()
             raise ScriptNotReadyError(ready["error"])
         self._forks = ready["forks"]
-
-    def _failed(self, problem: str) -> ScriptNotReadyError:
-        self._close()
-        return ScriptNotReadyError(f"{problem}\n{self._log.tail()}")
 
     def _program(self, descriptors: list[int], log: BinaryIO) -> _Program:
         return _Program(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
+
 from filelock import FileLock
 
 from modelship.bundle._uv import run_uv
@@ -48,3 +52,13 @@ def uv(*arguments):
     command = [*map(str, arguments), "--quiet"]
     done = run_uv(command, timeout_s=TIMEOUT_S, asks_index="install" in arguments)
     assert done.ok, done.words
+
+
+def in_terminal(offline, here, python, *arguments):
+    """Run a Python with the workspace's variables, and return what it says."""
+    shutil.copy(offline.config_path, here)
+    sourced = shlex.quote(str(offline.folder / "environment.sh"))
+    command = f"source {sourced} && {shlex.join([str(python), *arguments])}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -56,4 +56,5 @@ failed = profile("broken", SCORE.replace("held = ", "held = missing + "), datase
 found["broken"] = [failed.state, failed.error["message"], bool(failed.error_logs_url)]
 found["step"] = refused(lambda: profile("steps", SCORE, dataset().skip(1)))
 found["nope"] = refused(lambda: ModelProfile(ws, "nope"))
+found["services"] = [*ws.webservices]
 Path(sys.argv[1]).write_text(json.dumps(found, default=str))

@@ -21,7 +21,7 @@ from modelship.diagnosis import diagnose
 
 pytestmark = [
     pytest.mark.timeout(600),  # environments are installed on the way
-    pytest.mark.long,  # in the gate: test_acceptance.py; with Python 3.8, test_datasets.py
+    pytest.mark.long,  # in the gate: test_acceptance.py; with Python 3.8, test_client_scripts.py
 ]
 
 SCRIPT = Path(__file__).parent / "tutorial" / "part_two.py"

@@ -64,6 +64,11 @@ def bundle(tmp_path):
     )
 
 
+def as_a_process(_request, _offline):
+    """Return the place of the gate, where test_model_versions.py has models on aci."""
+    return [DeployTarget.open("process")]
+
+
 def on_aci_and_as_a_process(_request, offline):
     """Return the two that do not set the folder of models alike."""
     return [
@@ -86,7 +91,8 @@ def elsewhere(request, offline):
 @pytest.mark.parametrize(
     "opened",
     [
-        on_aci_and_as_a_process,
+        as_a_process,
+        pytest.param(on_aci_and_as_a_process, marks=pytest.mark.long),
         pytest.param(elsewhere, marks=[pytest.mark.docker, pytest.mark.long]),
     ],
 )

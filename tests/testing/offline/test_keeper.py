@@ -1,4 +1,7 @@
-"""A workspace that is killed: its sockets outlive it, and its clients wait for the next one."""
+"""Sockets of a workspace that is killed: they outlive it, and are those of the next one.
+
+``test_offline_services.py`` has clients that wait for that.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from modelship.testing.offline.listeners import Listeners
-from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 KILLED = """
 import os, sys
@@ -21,10 +22,6 @@ from pathlib import Path
 {opening}
 print({said}, flush=True)
 os.kill(os.getpid(), 9)
-"""
-WORKSPACE = """
-from modelship.testing.offline.offline_workspace import OfflineWorkspace
-offline = OfflineWorkspace(sys.argv[1]).__enter__()
 """
 LISTENERS = """
 from modelship.testing.offline.listeners import Listeners
@@ -42,24 +39,6 @@ def killed(opening, said, *arguments):
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == -signal.SIGKILL, done.stderr
     return done.stdout.strip()
-
-
-def test_a_client_waits_for_the_workspace_to_be_started_again(tmp_path):
-    """It neither fails nor has to try again, also one that comes through the proxy."""
-    said = "offline.endpoint, offline.environment['HTTPS_PROXY']"
-    endpoint, proxy = killed(WORKSPACE, said, tmp_path / "kept").split()
-    bundle, azure = str(tmp_path / "kept" / "ca-bundle.pem"), "https://management.azure.com"
-    options = {"proxies": {"https": proxy}, "verify": bundle, "timeout": WAIT_S}
-    with ThreadPoolExecutor() as pool:
-        asked = [
-            pool.submit(requests.get, f"{where}/metadata/endpoints", **options)
-            for where in (endpoint, azure)
-        ]
-        socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2]))).close()
-        assert not any(each.done() for each in asked)
-        with OfflineWorkspace(tmp_path / "kept") as offline:
-            assert offline.endpoint == endpoint
-            assert [each.result().status_code for each in asked] == [200, 200]
 
 
 def test_who_waits_in_vain_is_told(tmp_path):

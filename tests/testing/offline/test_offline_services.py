@@ -297,6 +297,7 @@ with deploying(Path({folder!r}), home=Path({home!r}), light=True) as place:
     run = Experiment(place.ws, "digits").submit(ScriptRunConfig(".", **options))
     while not begun.exists():
         time.sleep(0.05)
+    print(place.offline.endpoint, place.offline.environment["HTTPS_PROXY"])
     print(service.scoring_uri, service.run("os.getppid()"), run.id, flush=True)
     os.kill(os.getpid(), signal.{end})
     signal.pause()
@@ -324,21 +325,28 @@ def wait_until(condition):
 def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, end):
     """Containers and scripts end with it, however it ends; opened again, it starts the first.
 
-    The run of the script is said to have failed.
+    The run of the script is said to have failed. Clients of one that was killed wait for that, also
+    those that come through its proxy.
     """
     tests = [str(Path(__file__).parents[each]) for each in (0, 2)]
     folders = {"tests": tests, "folder": str(tmp_path), "home": str(shared_home)}
     command = [sys.executable, "-c", ENDED.format(end=end, script=FAMILY, **folders)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
-    *_, uri, process, run_id = ran.stdout.split()
+    *_, endpoint, proxy, uri, process, run_id = ran.stdout.split()
     wait_until(lambda: not runs(int(process)) and not running_scripts(run_id))
+    options = {"verify": str(tmp_path / "offline" / "ca-bundle.pem"), "proxies": {"https": proxy}}
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(requests.post, uri, data="2", timeout=DEADLINE_S)
+        clients = [
+            pool.submit(requests.get, f"{each}/metadata/endpoints", timeout=DEADLINE_S, **options)
+            for each in (endpoint, "https://management.azure.com")
+        ]
         with deploying(tmp_path, home=shared_home, light=True) as place:
             [service] = Webservice.list(place.ws)
             assert (service.state, ask(service, "1")) == ("Healthy", 1)
             if end == "SIGKILL":  # else it was refused, for nobody is expected back
                 assert asked.result().json() == 2
+                assert [each.result().status_code for each in clients] == [200, 200]
             found = Run.get(place.ws, run_id)
             assert found.get_status() == "Failed"
             assert "Submit the run again." in found.get_details()["error"]["error"]["message"]

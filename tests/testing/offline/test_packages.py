@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import secrets
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,39 +120,15 @@ def test_a_build_context_is_saved_and_builds(place, model, engine):
         engine.images.remove(image.id)
 
 
-PULLED = """
-from azureml.core import Model, Workspace
-from azureml.core.model import InferenceConfig
-from azureml.core.environment import Environment
-
-ws = Workspace.from_config()
-environment = Environment.from_conda_specification("pulled", "conda.yml")
-config = InferenceConfig("score.py", environment=environment)
-package = Model.package(ws, [Model(ws, "packed", version=1)], config, image_name="mine/service")
-package.wait_for_creation(show_output=False)
-package.pull()
-print(package.location)
-"""
-
-
 @pytest.mark.docker
-def test_an_image_is_pulled_and_runs(place, model, engine, tmp_path):
-    """In a terminal with the workspace's variables the SDK gets the image by its name."""
-    (tmp_path / "score.py").write_text(INSPECTOR)
-    pip = "- pip: [azureml-inference-server-http]"
-    (tmp_path / "conda.yml").write_text(f"dependencies:\n- python=3.11\n{pip}\n")
-    (tmp_path / "config.json").write_bytes(place.offline.config_path.read_bytes())
-    terminal = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PULLED],
-        cwd=tmp_path,
-        env={**terminal, "HOME": str(tmp_path), **place.offline.environment},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    location = done.stdout.split()[-1]
+def test_an_image_is_pulled_and_runs(place, model, engine, monkeypatch):
+    """The SDK gets the image by its name, through the proxy; its user is not root."""
+    monkeypatch.setenv("HTTPS_PROXY", place.offline.environment["HTTPS_PROXY"])
+    config = place.inference_config(conda=CONDA_311)
+    package = Model.package(place.ws, [model], config, image_name="mine/service")
+    package.wait_for_creation()
+    package.pull()
+    location = package.location
     assert location.startswith(f"{place.offline.endpoint.removeprefix('http://')}/mine/service:")
     with running(engine, location) as uri:
         assert requests.post(f"{uri}/score", data=READ, timeout=30).json() == "of the model"

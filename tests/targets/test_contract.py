@@ -31,6 +31,7 @@ class TestMemory(TargetContract):
         MemoryBackend().crash(deployment.instance)
 
 
+@pytest.mark.usefixtures("forked_routers")
 class TestProcess(TargetContract):
     """With modelship's server; test_contract_docker.py has Azure ML's."""
 
@@ -38,7 +39,6 @@ class TestProcess(TargetContract):
     serving = {"server": "modelship"}  # noqa: RUF012 - never changed
     other_serving = {"server": "modelship", "variables": {"COLOR": "blue"}}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
-    long_clauses = ("t37",)  # a canary: test_rollouts_process.py, test_contract_docker.py
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

@@ -21,8 +21,8 @@ class TestDocker(TargetContract):
     # The target process keeps these in the gate; for containers, test_docker.py,
     # test_docker_address.py, test_history_docker.py and test_secrets.py ask the like.
     long_clauses = (
-        *("t10", "t14", "t15", "t16", "t18", "t20", "t23", "t24", "t26"),
-        *("t27", "t28", "t29", "t30", "t31", "t33", "t34", "t36"),
+        *("t10", "t14", "t15", "t16", "t18", "t20", "t21", "t22", "t23", "t24", "t26"),
+        *("t27", "t28", "t29", "t30", "t31", "t33", "t34", "t36", "t37"),
     )
 
     def crash(self, deployment):

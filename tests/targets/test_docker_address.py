@@ -39,16 +39,24 @@ def label(deployment):
     return inspect(deployment.instance.instance_id)["Config"]["Labels"].get(labels.GATE)
 
 
-@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
-def test_an_address_outlives_its_containers(deployer, server):
+@pytest.mark.parametrize(
+    ("server", "then"),
+    [
+        ("azmlinfsrv", "modelship"),
+        pytest.param("azmlinfsrv", "azmlinfsrv", marks=pytest.mark.long),
+        pytest.param("modelship", "azmlinfsrv", marks=pytest.mark.long),
+        pytest.param("modelship", "modelship", marks=pytest.mark.long),
+    ],
+)
+def test_an_address_outlives_its_containers(deployer, server, then):
     """It stays with an update, also of one that was killed; the script gets nothing of the gate."""
-    name = f"docker-address-{server}"
+    name = f"docker-address-{server[0]}-{then[0]}"
     first = deployer.deploy(bundle(deployer, 1), name=name, serving=Serving(server=server))
     uri, folder = first.scoring_uri, Path(label(first))
     port = urlsplit(uri).port
     assert first.run({}) == [1, False, None]
     assert first.instance.own_uri not in {"", uri}
-    first.update(bundle(deployer, 2), show_output=False)
+    first.update(bundle(deployer, 2), serving=Serving(server=then), show_output=False)
     assert (first.scoring_uri, first.run({})[0], folder.exists()) == (uri, 2, False)
     docker_says("kill", first.instance.instance_id)
     serving = Serving(server=server, port=port)

@@ -9,7 +9,8 @@ from docker_base import BASE_IMAGE, deploying
 from modelship import DeployTarget, Serving
 from modelship.errors import InvalidOptionError
 
-PLACES = ["process", pytest.param("docker", marks=pytest.mark.docker)]
+# Of containers: test_servers.py::test_a_service_may_ask_for_a_key replaces one.
+PLACES = ["process", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.long])]
 SCRIPT = "def init(): ...\ndef run(raw_data): return 1"
 OPEN, KEYED = Serving(server="modelship"), Serving(server="modelship", auth=True)
 OPEN_ELSE = Serving(server="modelship", variables={"A": "1"})  # which does not speak of keys

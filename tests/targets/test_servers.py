@@ -163,7 +163,7 @@ def test_an_old_python_is_refused():
 @pytest.mark.docker
 @pytest.mark.parametrize("place", ["process", "docker"])
 def test_a_service_may_ask_for_a_key(deployer, place):
-    """Its handle knows the keys, others are refused, and a key can be regenerated meanwhile."""
+    """Its handle knows the keys, others are refused, and an update keeps a regenerated one."""
     bundle = deployer.scaling()
     base = {"base_image": BASE_IMAGE} if place == "docker" else {}
     target = DeployTarget.open(place, **base)
@@ -185,6 +185,8 @@ def test_a_service_may_ask_for_a_key(deployer, place):
         told = deployment.logs() + repr(new) + deployment.instance.to_json()
         if place == "docker":
             told += json.dumps(inspect(deployment.instance.instance_id))
+        deployment.update(Serving(server="modelship", variables={"A": "1"}), show_output=False)
+        assert (deployment.keys(), deployment.run(ROWS)) == (new, [9])
     assert not any(key in told for key in (old.primary, old.secondary, new.primary))
 
 

@@ -17,7 +17,7 @@ from modelship.sources.passport import read_passport
 
 _RUN = ("os.system", "subprocess.Popen", "pickle.find_class", "ctypes.dlopen", "socket.connect")
 _MAX_CPU_S = 10  # of which about one is what a hostile file may take; the machine may be busy
-# Each takes a second of whoever reads it. The gate asks for their passports; what the tree of a
+# Each takes a second to read. The gate asks for their passports; what the tree of a
 # bomb may cost is asked there of those in test_hostile_trees.py.
 _BOMBS = (
     "a bomb in a zip",
@@ -68,7 +68,7 @@ def test_what_is_hostile_is_caught(tmp_path, audited, name):
 @pytest.mark.long
 @pytest.mark.parametrize("name", _BOMBS)
 def test_what_a_bomb_tells_costs_little(tmp_path, audited, name):
-    """Its tree is given up in good time, too, and nothing of it is run or imported."""
+    """Its tree is aborted in good time, too, and nothing of it is run or imported."""
     path = CASES[name].write(tmp_path, str(tmp_path / "marker"))
     audited.clear()
     began = time.process_time()

@@ -6,6 +6,7 @@ set-up commands are run by the gate instead.
 """
 
 import atexit
+import contextlib
 import fcntl
 import gc
 import importlib.metadata
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parent
 SETS_UP = ("python3 -m venv",)
 IS_WHOLE = re.compile(r"(modelship|bash -n|cat|echo|sed) (?!.*<<)").match
 IS_PLAIN = re.compile(r"(modelship [^|&;<>$`*\\\n]*?)(?: \|\| \[ \$\? -eq (\d+) \])?").fullmatch
+RUNS_TESTS = re.compile(r"python -m pytest (-q [\w.]+)").fullmatch
 WRITES_FILE = re.compile(r"cat > ([\w.]+) <<'END'\n(.*?\n)END\n", re.DOTALL).match
 # Threads of BLAS and OpenMP spin while they wait: with several tests at a time, a small fit costs
 # fifty times the CPU time. Services and trials do not inherit these.
@@ -43,7 +45,7 @@ OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
 MACHINE_READY_S = 600
-# A pytest that a document starts would compile all of modelship once more, as its entry point asks.
+# The tests of a document would compile all of modelship once more, as its entry point asks.
 OF_NESTED_PYTEST = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "PYTEST_PLUGINS": "modelship.testing.plugin",
@@ -321,8 +323,8 @@ def turn_of(path):
 def run_console(example):
     """Run one console block; a line that ends in an error fails the test with its output.
 
-    Commands of modelship without shell syntax run in this process, which has imported already what
-    most of them need.
+    Commands of modelship without shell syntax, and tests, run in this process, which has imported
+    already what most of them need.
     """
     command = str(example.parsed)
     if command.startswith(SETS_UP):
@@ -330,6 +332,9 @@ def run_console(example):
     while written := WRITES_FILE(command):
         Path(written[1]).write_text(written[2])
         command = command[written.end() :]
+    if tests := RUNS_TESTS(command.strip()):
+        run_tests(tests[1])
+        return
     lines = command.splitlines()
     for line in lines if all(map(IS_WHOLE, lines)) else [command]:
         plain = IS_PLAIN(line)
@@ -345,6 +350,19 @@ def run_here(line, command, exit_codes):
     done = CliRunner().invoke(cli, shlex.split(command)[1:])
     if done.exit_code not in exit_codes:
         raise AssertionError(f"{line}\nexited with {done.exit_code}:\n{done.output}")
+
+
+def run_tests(arguments):
+    """Run the tests of a document in this process."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        for name, value in OF_NESTED_PYTEST.items():
+            patch.setenv(name, value)
+        patch.delenv("PYTEST_CURRENT_TEST", raising=False)  # both would remove it
+        patch.setattr(sys, "path", ["", *sys.path])
+        exit_code = pytest.main(shlex.split(arguments))
+    if exit_code:
+        raise AssertionError(f"pytest {arguments}\nexited with {exit_code}:\n{said.getvalue()}")
 
 
 def run_in_shell(command):

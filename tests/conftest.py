@@ -24,9 +24,9 @@ for which in ("", "_500", "_503"):
     os.environ.setdefault(f"AZUREML_DEFAULT{which}_BACKOFF", "0")
 
 # A slow machine is no failure, and the gate sees the same examples each time. The long run asks for
-# more of them (hypothesis's own number) of the tests that the gate asks for 40.
+# more of them (hypothesis's own number) of the tests that the gate asks for 15.
 steady = {"deadline": None, "derandomize": "CI" in os.environ}
-hypothesis.settings.register_profile("steady", max_examples=40, **steady)
+hypothesis.settings.register_profile("steady", max_examples=15, **steady)
 hypothesis.settings.register_profile("long", **steady)
 hypothesis.settings.register_profile("thorough", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

@@ -86,6 +86,14 @@ def processes_in(folder):
     return [each for each in found if (each.info["cwd"] or "").startswith(f"{folder}/")]
 
 
+@pytest.fixture(scope="module")
+def sealed_workspace(tmp_path_factory):
+    """Return the folder and the document of a sealed workspace that runs for several tests."""
+    folder = tmp_path_factory.mktemp("sealed") / "workspace"
+    with terminal("--folder", folder, "--sealed", "--json") as process:
+        yield folder, read_document(process)
+
+
 @pytest.fixture
 def light(tmp_path_factory):
     """Let services have a server that starts at once."""
@@ -161,24 +169,33 @@ def test_it_says_what_to_type(code):
     assert not Path(config["offline"]).exists()
 
 
-@pytest.mark.parametrize("sealed", [True, pytest.param(False, marks=pytest.mark.long)])
-def test_sealed_decides_about_other_hosts(sealed):
-    """With it they are refused; without, this machine's own ports tell that they are asked."""
-    with terminal("--json", *["--sealed"] * sealed) as process:
-        proxies = {"http": exported(read_document(process)["environment_file"])["HTTP_PROXY"]}
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get("http://0.0.0.0:9/", proxies=proxies, timeout=60)
-    assert answer.status_code == (403 if sealed else 502)
+def asked_for_another_host(document):
+    """Return the status with which the proxy of a workspace answers a request to another host."""
+    proxies = {"http": exported(document["environment_file"])["HTTP_PROXY"]}
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get("http://0.0.0.0:9/", proxies=proxies, timeout=60).status_code
 
 
-def test_a_folder_in_use_is_refused(here):
+def test_sealed_refuses_other_hosts(sealed_workspace):
+    """Not even this machine's own ports are asked."""
+    _, document = sealed_workspace
+    assert asked_for_another_host(document) == 403
+
+
+@pytest.mark.long
+def test_without_sealed_other_hosts_are_asked():
+    """A port of this machine on which nobody listens tells that it was asked."""
+    with terminal("--json") as process:
+        assert asked_for_another_host(read_document(process)) == 502
+
+
+def test_a_folder_in_use_is_refused(sealed_workspace):
     """The second workspace in a folder says so, and exits as after any mistyped option."""
-    with terminal("--folder", here / "workspace", "--json") as first:
-        read_document(first)
-        with terminal("--folder", here / "workspace", "--json") as second:
-            error = read_document(second)["error"]
-            assert second.wait(timeout=60) == 2
+    folder, _ = sealed_workspace
+    with terminal("--folder", folder, "--json") as second:
+        error = read_document(second)["error"]
+        assert second.wait(timeout=60) == 2
     assert error["type"] == "InvalidOptionError"
     assert "a folder that no other offline workspace uses now" in error["message"]
 

@@ -95,14 +95,14 @@ def _plain_loads(text, **options):
     return json.loads(text, cls=json.JSONDecoder, **options)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(JSON, st.booleans(), st.sampled_from([None, 2]))
 def test_what_json_writes_is_read_alike(texts, value, ascii_only, indent):
     """Types, bits of floats, surrogates and the order of keys are the same."""
     assert _as_by_json(json.dumps(value, ensure_ascii=ascii_only, indent=indent))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(NUMBERS))
 def test_numbers_are_read_alike(texts, numbers):
     """Whatever is written, and however long it is, the same number is read; large texts too."""
@@ -117,7 +117,7 @@ def test_scraps_are_read_or_refused_alike(texts, text):
     assert _as_by_json(text)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(JSON.map(json.dumps), st.data())
 def test_damaged_texts_are_read_or_refused_alike(texts, text, data):
     """So is JSON that has lost a part, or has another one in its place."""

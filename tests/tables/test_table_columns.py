@@ -98,7 +98,7 @@ def _cases(draw):
     return column, pa.table({"c": pa.array(held, kind)})
 
 
-@settings(max_examples=2 * settings().max_examples)  # 80; 200 in the long run
+@settings(max_examples=2 * settings().max_examples)  # 30; 200 in the long run
 @given(_cases(), st.booleans(), st.sampled_from(["table", "table", "table", "objects", "values"]))
 def test_columns_become_what_an_arrow_body_becomes(case, validate, form):
     """The rows, their dtypes, the refusals, and what is counted are the same."""

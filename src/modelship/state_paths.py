@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import os
+import socket
 import stat
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +27,7 @@ __all__ = [
     "cache_folder",
     "clearing_caches",
     "exclusive",
+    "exclusive_on_machine",
     "leads_out",
     "state_folder",
     "using_caches",
@@ -83,6 +88,31 @@ def exclusive(name: str, *, timeout_s: float) -> Iterator[None]:
 
 
 @contextmanager
+def exclusive_on_machine(name: str, *, timeout_s: float) -> Iterator[None]:
+    """Hold a name that all processes of this machine share, of any user.
+
+    The lock is a Unix socket in the abstract namespace of Linux (unix(7)): one process can bind it,
+    it is no file, and it disappears with the process. On other systems nothing is locked.
+
+    Raises
+    ------
+    TimeoutError
+        If another process holds it for longer than `timeout_s` seconds.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    address = f"\0modelship-{hashlib.sha256(name.encode()).hexdigest()}"
+    end_s = time.monotonic() + timeout_s
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as held:
+        while not _is_bound(held, address):
+            if time.monotonic() >= end_s:
+                raise TimeoutError(name)
+            time.sleep(_PAUSE_S)
+        yield
+
+
+@contextmanager
 def using_caches(*, timeout_s: float) -> Iterator[None]:
     """Keep caches from being removed while the body runs; a shared lock.
 
@@ -129,6 +159,16 @@ def _is_locked(descriptor: int, how: int) -> bool:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    return True
+
+
+def _is_bound(held: socket.socket, address: str) -> bool:
+    try:
+        held.bind(address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
         return False
     return True
 

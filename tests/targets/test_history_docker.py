@@ -6,12 +6,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from docker_base import BASE_IMAGE, deploying, docker_says, exists
+from docker_base import BASE_IMAGE, built, deploying, docker_says, exists
 
 from modelship import DeployTarget
 from modelship.errors import DeploymentTimeoutError, StorageError
+from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
+from modelship.runtime.images.images_lock import images_held
 from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.history import Change, packed, to_text
 from modelship.targets.release import ReleaseRecord
@@ -96,6 +98,25 @@ def test_two_homes_deploy_one_name_in_turn(deployer, tmp_path):
     backend = deployer.target._backend
     with backend.alone(name, timeout_s=10):
         assert not volumes_of(f"docker/{name}")
+
+
+def test_the_image_of_a_killed_deployment_is_removed(deployer, journal):
+    """Its process ended before there was a container; the next reader of the history cleans up."""
+    bundle = deployer.bundle(answering(7), model="killed")
+    [image] = built(bundle)["RepoTags"]
+    release = ReleaseRecord(digest="c" * 64, bundle=bundle.digest)
+    journal.write(Change.begun("deploy", release))
+    [change] = deployer.target.history(journal._of.partition("/")[2])
+    assert change.outcome == "failed"
+    assert not exists(image)
+
+
+def test_two_homes_change_the_images_in_turn(docker_engine, tmp_path, monkeypatch):
+    """Or one removes the model image on which the other builds."""
+    with connected() as engine, images_held(engine, deadline=Deadline(60)):
+        monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path))
+        with pytest.raises(TimeoutError), images_held(engine, deadline=Deadline(0.1)):
+            pass
 
 
 def test_a_history_is_one_volume_without_a_file(journal):

@@ -19,6 +19,7 @@ from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.ended_releases import ended_by_itself
 from modelship.targets.health import serving_one
 from modelship.targets.instance import Instance
+from modelship.targets.release import ReleaseRecord
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -132,9 +133,10 @@ def settle(backend: TargetBackend, name: str) -> Change | None:
                 older = [each for each in instances if each.created_at < change.began_at]
                 serving = serving_one(backend, older)
             _serve_alone(backend, serving, instances)
-            if not instances:
-                remove_remains(backend, name)
-            conclude(journal, _settled(backend, change, serving))
+            settled = _settled(backend, change, serving)
+            if not instances or settled.outcome == "failed":
+                remove_remains(backend, name, of=change.release)
+            conclude(journal, settled)
     return None
 
 
@@ -189,10 +191,11 @@ def _serve_alone(
         backend.stop(each, grace_s=DRAIN_S)
 
 
-def remove_remains(backend: TargetBackend, name: str) -> None:
-    """Remove what a place has made for the first instance of a name, which has none now."""
+def remove_remains(backend: TargetBackend, name: str, *, of: ReleaseRecord | None = None) -> None:
+    """Remove what a place has made for an instance of a release that does not exist."""
     if not isinstance(backend, SupportsReplace):
-        backend.stop(Instance(f"{name}-{secrets.token_hex(4)}", name, ""))
+        unique = f"{name}-{secrets.token_hex(4)}"
+        backend.stop(Instance(unique, name, "", release=of or ReleaseRecord()))
 
 
 def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -> Change:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
 from modelship.bundle.store import stage_models
+from modelship.progress import Deadline
 from modelship.runtime.images import dockerfiles, labels
 from modelship.runtime.images.archive import Archive, below, sent
 from modelship.runtime.images.base_image import (
@@ -28,6 +29,7 @@ from modelship.runtime.images.base_image import (
     machine_of,
     note_on_triggers,
 )
+from modelship.runtime.images.images_lock import images_held
 from modelship.runtime.images.layers import (
     add_layer,
     build_on_layer,
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
-    from modelship.progress import Deadline, Steps
+    from modelship.progress import Steps
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container, Image
     from modelship.runtime.images.layers import Layer
@@ -58,9 +60,8 @@ _MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
 
 _SERVICE = "modelship/service:"
-_REMOVE_TIMEOUT_S = 60.0
-# The name of a service contains no dot, so these do not collide with the lock of a service.
-_IMAGES_LOCK = "docker.images"
+_REMOVE_TIMEOUT_S = 300.0  # another process may be sending a large model
+# The name of a service contains no dot, so this does not collide with the lock of a service.
 _ENVIRONMENT_LOCK = "docker.environment"
 
 
@@ -90,7 +91,7 @@ def service_image(
     environment = environment_image(engine, lock, base_image=base_image, steps=steps)
     if server.files:
         environment = _ensure_server(engine, server, lock, environment=environment, steps=steps)
-    with exclusive(_IMAGES_LOCK, timeout_s=steps.deadline.remaining_s):
+    with images_held(engine, deadline=steps.deadline):
         yield _ensure_service(engine, bundle, environment=environment, server=server, steps=steps)
 
 
@@ -111,7 +112,7 @@ def remove_unused_images(
     keep : bool
         Whether to keep an image that has a name, for a rollback.
     """
-    with suppress(TimeoutError), exclusive(_IMAGES_LOCK, timeout_s=_REMOVE_TIMEOUT_S):
+    with suppress(TimeoutError), images_held(engine, deadline=Deadline(_REMOVE_TIMEOUT_S)):
         name = _service_name(digest)
         named = engine.image(name)
         used = engine.image(ended.image_id) if ended else None

@@ -5,11 +5,6 @@ The address survives the replacement of a container.
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import socket
-import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
+from modelship.state_paths import exclusive_on_machine
 from modelship.targets.address import (
     ROUTED,
     address_for,
@@ -31,6 +27,7 @@ from modelship.targets.instance import serving_first
 from modelship.targets.local_backend import LocalBackend
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Sequence
 
     from modelship.runtime.images.inspection import Container
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AddressedContainers"]
 
-_PAUSE_S: Final = 0.1
 _NOWHERE: Final = Path("/nonexistent")
 
 
@@ -73,7 +69,7 @@ class AddressedContainers(LocalBackend):
         deadline = Deadline(timeout_s)
         with (
             super().alone(name, timeout_s=timeout_s),
-            _held_on_this_machine(shared, timeout_s=deadline.remaining_s),
+            exclusive_on_machine(shared, timeout_s=deadline.remaining_s),
         ):
             yield
 
@@ -133,38 +129,3 @@ class AddressedContainers(LocalBackend):
                     return replace(record.at(record.own_uri), lost_uri=record.scoring_uri)
                 return replace(record, routed=(folder / ROUTED).exists())
         return record
-
-
-@contextmanager
-def _held_on_this_machine(name: str, *, timeout_s: float) -> Iterator[None]:
-    """Hold a name that all processes of this machine share, of any user.
-
-    The lock is a Unix socket in the abstract namespace of Linux (unix(7)): one process can bind it,
-    it is no file, and it disappears with the process. On other systems nothing is locked.
-
-    Raises
-    ------
-    TimeoutError
-        If another process holds it for longer than `timeout_s` seconds.
-    """
-    if not sys.platform.startswith("linux"):
-        yield
-        return
-    address = f"\0modelship-{hashlib.sha256(name.encode()).hexdigest()}"
-    end_s = time.monotonic() + timeout_s
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as held:
-        while not _bound(held, address):
-            if time.monotonic() >= end_s:
-                raise TimeoutError(name)
-            time.sleep(_PAUSE_S)
-        yield
-
-
-def _bound(held: socket.socket, address: str) -> bool:
-    try:
-        held.bind(address)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return False
-    return True

@@ -248,7 +248,8 @@ class DockerBackend(AddressedContainers):
         keep = instance.digest in served and not is_deleted
         remove_unused_images(engine, instance.digest, ended=ended, keep=keep)
         if keep or is_deleted:
-            remove_images_of(engine, served - {instance.digest, changes[-1].release.bundle})
+            others = {each.release.bundle for each in changes}  # also those of killed changes
+            remove_images_of(engine, others - {instance.digest, changes[-1].release.bundle})
 
     def _read_keys(self, instance: Instance) -> ServiceKeys | None:
         with connected() as engine:

@@ -75,7 +75,10 @@ def content(paths):
     return {*headers}, "".join(rows)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 2,  # 50 in the long run
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     values=st.lists(st.integers(-1, 3), min_size=1, max_size=9).filter(lambda each: max(each) >= 0),
     formats=st.sampled_from(

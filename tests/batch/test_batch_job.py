@@ -32,7 +32,7 @@ def script_bundle(tmp_path, model_bundle):
     )
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("suffix", [pytest.param("csv", marks=pytest.mark.long), "parquet"])
 def test_predictions_are_those_of_the_model(model_bundle, numbers, tmp_path, suffix):
     """Every row has the prediction of the model, in the order of the input."""
     bundle, model = model_bundle

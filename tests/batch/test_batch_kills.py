@@ -49,7 +49,10 @@ def accounted(folder):
 VALUES = st.lists(st.integers(-3, 30), min_size=1, max_size=40).filter(lambda each: max(each) >= 0)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 2,  # 50 in the long run
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     values=VALUES,
     piece_bytes=st.integers(1, 40),

@@ -104,7 +104,10 @@ def test_the_fields_of_structs_have_one_order(job):
     ]
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 4,  # 25 in the long run
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     values=st.lists(st.integers(0, 60), min_size=1, max_size=20),
     kills=st.lists(st.integers(0, 250), max_size=3),

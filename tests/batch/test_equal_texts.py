@@ -73,7 +73,7 @@ def written(job):
     return [line for each in lines for line in each[headers:]]
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("jsonl", marks=pytest.mark.long), "parquet"])
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     answers=_ONE_KIND.flatmap(lambda kind: st.lists(kind, min_size=1, max_size=6)),
@@ -96,7 +96,7 @@ def test_pieces_have_the_text_of_one(job, kind, answers, piece_bytes):
 _UNLIKE = [True, 2, 0.5, 3.0, "a,b"]
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("kind", [pytest.param("csv", marks=pytest.mark.long), "jsonl"])
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kills=st.lists(st.integers(100, 350), min_size=1, max_size=2))
 def test_a_kill_changes_no_text(job, kind, kills):

@@ -54,7 +54,7 @@ def joined(pieces, schema):
 
 
 @pytest.mark.parametrize("name", FLAT)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 3, deadline=None)
 @given(tables(COLUMNS), st.integers(1, 60))
 def test_pieces_are_the_rows(name, table, piece_bytes):
     """A table that is written, cut into pieces and read is the same."""
@@ -67,7 +67,7 @@ def test_pieces_are_the_rows(name, table, piece_bytes):
 
 
 @pytest.mark.parametrize("name", ["jsonl", "parquet"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 3, deadline=None)
 @given(tables(COLUMNS | NESTED), st.integers(1, 200))
 def test_nested_pieces_are_the_rows(name, table, piece_bytes):
     """Lists and structs come back as they were."""
@@ -77,7 +77,7 @@ def test_nested_pieces_are_the_rows(name, table, piece_bytes):
 
 
 @pytest.mark.parametrize("name", ["csv", "tsv", "jsonl"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 3, deadline=None)
 @given(tables(COLUMNS), st.integers(1, 60))
 def test_kept_texts_are_the_rows_with_their_answers(name, table, piece_bytes):
     """Rows that are written as they were read have the same values, and their answers."""

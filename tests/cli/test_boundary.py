@@ -137,7 +137,7 @@ def test_a_signal_ends_it_without_a_traceback(files, sent, exit_code):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", [["targets"], ["--help"]])
+@pytest.mark.parametrize("command", [["targets"], pytest.param(["--help"], marks=pytest.mark.long)])
 def test_a_reader_that_goes_away_is_no_error(command):
     """`modelship ... | head` ends quietly, with the code of a program that SIGPIPE ends."""
     with start(*command) as process:

@@ -60,15 +60,16 @@ def sentences(path):
 
 @pytest.fixture(scope="module")
 def advice():
-    """Return all texts of the modules whose advice the command line shows."""
-    return sorted({text for path in ADVISING for text in sentences(path)})
+    """Return all texts of the modules whose advice the command line shows, as it shows them."""
+    return sorted(
+        {worded(text) for text in {each for path in ADVISING for each in sentences(path)}}
+    )
 
 
 def test_no_advice_that_the_command_line_shows_is_for_python(advice):
     """Each text is passed through the table of flags; what it leaves of Python is a slip."""
-    texts = [worded(text) for text in advice]
-    assert [text for text in texts if PYTHON.search(text)] == []
-    assert len(texts) > 500
+    assert [text for text in advice if PYTHON.search(text)] == []
+    assert len(advice) > 500
 
 
 def test_each_flag_that_an_advice_names_exists(advice):
@@ -80,9 +81,7 @@ def test_each_flag_that_an_advice_names_exists(advice):
         for option in cli.get_command(context, name).params
     ]
     known = {flag for each in options for flag in (*each.opts, *each.secondary_opts)} | OF_OTHERS
-    named = {
-        flag for text in advice for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", worded(text))
-    }
+    named = {flag for text in advice for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)}
     assert named - known == set()
     assert {"--trust-model", "--timeout", "--environment"} <= named
 

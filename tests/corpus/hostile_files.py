@@ -129,7 +129,7 @@ FILES: dict[str, tuple[str, Callable[[str], bytes]]] = {
     "a program of TorchScript": ("net.pt", lambda _: zipped(
         {"net/data.pkl": b"\x80\x02N.", "net/version": b"3\n", "net/code/__torch__.py": b"x = 1\n"})),
     "instructions that look packed": ("model.dat", lambda m: b"BZ\0\0\0" + bytes(90) + _pickle(m, 0)),
-    "tuples one by one": ("model.pkl", lambda _: b"\x80\x02}" + b"K\x01)s" * 400_000 + b"0"),
+    "tuples one by one": ("model.pkl", lambda _: b"\x80\x02}" + b"K\x01)s" * 100_000 + b"0"),
     "torch's older file": ("net.pth", _legacy_torch),
     "zstd": ("model.pkl.zst", lambda _: b"\x28\xb5\x2f\xfd" + bytes(30)),
     "lz4": ("model.pkl.lz4", lambda _: b"\x04\x22\x4d\x18" + bytes(30)),

@@ -41,8 +41,13 @@ def flowers_by_two():
     [
         MultiOutputClassifier(LogisticRegression()),
         OneVsRestClassifier(LogisticRegression()),
-        ClassifierChain(LogisticRegression(), order=[0, 1, 2, 3]),
-        RandomForestClassifier(5, random_state=0),
+        *(
+            pytest.param(each, marks=pytest.mark.long)
+            for each in (
+                ClassifierChain(LogisticRegression(), order=[0, 1, 2, 3]),
+                RandomForestClassifier(5, random_state=0),
+            )
+        ),
     ],
     ids=lambda model: type(model).__name__,
 )

@@ -54,7 +54,12 @@ def without_pictures(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "pictures"), [("report", 2), ("flower_report", 1), ("regression_report", 1)]
+    ("name", "pictures"),
+    [
+        ("report", 2),
+        pytest.param("flower_report", 1, marks=pytest.mark.long),
+        ("regression_report", 1),
+    ],
 )
 def test_page_is_complete_and_alone(name, pictures, request):
     """The page is well-formed, shows every metric, and embeds its pictures as PNG."""

@@ -130,7 +130,7 @@ def test_bombs_cost_little(tmp_path, name):
 def test_a_compression_bomb_is_passed_over_in_pieces(tmp_path):
     """Bytes that unpack to 1000 times their size are never in memory together."""
     path = tmp_path / "model.pkl"
-    size_bytes = 200 * 2**20
+    size_bytes = 100 * 2**20
     head = b"\x80\x04\x8e" + struct.pack("<Q", size_bytes)
     path.write_bytes(gzip.compress(head + bytes(size_bytes) + b".", 1))
     tracemalloc.start()
@@ -227,7 +227,7 @@ def test_a_folder_with_a_link_to_itself(tmp_path):
         Model.read(tmp_path / "self.pkl")
 
 
-@pytest.mark.parametrize("instruction", [b"N0", b"N", b"(", b"Nq\x07", b"N\x94"])
+@pytest.mark.parametrize("instruction", [b"N", b"(", b"Nq\x07", b"N\x94"])
 def test_a_bomb_of_instructions_ends(tmp_path, instruction):
     """A few kilobytes that unpack to millions of instructions are given up in good time."""
     path = tmp_path / "model.pkl"

@@ -72,9 +72,13 @@ def test_an_interrupt_deletes_what_was_deployed(make_bundle, tmp_path):
     assert DeployTarget.open("process").list() == ()
 
 
+@pytest.mark.long
 @pytest.mark.docker
 def test_a_container_is_compared_and_removed(make_bundle, docker_base_image):
-    """It answers as the script does, but for the user that it runs as."""
+    """It answers as the script does, but for the user that it runs as.
+
+    In the gate tests/targets/test_script_places.py compares a container.
+    """
     target = DeployTarget.open("docker", base_image=docker_base_image)
     # A bundle of this run alone: the engine may hold services of other runs, even cut off ones.
     bundle = make_bundle(f"{SYSTEM}# {uuid.uuid4()}\n", sample_input=[1, 2.5])

@@ -159,14 +159,21 @@ def test_a_layer_is_what_it_holds(deployer):
     assert old[-1] != new[-1]
 
 
-def test_delete_leaves_the_environment_alone(deployer):
-    """Without its service, only the environment image is left, and nothing that has no name."""
-    deployment = deployer.deploy(deployer.bundle(INERT, model="alone"), name="docker-delete")
-    service = inspect(f"modelship/service:{deployment.digest[:16]}")
+def test_images_are_removed_with_their_last_service(deployer):
+    """Then only that of the environment is left, and nothing that has no name."""
+    bundle, other = deployer.bundle(INERT, model="alone"), deployer.name("docker-other")
+    deployment = deployer.deploy(bundle, name="docker-delete")
+    image = f"modelship/service:{deployment.digest[:16]}"
+    service = inspect(image)
     model = service["Config"]["Labels"]["io.modelship.model-image"]
     environments = docker_says("images", "--quiet", "modelship/environment").split()
+    docker_says("create", "--name", other, "--label", f"io.modelship.service-image={image}", image)
     deployment.delete()
     require_gone(deployment)
+    assert exists(image)
+    assert exists(model)
+    docker_says("rm", other)
+    unbuilt(bundle)
     assert not exists(service["Id"])
     assert not exists(model)
     assert (
@@ -174,19 +181,6 @@ def test_delete_leaves_the_environment_alone(deployer):
         == ""
     )
     assert {*environments} <= {*docker_says("images", "--quiet", "modelship/environment").split()}
-
-
-def test_an_image_stays_while_another_service_uses_it(deployer):
-    """Two services of one bundle share its image; deleting one leaves it to the other."""
-    bundle = deployer.bundle(INERT, model="shared")
-    image, other = f"modelship/service:{bundle.digest[:16]}", deployer.name("docker-other")
-    one = deployer.deploy(bundle, name="docker-one")
-    docker_says("create", "--name", other, "--label", f"io.modelship.service-image={image}", image)
-    one.delete()
-    assert exists(image)
-    docker_says("rm", other)
-    unbuilt(bundle)
-    assert not exists(image)
 
 
 def test_bundles_of_the_same_files_share_an_image(deployer):

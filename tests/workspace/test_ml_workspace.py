@@ -202,3 +202,11 @@ def test_a_registry_is_asked_as_the_sdk_asks_it(tmp_path, monkeypatch):
             client.models.download("net", "10", download_path=tmp_path)
 
     assert asked_of_a_registry(ours) == asked_of_a_registry(theirs)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDK's own imports
+def test_the_sizes_of_machines_are_those_that_the_sdk_lists(offline, workspace):
+    """In the region of the workspace."""
+    theirs = [each.name for each in offline.ml_client().compute.list_sizes()]
+    assert workspace.machine_sizes() == (offline.identity.location, theirs)
+    assert "Standard_DS3_v2" in theirs

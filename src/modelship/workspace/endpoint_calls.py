@@ -69,6 +69,10 @@ class EndpointCalls(ABC):
     def entra_token(self) -> str:
         """Return a token for an endpoint with the authentication mode ``AADToken``."""
 
+    def machine_sizes(self) -> tuple[str, list[str]]:
+        """Return the region, and the names of the machine sizes that Azure ML lists there."""
+        return self.ask("list the sizes of machines", self._endpoints.machine_sizes)
+
     def endpoint(self, name: str) -> dict[str, Any] | None:
         """Return the document of an endpoint; None if there is none."""
         return self.ask(f"read the endpoint {name!r}", lambda: self._endpoints.endpoint(name))

@@ -25,6 +25,7 @@ __all__ = ["MlEndpoints"]
 _ENDPOINTS: Final = "2022-02-01-preview"
 _DEPLOYMENTS: Final = "2023-04-01-preview"
 _ENVIRONMENTS: Final = "2023-04-01-preview"
+_SIZES: Final = "2023-08-01-preview"
 _CODES: Final = "2023-04-01"
 _WORKSPACES: Final = "2024-10-01-preview"
 
@@ -112,6 +113,14 @@ class MlEndpoints:
         """Call an action of an endpoint: ``listKeys``, ``regenerateKeys`` or ``token``."""
         path = f"{self._endpoint(endpoint)}/{action}"
         return self._arm.send("POST", path, version=_ENDPOINTS, body=body)
+
+    def machine_sizes(self) -> tuple[str, list[str]]:
+        """Return the region, and the names of the machine sizes there."""
+        subscription = self._workspace.partition("/resourceGroups/")[0]
+        place = f"/providers/Microsoft.MachineLearningServices/locations/{self._region}/vmSizes"
+        found = self._arm.send("GET", subscription + place, version=_SIZES)
+        listed = found.get("value") or ()
+        return self._region, [str(each["name"]) for each in listed if each.get("name")]
 
     def operation(self, url: str) -> dict[str, Any]:
         """Return the state of an operation."""

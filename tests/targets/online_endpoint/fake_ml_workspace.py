@@ -32,6 +32,7 @@ class FakeMlWorkspace:
         self.name, self.id = "fake", "/subscriptions/sub/workspaces/fake"
         self.failure = ""
         self.is_late = False
+        self.sizes = ("Standard_DS3_v2",)
         self.sent = Counter()
         self._models, self._environments, self._codes = {}, {}, {}
         self._endpoints, self._deployments, self._fronts = {}, {}, {}
@@ -42,6 +43,11 @@ class FakeMlWorkspace:
 
     def limit_s(self, timeout_s):
         return timeout_s
+
+    def machine_sizes(self):
+        if not self.sizes:
+            raise WorkspaceRequestError("fake", "list the sizes", "no right to", status=403)
+        return "eastus", self.sizes
 
     # --- models, environments and code ---------------------------------------------------
 

@@ -7,10 +7,12 @@ import subprocess
 import numpy as np
 import pytest
 import requests
+from debian_registry import debian_registry, log_in
 from image_registry import ImageRegistry
 
 from modelship import DeployTarget, Serving
 from modelship.bundle import Environment
+from modelship.errors import ImagePushError
 from modelship.testing import OfflineWorkspace, script_bundle, with_lock
 
 BASE_IMAGE = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
@@ -80,3 +82,27 @@ def test_a_typed_script_serves_behind_the_endpoint(target, bundle):
     assert "the model is in" in deployment.logs()
     target.delete("typed")
     assert not target.list()
+
+
+@pytest.mark.docker
+@pytest.mark.long
+@pytest.mark.usefixtures("docker_engine")
+def test_a_registry_with_a_login_gets_the_image(bundle, tmp_path, monkeypatch):
+    """Debian's registry refuses the push without a login, and names it; with one, it serves."""
+    pytest.importorskip("azure.ai.ml")
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-login"))
+    with (
+        debian_registry(tmp_path) as address,
+        OfflineWorkspace(tmp_path / "workspace", compute="docker") as offline,
+    ):
+        place = {"workspace": str(offline.config_path), "registry": f"{address}/typed"}
+        target = DeployTarget.open("online-endpoint", base_image=BASE_IMAGE, **place)
+        serving = Serving(server="modelship")
+        with pytest.raises(ImagePushError, match=f"docker login {address}"):
+            target.deploy(bundle, name="private", serving=serving)
+        monkeypatch.setenv("DOCKER_CONFIG", str(log_in(tmp_path, address)))
+        deployment = target.deploy(bundle, name="private", serving=serving)
+        assert deployment.run({"data": [[1, 2], [3, 4]]}) == [9, 21]
+        target.delete("private")
+        _remove_images(f"{address}/typed")

@@ -23,11 +23,12 @@ from modelship.targets.online_endpoint.endpoint_rules import (
     check_bundle,
     check_serving,
     deployment_settings,
-    quota_of,
+    say_quota,
 )
 from modelship.targets.online_endpoint.endpoint_services import EndpointServices
 from modelship.targets.online_endpoint.rival_deployers import refuse_beside_another
 from modelship.targets.online_endpoint.target_options import DEFAULT_IMAGE, TargetOptions
+from modelship.targets.online_endpoint.unlisted_sizes import say_unlisted_size
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -223,9 +224,9 @@ class OnlineEndpointBackend(EndpointServices):
 
     def prepare(self, release: Release, steps: Steps) -> OnlinePrepared:
         record_tags(Instance.draft(release, name="service"))  # refuses one with too many
-        bundle = release.bundle
         with steps.step("Open the workspace"):
             workspace = self._workspace.within(steps.deadline)
+        say_unlisted_size(self._options, workspace, steps)
         if (registry := self._options.registry) is not None:
             from modelship.targets.online_endpoint.custom_container import pushed_environment
 
@@ -235,11 +236,11 @@ class OnlineEndpointBackend(EndpointServices):
             )
             return OnlinePrepared(release, environment_id=environment_id)
         with steps.step("Register the model"):
-            model_id = registered_model(bundle, workspace, steps)
+            model_id = registered_model(release.bundle, workspace, steps)
         with steps.step("Register the environment and the code"):
             image = self._options.base_image or DEFAULT_IMAGE
-            environment_id = registered_environment(bundle, workspace, image=image)
-            code_id = registered_code(bundle, workspace)
+            environment_id = registered_environment(release.bundle, workspace, image=image)
+            code_id = registered_code(release.bundle, workspace)
         return OnlinePrepared(release, model_id, environment_id, code_id)
 
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
@@ -250,8 +251,7 @@ class OnlineEndpointBackend(EndpointServices):
         if kept is not None:
             steps.say("  its deployment is still there")
             return kept
-        if quota := quota_of(self._options):
-            steps.say(f"  {quota}")
+        say_quota(self._options, steps)
         settings = deployment_settings(prepared.release, self._options)
         document = replace(settings, tags=record_tags(draft)).to_arm(
             location="",

@@ -13,11 +13,12 @@ from modelship.targets.online_endpoint.endpoint_assets import check_one_model
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
+    from modelship.progress import Steps
     from modelship.targets.online_endpoint.deployment_settings import DeploymentSettings
     from modelship.targets.online_endpoint.target_options import TargetOptions
     from modelship.targets.release import Release, Serving
 
-__all__ = ["REFUSED", "check_bundle", "check_serving", "deployment_settings", "quota_of"]
+__all__ = ["REFUSED", "check_bundle", "check_serving", "deployment_settings", "say_quota"]
 
 REFUSED: Final = {
     "server": "'azmlinfsrv', which Azure ML starts; or a registry= of the target, for a container "
@@ -74,15 +75,15 @@ def check_bundle(bundle: ScoringBundle, options: TargetOptions) -> None:
             raise InvalidOptionError(option, found, expected)
 
 
-def quota_of(options: TargetOptions) -> str:
-    """Return the quota that a new deployment needs, as a sentence; ``""`` if it is not known."""
+def say_quota(options: TargetOptions, steps: Steps) -> None:
+    """Show the quota that a new deployment needs, if it is known."""
     machine, count = options.machine, options.deployment.instance_count
-    if machine is None:
-        return ""
-    return (
-        f"it needs a quota of {machine.quota_cores(count)} cores of {machine.family} while it is "
-        f"deployed ({count} x {machine.name})"
-    )
+    if machine is not None:
+        cores = machine.quota_cores(count)
+        steps.say(
+            f"  it needs a quota of {cores} cores of {machine.family} while it is deployed "
+            f"({count} x {machine.name})"
+        )
 
 
 def deployment_settings(release: Release, options: TargetOptions) -> DeploymentSettings:

@@ -42,6 +42,7 @@ from modelship.testing.offline.v2.arm_operations import ArmOperations
 from modelship.testing.offline.v2.batch_deployments import BatchDeployments
 from modelship.testing.offline.v2.batch_endpoints import BatchEndpoints
 from modelship.testing.offline.v2.batch_jobs import BatchJobs
+from modelship.testing.offline.v2.machine_sizes import MachineSizes
 from modelship.testing.offline.v2.online_deployments import OnlineDeployments
 from modelship.testing.offline.v2.online_endpoints import OnlineEndpoints
 from modelship.testing.offline.workers import Workers
@@ -78,7 +79,7 @@ def _state_parts(context: Context, stack: ExitStack) -> Iterator[Part]:
     datastores = Datastores(context)
     parts = (
         *(Control, Login, Models, Blobs, Containers, Datasets, Vault, Computes),
-        *(RegistryResources, RegistryAssets),
+        *(RegistryResources, RegistryAssets, MachineSizes),
     )
     yield from (kind(context) for kind in parts)
     yield datastores

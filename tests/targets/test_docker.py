@@ -28,6 +28,7 @@ from modelship.errors import (
     InvalidOptionError,
     PortTakenError,
     ScoringError,
+    StorageError,
 )
 from modelship.targets import Instance, Serving
 from modelship.testing.bundles import with_lock
@@ -256,6 +257,21 @@ def test_a_broken_record_is_listed_and_can_be_deleted(deployer, record):
     assert broken.state is State.FAILED
     broken.delete()
     assert f"{name}-1" not in docker_says("ps", "--all", "--format", "{{.Names}}")
+
+
+def test_the_image_of_a_broken_record_is_removed_with_its_container(deployer):
+    """As a container of an old modelship has it, whose record cannot be read any more."""
+    bundle, name = deployer.bundle(INERT, model="old"), deployer.name("docker-old")
+    [image] = built(bundle)["RepoTags"]
+    marks = {"target": "docker", "record": "{}", "service-image": image}
+    told = [f"--label=io.modelship.{each}={value}" for each, value in marks.items()]
+    docker_says("create", "--name", f"{name}-1", *told, image)
+    old = deployer.target.get(name)
+    with pytest.raises(StorageError, match=r"Deploy its bundle again") as caught:
+        old.update(bundle, show_output=False)
+    assert "lacks" in caught.value.message
+    old.delete()
+    assert not exists(image)
 
 
 def test_a_taken_port_is_said(deployer):

@@ -15,6 +15,8 @@ def why_no_history(deployment: Deployment) -> str:
     from modelship.targets.kept import KeptReleases
 
     name, digest = deployment.name, deployment.instance.release.digest
+    if deployment.instance.broken:
+        return f"{name} has no history, and its record is unreadable: {deployment.instance.broken}."
     if not digest:
         return f"{name} has no history: it was not deployed by modelship."
     told = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import DeploymentNotFoundError, InvalidOptionError
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError, StorageError
 from modelship.targets import health
 from modelship.targets.deleting import delete
 from modelship.targets.pictured import History, deployment_html
@@ -99,6 +99,7 @@ class Deployment(ServiceHandle):
 
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         self._follow()
+        self._require_record()
         require_same_place(self._backend, self.release, doing="update")
         if isinstance(change, Serving):
             if serving is not None:
@@ -232,6 +233,15 @@ class Deployment(ServiceHandle):
         if found is None:
             raise DeploymentNotFoundError(name=self.name, target=self.target)
         self.instance = found
+
+    def _require_record(self) -> None:
+        """Require a readable record of the current release, on which a change of it depends."""
+        if self.instance.broken:
+            raise StorageError(
+                path=f"the record of {self.name!r} on {self.target!r}",
+                cause=self.instance.broken,
+                advice="Deploy its bundle again with overwrite=True (--overwrite).",
+            )
 
     @property
     def _kept(self) -> KeptReleases:

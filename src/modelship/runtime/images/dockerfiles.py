@@ -24,6 +24,7 @@ __all__ = [
     "PORT",
     "SAMPLE",
     "SECRETS",
+    "SERVICE_REPOSITORY",
     "SETTINGS",
     "USER",
     "VENV",
@@ -44,6 +45,8 @@ SETTINGS = (
 )
 """The files in VENV: the settings of gunicorn, and what it loads from there."""
 EXPORTER = VENV / SETTINGS[0].name
+SERVICE_REPOSITORY = "modelship/service"
+"""The name of the images of services, without their tag."""
 SAMPLE = PurePosixPath("/opt/modelship-sample.json")
 PLACES = (APP_ROOT, VENV, SAMPLE)
 """The folders and files of an image that modelship builds."""

@@ -59,7 +59,7 @@ _APP = str(dockerfiles.APP_ROOT).lstrip("/")
 _MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
 
-_SERVICE = "modelship/service:"
+_SERVICE = f"{dockerfiles.SERVICE_REPOSITORY}:"
 _REMOVE_TIMEOUT_S = 300.0  # another process may be sending a large model
 # The name of a service contains no dot, so this does not collide with the lock of a service.
 _ENVIRONMENT_LOCK = "docker.environment"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.runtime.images import labels
-from modelship.runtime.images.dockerfiles import PORT
+from modelship.runtime.images.dockerfiles import PORT, SERVICE_REPOSITORY
 from modelship.targets.http_scoring import answers
 from modelship.targets.instance import Instance
 from modelship.targets.state import State
@@ -24,6 +24,7 @@ __all__ = [
     "at",
     "check_resources",
     "confinement",
+    "digest_in_labels",
     "facts_of",
     "last_words",
     "read_record",
@@ -89,7 +90,7 @@ def confinement(
 
 
 def read_record(container: Container) -> Instance:
-    """Return the record in a container's label, with its scoring URI; or a broken one.
+    """Return the record in a container's label, with its scoring URI; or a broken one with it.
 
     The label is written before the port is known, so the container's own URI comes from its
     currently published port.
@@ -98,10 +99,21 @@ def read_record(container: Container) -> Instance:
     try:
         record = Instance.from_json(container.labels.get(labels.RECORD, ""))
     except ValueError as error:
-        return Instance.unreadable(container.name, f"{where} cannot be used: {error}")
+        problem = f"{where} cannot be used: {error}"
+        return at(Instance.unreadable(container.name, problem), container)
     if record.instance_id != container.name:
-        return Instance.unreadable(container.name, f"{where} is that of {record.instance_id}")
+        problem = f"{where} is that of {record.instance_id}"
+        return at(Instance.unreadable(container.name, problem), container)
     return at(record, container)
+
+
+def digest_in_labels(container: Container) -> str:
+    """Return the digest of a container's bundle, as far as the name of its image has it.
+
+    For a container whose record is invalid.
+    """
+    repository, _, tag = container.labels.get(labels.SERVICE_IMAGE, "").rpartition(":")
+    return tag if repository == SERVICE_REPOSITORY else ""
 
 
 def at(instance: Instance, container: Container) -> Instance:

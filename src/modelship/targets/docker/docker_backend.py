@@ -229,27 +229,27 @@ class DockerBackend(AddressedContainers):
             container = engine.container(instance.instance_id)
             if container is not None:
                 engine.remove(container, grace_s=round(grace_s))
-            if instance.digest:
-                self._remove_images(engine, instance, ended=container)
+            if digest := instance.digest or (container and containers.digest_in_labels(container)):
+                self._remove_images(engine, instance.name, digest, ended=container)
         if container is not None:
             gates.remove(self._folder_of(container))
 
     def _remove_images(
-        self, engine: Engine, instance: Instance, *, ended: Container | None
+        self, engine: Engine, name: str, digest: str, *, ended: Container | None
     ) -> None:
         """Remove unused images; the previous release's image stays, for a rollback."""
         from modelship.runtime.images.image import remove_images_of, remove_unused_images
 
         changes: Sequence[Change] = ()
         with suppress(StorageError):  # an unreadable history protects no service
-            changes = self.journal(instance.name).changes()
+            changes = self.journal(name).changes()
         served = {each.release.bundle for each in changes if each.has_served}
         is_deleted = bool(changes) and changes[-1].kind == "delete"
-        keep = instance.digest in served and not is_deleted
-        remove_unused_images(engine, instance.digest, ended=ended, keep=keep)
+        keep = digest in served and not is_deleted
+        remove_unused_images(engine, digest, ended=ended, keep=keep)
         if keep or is_deleted:
             others = {each.release.bundle for each in changes}  # also those of killed changes
-            remove_images_of(engine, others - {instance.digest, changes[-1].release.bundle})
+            remove_images_of(engine, others - {digest, changes[-1].release.bundle})
 
     def _read_keys(self, instance: Instance) -> ServiceKeys | None:
         with connected() as engine:

@@ -54,14 +54,21 @@ def test_quickstart_serves_an_estimator_without_a_file_written_by_hand(run):
 
 
 @pytest.mark.parametrize(
-    ("count", "begins", "accuracy"), [FIRST, pytest.param(*ALL, marks=pytest.mark.long)]
+    ("place", "count", "begins", "accuracy"),
+    [
+        (("--target", "memory"), *FIRST),
+        pytest.param(("--server", "modelship"), *ALL, marks=pytest.mark.long),
+    ],
 )
-def test_tutorial_in_a_process(run, tmp_path, mnist_dir, count, begins, accuracy):
-    """The tutorial's model, script and conda file have their known answers in a process."""
+def test_tutorial_outside_of_containers(run, tmp_path, mnist_dir, place, count, begins, accuracy):
+    """The tutorial's model, script and conda file have their known answers.
+
+    In the gate, quickstart.py and docs/tutorial.md do the same with another model in a process.
+    """
     printed = run(
         EXAMPLES / "mnist" / "tutorial.py",
         *("--data", first(count, mnist_dir, tmp_path / "data")),
-        *("--output", tmp_path, "--server", "modelship"),
+        *("--output", tmp_path, *place),
     )
     check_tutorial(printed, tmp_path, begins=begins, accuracy=accuracy)
 

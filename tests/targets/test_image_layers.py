@@ -82,6 +82,7 @@ def test_what_a_killed_process_of_this_machine_left_is_removed_at_once(docker_ba
         assert exists(image)
         builder.kill()
         builder.wait()
+        assert engine.forgotten_containers(label, prefix=BUILD_PREFIX) == [name]
         engine.sweep_forgotten(label, prefix=BUILD_PREFIX)
     assert not exists(name)
     assert not exists(image)

@@ -47,10 +47,10 @@ class Leftover:
     Parameters
     ----------
     kind : str
-        The kind of item: ``"environment"``, ``"server"``, ``"image"``, ``"release"``, ``"draft"``
-        or ``"file"``.
+        The kind of item: ``"environment"``, ``"server"``, ``"image"``, ``"container"``,
+        ``"release"``, ``"draft"`` or ``"file"``.
     name : str
-        The path of the item, or the name of the image.
+        The path of the item, or the name of the image or container.
     size_bytes : int
         The size that its removal frees; files with other hard links are not counted.
     why : str

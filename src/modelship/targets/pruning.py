@@ -117,9 +117,21 @@ def _found(before: float) -> Pruned:
 def _images(before: float) -> tuple[list[Leftover], tuple[str, ...]]:
     try:
         with connected() as engine:
-            return [*unused_images(engine, before=before)], ()
+            return [*_builds(engine), *unused_images(engine, before=before)], ()
     except ModelshipError as error:
         return [], (f"images are not checked: {error.message}",)
+
+
+def _builds(engine: Engine) -> Iterator[Leftover]:
+    """Yield the containers of killed builds; what they keep is removed the next time."""
+    for name in engine.forgotten_containers(labels.BUILD, prefix=labels.BUILD_PREFIX):
+        remove = partial(_remove_container, name)
+        yield Leftover("container", name, 0, "the process that built with it has exited", remove)
+
+
+def _remove_container(name: str) -> None:
+    with connected() as engine:
+        engine.discard(name)
 
 
 def _releases() -> tuple[list[Leftover], set[Path]]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from modelship.errors import ModelNotFoundError
+from modelship.errors import ModelNotFoundError, WorkspaceNotFoundError
 from modelship.workspace import _ml_client
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.asking import Asker
@@ -143,6 +143,16 @@ class MlRegistry:
             timeout_s=timeout_s,
         )  # fmt: skip
 
+    def environment(self, name: str, version: str | None = None) -> dict[str, Any] | None:
+        """Return the document of an environment, the latest version if none is given.
+
+        None if there is none.
+        """
+        doing = f"read the environment {name!r}"
+        return self._ask(
+            doing, lambda: self._models.environment(name, version), timeout_s=_CALL_TIMEOUT_S
+        )
+
     def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a model."""
         doing = f"tag the model {model_id!r}"
@@ -178,6 +188,9 @@ class MlRegistry:
 def open_ml_registry(name: str, workspace: object = None) -> MlRegistry:
     """Return a registry; it is not called yet.
 
+    Without a workspace, a ``config.json`` here or above decides whether it is one of an offline
+    workspace.
+
     Parameters
     ----------
     name : str
@@ -195,12 +208,22 @@ def open_ml_registry(name: str, workspace: object = None) -> MlRegistry:
     """
     location = WorkspaceLocation("", "", name)
     if workspace is None:
+        location = _offline_here() or location
         return MlRegistry(name, *access_to(location, None), session=session_to(location))
     if _ml_client.is_client(workspace):
         cloud, token = _ml_client.access_of(workspace)
         return MlRegistry(name, cloud, token, session=session_to(location))
     opened = open_ml(workspace)
     return MlRegistry(name, *opened.access, session=session_to(opened.location))
+
+
+def _offline_here() -> WorkspaceLocation | None:
+    """Return the offline workspace of a ``config.json`` in or above the current folder, if any."""
+    try:
+        found = WorkspaceLocation.find()
+    except WorkspaceNotFoundError:
+        return None
+    return found if found.offline else None
 
 
 def registry_of(workspace: object) -> str:

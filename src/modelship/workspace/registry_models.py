@@ -60,6 +60,17 @@ class RegistryModels:
         """Return the names of all models."""
         return [str(each["name"]) for each in self.arm.all(f"{self.path}/models", version=_VERSION)]
 
+    def environment(self, name: str, version: str | None) -> dict[str, Any] | None:
+        """Return the document of an environment, the latest if no version is given."""
+        place = f"{self.path}/environments/{name}"
+        if version is None:
+            container = self.arm.get(place, version=_VERSION) or {}
+            version = str((container.get("properties") or {}).get("latestVersion") or "")
+        found: dict[str, Any] | None = (
+            self.arm.get(f"{place}/versions/{version}", version=_VERSION) if version else None
+        )
+        return found
+
     def download(self, model_id: str, folder: Path) -> None:
         """Write a model's file or folder into `folder`."""
         name, _, version = model_id.rpartition(":")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from online_requests import open_online
 
 from modelship.sources import ModelSource
 from modelship.sources.registered import register_model
+from modelship.targets.online_endpoint.az_yaml.az_settings import read_files, settings_of
+from modelship.workspace.ml_workspace import open_ml
 
 pytest.importorskip("azure.ai.ml")
 
@@ -86,6 +90,12 @@ def model(name, path, **options):
     from azure.ai.ml.entities import Model
 
     return Model(name=name, path=str(path), **options)
+
+
+def write_deployment():
+    Path("src").mkdir()
+    Path("src", "score.py").write_text(SCORE)
+    Path("blue.yml").write_text(DEPLOYMENT)
 
 
 def kept_model(offline, name):
@@ -196,9 +206,7 @@ def test_a_deployment_runs_what_a_registry_has(online, client, registry, folder)
     registry.models.create_or_update(model("deployed", folder, version="3"))
     wanted = Environment(name="server", version="1", image="python:3.11", conda_file=CONDA)
     registry.environments.create_or_update(wanted)
-    Path("src").mkdir()
-    Path("src", "score.py").write_text(SCORE)
-    Path("blue.yml").write_text(DEPLOYMENT)
+    write_deployment()
     online.endpoint("of-registry")
     deployment = client.online_deployments.begin_create_or_update(
         load_online_deployment("blue.yml")
@@ -223,3 +231,21 @@ def test_modelship_registers_as_the_sdk_does(offline, registry, folder):
     assert (again.uri, dict(again.tags)) == (f"{MODELS}/ours/versions/1", {"a": "b", "c": ""})
     found = ModelSource.open(f"{MODELS}/ours", workspace=config).fetch("outputs")
     assert (found.digest, found.origin) == (source.digest, again.uri)
+
+
+def test_modelship_reads_a_deployment_of_what_a_registry_has(offline, registry, folder):
+    """A file of az ml gives the model, and the packages of the environment, in that workspace."""
+    from azure.ai.ml.entities import Environment
+
+    registry.models.create_or_update(model("read", folder, version="3"))
+    wanted = Environment(name="packages", version="1", image="python:3.11", conda_file=CONDA)
+    registry.environments.create_or_update(wanted)
+    shutil.copy(offline.config_path, "config.json")
+    write_deployment()
+    text = Path("blue.yml").read_text().replace("/server/", "/packages/")
+    Path("blue.yml").write_text(text.replace("/deployed/", "/read/"))
+    found = settings_of(
+        read_files([Path("blue.yml")]), target="process", scratch=Path(), open_workspace=open_ml
+    )
+    assert yaml.safe_load(Path(found["environment"]).read_text()) == CONDA
+    assert files_below(ModelSource.open(found["model"]).fetch("out").path) == files_below(folder)

@@ -16,6 +16,10 @@ from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
     OnlineEndpointFile,
     read_file,
 )
+from modelship.targets.online_endpoint.az_yaml.registered_environments import (
+    WRITE_INLINE,
+    registered_conda,
+)
 from modelship.targets.online_endpoint.az_yaml.yaml_writing import yaml_text
 from modelship.targets.online_endpoint.container_settings import DEFAULT_REQUESTS
 from modelship.targets.online_endpoint.instance_types import instance_type_of
@@ -49,10 +53,6 @@ _NOT_ON_TARGET: Final = ("properties", "model_mount_path", "private_network_conn
 _OF_ENDPOINT: Final = ("auth_mode", "public_network_access", "identity")
 # What follows a reference, and how a model source writes it.
 _ARM_ID: Final = re.compile(r"azureml:/subscriptions/.*/models/(?P<name>[^/]+)/versions/([^/]+)")
-_ENVIRONMENT: Final = re.compile(
-    r"azureml:(?:/subscriptions/.*/environments/)?(?P<name>[^/:@]+)(?::|/versions/)(?P<version>[^/]+)"
-)
-_WRITE_INLINE: Final = "a mapping with image and conda_file: the packages are read from that file"
 
 
 @dataclass(frozen=True)
@@ -176,31 +176,14 @@ def _environment(
         expected = "code and scoring_script; only a model of the type mlflow_model needs none"
         raise InvalidOptionError("code_configuration", "missing", expected)
     if environment is None:
-        raise InvalidOptionError("environment", "missing", _WRITE_INLINE)
+        raise InvalidOptionError("environment", "missing", WRITE_INLINE)
     if isinstance(environment, str):
-        return _written_to(scratch, _registered_conda(environment, open_workspace))
+        return _written_to(scratch, registered_conda(environment, open_workspace))
     if environment.conda_file is None:
         raise InvalidOptionError("environment.conda_file", "missing", "a conda file")
     if isinstance(environment.conda_file, Mapping):
         return _written_to(scratch, yaml_text(environment.conda_file))
     return str(environment.conda_file)
-
-
-def _registered_conda(reference: str, open_workspace: Callable[[], MlWorkspace]) -> str:
-    """Return the conda file of a registered environment."""
-    named = _ENVIRONMENT.fullmatch(reference)
-    if named is None:
-        expected = f"azureml:NAME:VERSION, or {_WRITE_INLINE}"
-        raise InvalidOptionError("environment", reference, expected)
-    found = open_workspace().environment(named["name"], named["version"])
-    if found is None:
-        expected = f"an environment that is registered in the workspace, or {_WRITE_INLINE}"
-        raise InvalidOptionError("environment", reference, expected)
-    conda = (found.get("properties") or {}).get("condaFile")
-    if not conda:
-        expected = "one with a conda file: the packages of an image cannot be read"
-        raise InvalidOptionError("environment", reference, expected)
-    return str(conda)
 
 
 def _written_to(scratch: Path, text: str) -> str:

@@ -206,6 +206,23 @@ def test_a_column_without_a_form_in_numpy_is_named(values):
         written("npz", pa.table({"found": values}))
 
 
+@pytest.mark.parametrize("kind", ["null", "int64", "string", "bool", "double"])
+def test_a_column_without_values_is_nan_in_numpy(kind):
+    """The values of one piece may all be missing, while those of others are not."""
+    out = written("npz", pa.table({"found": pa.nulls(2, pa.type_for_alias(kind))}))
+    out.seek(0)
+    np.testing.assert_array_equal(np.load(out)["found"], [np.nan, np.nan])
+
+
+def test_integers_next_to_a_missing_one_are_floats_in_numpy_if_none_is_rounded():
+    """An array of numbers has NaN only among floats."""
+    out = written("npz", pa.table({"found": [2**53, None]}))
+    out.seek(0)
+    np.testing.assert_array_equal(np.load(out)["found"], [2.0**53, np.nan])
+    with pytest.raises(ValueError, match="'found' has integers beyond 2.53 next to missing ones"):
+        written("npz", pa.table({"found": [2**53 + 1, None]}))
+
+
 def test_pickled_arrays_are_refused():
     """An array of objects is never loaded."""
     file = io.BytesIO()

@@ -112,12 +112,13 @@ def _array(name: str, held: Any) -> Numbers:
     kind = held.type
     if types.is_null(kind):
         return np.full(len(held), np.nan)
-    if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-        raise NotNumbersError(
-            f"run() takes an array of numbers, and the column {name!r} is of the type {kind}"
-        )
-    if held.null_count and not types.is_floating(kind):
-        held = _floats(held)
+    if not types.is_floating(kind):  # most are: there may be thousands of columns
+        if not (types.is_integer(kind) or types.is_boolean(kind)):
+            raise NotNumbersError(
+                f"run() takes an array of numbers, and the column {name!r} is of the type {kind}"
+            )
+        if held.null_count:
+            held = _floats(held)
     array: Numbers = held.to_numpy()
     return array
 

@@ -22,6 +22,7 @@ __all__ = ["NPY", "NPZ"]
 
 COLUMN = "data"
 """The name of the column of an array without a name."""
+_ANOTHER = "name another output_format (--output-format), and another output folder"
 
 
 @dataclass(frozen=True)
@@ -195,23 +196,35 @@ def _array(name: str, column: Any) -> np.ndarray[Any, Any]:
     Raises
     ------
     ValueError
-        If it has none: lists of different sizes, or texts that are missing.
+        If it has none: lists of different sizes, texts that are missing, or integers that a float
+        would round, next to one that is missing.
     """
     shape = [len(column)]
     values = column
     while pa.types.is_fixed_size_list(values.type):
         shape.append(values.type.list_size)
         values = values.flatten()
-    found: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
+    found = _values_of(name, values)
     if found.dtype.hasobject:
         with suppress(ValueError):  # NumPy refuses lists of different lengths
             found = np.array(found.tolist())
     if found.dtype.hasobject or (found.dtype.kind == "U" and values.null_count):
-        raise ValueError(
-            f"the column {name!r} has no form in numpy; name another output_format "
-            "(--output-format), and another output folder"
-        )
+        raise ValueError(f"the column {name!r} has no form in numpy; {_ANOTHER}")
     return found.reshape(*shape, *found.shape[1:])
+
+
+def _values_of(name: str, values: Any) -> np.ndarray[Any, Any]:
+    """Return the values of an Arrow array; a missing number is NaN."""
+    if values.null_count and pa.types.is_integer(values.type):
+        try:
+            values = values.cast(pa.float64())
+        except pa.ArrowInvalid:
+            told = "has integers beyond 2^53 next to missing ones, which no array of numbers holds"
+            raise ValueError(f"the column {name!r} {told}; {_ANOTHER}") from None
+    found: np.ndarray[Any, Any] = values.to_numpy(zero_copy_only=False)
+    if found.dtype.hasobject and 0 < len(values) == values.null_count:
+        return np.full(len(values), np.nan)  # its type may be known, but there is no value of it
+    return found
 
 
 NPY = NpyRows("npy", (".npy",))

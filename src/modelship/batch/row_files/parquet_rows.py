@@ -75,6 +75,7 @@ class ParquetRows(CutByRows):
         in_file, wanted = source.schema_arrow.names, schema.names  # converted at each access
         held = {*in_file}
         columns = [each for each in wanted if each in held]
+        chosen = None if columns == in_file else columns  # names take long to find
         if not columns:
             return ReadRows(as_schema(pa.table({"": pa.nulls(cut.rows)}), schema))
         whole: list[int] = []
@@ -86,14 +87,14 @@ class ParquetRows(CutByRows):
             if stop - first == count > 0:
                 whole.append(number)
             elif first < stop:
-                tables += self._whole_groups(source, whole, columns)
+                tables += self._whole_groups(source, whole, chosen)
                 whole = []
                 tables.append(self._slices.read(file, number, columns, first, stop))
-        tables += self._whole_groups(source, whole, columns)
+        tables += self._whole_groups(source, whole, chosen)
         return ReadRows(as_schema(pa.concat_tables(tables), schema))
 
     def _whole_groups(
-        self, source: pq.ParquetFile, groups: list[int], columns: list[str]
+        self, source: pq.ParquetFile, groups: list[int], columns: list[str] | None
     ) -> list[pa.Table]:
         if not groups:
             return []

@@ -97,6 +97,10 @@ def test_what_could_not_go_everywhere_as_it_is_is_refused(part):
     """HTTP would send it changed, or not at all."""
     with pytest.raises(InvalidOptionError):
         ScoringRequest("odd", **part)
+
+
+def test_columns_are_moved_and_left_out():
+    """Of a table, one request has the columns in another order, and one lacks a column."""
     sample = '{"data": [{"zone": "n", "age": 3}]}'
     made = {
         each.label: json.loads(each.body)

@@ -24,6 +24,7 @@ __all__ = ["RegistryModels"]
 
 _VERSION: Final = "2021-10-01-dataplanepreview"
 _POLL_S: Final = 1.0
+_LONGEST_WAIT_S: Final = 300.0
 _BUSY: Final = frozenset({"Accepted", "Creating", "InProgress", "Updating"})
 _RIVALS: Final = 20  # that register versions of one model at the same time
 
@@ -99,15 +100,16 @@ class RegistryModels:
         uri = f"{_address(reference)}/{source.name}"
         body = {"properties": {"modelUri": uri, "isAnonymous": False, **described}}
         place = self._place(name, str(version))
-        document = self.arm.send("PUT", place, version=_VERSION, body=body)
-        return self._registered(name, self._settled(place, document))
+        self.arm.send("PUT", place, version=_VERSION, body=body)
+        return self._registered(name, self._settled(place))
 
     def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a model."""
         place = self._place(*model_id.rsplit(":", 1))
         said = self.arm.send("GET", place, version=_VERSION)["properties"]
         body = {"properties": {**said, "tags": {**(said.get("tags") or {}), **tags}}}
-        self._settled(place, self.arm.send("PUT", place, version=_VERSION, body=body))
+        self.arm.send("PUT", place, version=_VERSION, body=body)
+        self._settled(place)
 
     def _reserved(self, name: str) -> tuple[int, dict[str, Any]]:
         """Return the next version that nobody has, and where its files go."""
@@ -130,14 +132,19 @@ class RegistryModels:
                 raise
             return None
 
-    def _settled(self, place: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document of a version when the service has made it; the caller has a limit."""
-        while "properties" not in document or _state(document) in _BUSY:
+    def _settled(self, place: str) -> dict[str, Any]:
+        """Return the document of a version when the service has made it."""
+        end = time.monotonic() + _LONGEST_WAIT_S
+        while not (document := self.arm.get(place, version=_VERSION) or {}) or (
+            _state(document) in _BUSY
+        ):
+            if time.monotonic() > end:
+                message = f"the version was not there after {_LONGEST_WAIT_S:g} s"
+                raise ArmError(504, {"message": message})
             time.sleep(_POLL_S)
-            document = self.arm.get(place, version=_VERSION) or {}
         if _state(document) == "Failed":
             raise ArmError(502, {"message": "the registry says that the registration failed"})
-        return document
+        return dict(document)
 
     def _signed(self, reference: Mapping[str, Any]) -> BlobContainer:
         given = reference["blobReferenceForConsumption"]

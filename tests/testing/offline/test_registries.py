@@ -122,6 +122,7 @@ def test_a_model_goes_to_a_registry_and_comes_back(registry, folder):
     assert files_below("out2") == {"net/config.json": b"{}"}
 
 
+@pytest.mark.long
 def test_modelship_fetches_what_the_sdk_has_registered(offline, registry, folder, monkeypatch):
     """Through the proxy, as it would from Azure."""
     registry.models.create_or_update(model("fetched", folder, version="1"))
@@ -198,6 +199,7 @@ def test_an_environment_of_the_workspace_is_shared(client, registry):
     assert registry.environments.get("common", version="2").conda_file == CONDA
 
 
+@pytest.mark.long
 def test_a_deployment_runs_what_a_registry_has(online, client, registry, folder):
     """Its file names a model and an environment of the registry, which the workspace lacks."""
     from azure.ai.ml import load_online_deployment
@@ -233,6 +235,7 @@ def test_modelship_registers_as_the_sdk_does(offline, registry, folder):
     assert (found.digest, found.origin) == (source.digest, again.uri)
 
 
+@pytest.mark.long
 def test_modelship_reads_a_deployment_of_what_a_registry_has(offline, registry, folder):
     """A file of az ml gives the model, and the packages of the environment, in that workspace."""
     from azure.ai.ml.entities import Environment

@@ -20,6 +20,7 @@ from modelship.testing.offline.registries.registry_collections import (
     required,
     root,
 )
+from modelship.testing.offline.v2.arm_operations import RETRY
 from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
 from modelship.testing.offline.v2.asset_kinds import PROPERTIES, for_each_kind
 from modelship.testing.offline.v2.asset_versions import containers, selected
@@ -103,11 +104,12 @@ class RegistryAssets(Part):
         self, kind: str, name: str, version: str, scope: dict[str, str], body: dict[str, Any]
     ) -> Response:
         store = self._opened(scope)
-        versions = collection(kind, store)
-        is_new = versions.find(name, version) is None
-        changed = versions.put(name, version, portable(body["properties"], self._storage))
-        document = _document(kind, changed, store.name)
-        return json_response(document, status=201 if is_new else 200)
+        given = portable(body["properties"], self._storage)
+        collection(kind, store).put(name, version, given)
+        # The only status that all releases of the SDK accept; they then read the asset.
+        answer = json_response({}, status=202)
+        answer.headers.update(RETRY)
+        return answer
 
     # --- files ----------------------------------------------------------------------------
 

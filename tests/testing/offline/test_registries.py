@@ -15,6 +15,9 @@ from online_requests import open_online
 from modelship.sources import ModelSource
 from modelship.sources.registered import register_model
 from modelship.targets.online_endpoint.az_yaml.az_settings import read_files, settings_of
+from modelship.testing.offline.document_store import Store
+from modelship.testing.offline.registries.registry_store import model_document, model_place
+from modelship.testing.offline.v2.arm_ids import model_version
 from modelship.workspace.ml_workspace import open_ml
 
 pytest.importorskip("azure.ai.ml")
@@ -252,3 +255,16 @@ def test_modelship_reads_a_deployment_of_what_a_registry_has(offline, registry, 
     )
     assert yaml.safe_load(Path(found["environment"]).read_text()) == CONDA
     assert files_below(ModelSource.open(found["model"]).fetch("out").path) == files_below(folder)
+
+
+def test_a_reference_to_a_registry_is_resolved(offline, registry, folder):
+    """A deployment finds the model by its version or label, and gives it a folder by its name."""
+    registry.models.create_or_update(model("referred", folder, version="5"))
+    store = Store(offline.folder)
+    for end in ("versions/5", "labels/latest"):
+        found = model_version(store, f"{MODELS}/referred/{end}")
+        assert model_document(store, found["id"]) == found
+        assert model_place(found["id"]) == ("referred", "5")
+    absent = f"{MODELS}/referred/versions/6".replace("shared", "absent")
+    for other in (absent, f"{MODELS}/referred/versions/6"):
+        assert model_version(store, other) is None

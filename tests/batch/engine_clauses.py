@@ -7,6 +7,7 @@ and the scheduler of an engine, and `victim`, the process id of a worker that ma
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from modelship.bundle import Environment
 from modelship.testing import with_lock
 
 ROWS = 300
+# Each job starts some, and they do little: no time goes into compiling them well.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SCRIPT = """
 import json, time
 
@@ -72,6 +75,14 @@ def wait_until(is_true, *, timeout_s=60):
     while not is_true():
         assert time.monotonic() < end_s, "it took too long"
         time.sleep(0.1)
+
+
+def require_spark():
+    """Skip the test unless Spark can be started; return its folder."""
+    pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        pytest.skip("Java is not installed")
+    return Path(pyspark.__file__).parent
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +9,14 @@ import uuid
 
 import psutil
 import pytest
-from engine_clauses import EngineClauses, bundles, scorers, wait_until
+from engine_clauses import (
+    QUICK_JAVA,
+    EngineClauses,
+    bundles,
+    require_spark,
+    scorers,
+    wait_until,
+)
 
 __all__ = ["bundles"]  # a fixture
 
@@ -113,14 +118,21 @@ class TestRay(EngineClauses):
         return found
 
 
-class TestSpark(EngineClauses):
+class SparkClauses(EngineClauses):
+    """The clauses that Spark keeps."""
+
+    @pytest.mark.skip(reason="Spark tells nothing of a task before it ends")
+    def test_6_the_progress_of_a_piece_is_told(self):
+        """No engine has to."""
+
+
+class TestSpark(SparkClauses):
     """Spark on this machine, with two cores; each has a Python worker."""
 
     @pytest.fixture
     def engine(self, monkeypatch):
-        pytest.importorskip("pyspark", reason="the extra spark is not installed")
-        if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
-            pytest.skip("Java is not installed")
+        require_spark()
+        monkeypatch.setenv("JAVA_TOOL_OPTIONS", QUICK_JAVA)
         monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
         return "spark", "local[2]"
 
@@ -133,6 +145,52 @@ class TestSpark(EngineClauses):
 
         return found
 
-    @pytest.mark.skip(reason="Spark tells nothing of a task before it ends")
-    def test_6_the_progress_of_a_piece_is_told(self):
-        """No engine has to."""
+
+class SparkCluster:
+    """A master and two workers of one core, which start executors as processes of their own."""
+
+    def __init__(self, folder, stack):
+        self._folder = folder
+        self._stack = stack
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.address = f"spark://127.0.0.1:{self._port}"
+        self._begin("master.Master", "--port", self._port)
+        wait_until(lambda: _is_open(self._port))
+        self.workers = [self.begin_worker() for _ in range(2)]
+
+    def begin_worker(self):
+        """Start a worker; it has registered a few seconds later."""
+        folder = ["--work-dir", self._folder / uuid.uuid4().hex]
+        return self._begin("worker.Worker", *folder, "-c", 1, "-m", "1g", self.address)
+
+    def _begin(self, name, *options):
+        command = [require_spark() / "bin/spark-class", f"org.apache.spark.deploy.{name}"]
+        command += ["--host", "127.0.0.1", "--webui-port", 0, *options]
+        process = self._stack.enter_context(subprocess.Popen([str(each) for each in command]))
+        self._stack.callback(process.terminate)
+        return process
+
+
+@pytest.fixture(scope="module")
+def spark_cluster(tmp_path_factory):
+    """Start the cluster."""
+    require_spark()
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("JAVA_TOOL_OPTIONS", QUICK_JAVA)
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        yield SparkCluster(tmp_path_factory.mktemp("spark"), stack)
+
+
+class TestSparkCluster(SparkClauses):
+    """Spark's own cluster, of two workers; one that is killed takes its executor with it."""
+
+    @pytest.fixture
+    def engine(self, spark_cluster):
+        return "spark", spark_cluster.address
+
+    @pytest.fixture
+    def victim(self, spark_cluster):
+        yield lambda _output: spark_cluster.workers.pop().pid
+        spark_cluster.workers.append(spark_cluster.begin_worker())

@@ -25,6 +25,7 @@ from modelship.batch.answer_values import array_of, settled, values_of
 from modelship.batch.output_names import SUCCESS
 from modelship.batch.piece_rows import read_piece
 from modelship.batch.scorer.item_names import item_names
+from modelship.errors import BatchResumeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,10 +39,37 @@ if TYPE_CHECKING:
 
     _Types: TypeAlias = "Mapping[str, pa.DataType | None]"
 
-__all__ = ["equal_answers"]
+__all__ = ["equal_answers", "require_known_types"]
 
 _TYPED: Final = ".parquet"
 _ARRAYS: Final = ".npz"
+
+
+def require_known_types(entries: Mapping[int, Entry], *, output: str) -> None:
+    """Check that the types of answers can be read which the manifest of a begun job notes.
+
+    Raises
+    ------
+    BatchResumeError
+        If not: another release of modelship has begun the job, and noted them in other texts.
+    """
+    columns = {each for entry in entries.values() for each in entry.answers}
+    unknown = next((each for each in columns if not _is_known(each)), None)
+    if unknown is not None:
+        raise BatchResumeError(
+            output,
+            "another release of modelship has begun it, which noted the types of answers as "
+            f"{', '.join(unknown.types)}",
+            "Resume it with that release, or name another output folder.",
+        )
+
+
+def _is_known(column: AnswerColumn) -> bool:
+    try:
+        _kinds_of(column)
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True
 
 
 def equal_answers(

@@ -12,11 +12,12 @@ from modelship.batch.batch_plan import digests_of
 from modelship.batch.batch_progress import progress_of
 from modelship.batch.batch_status import BatchStatus
 from modelship.batch.bisecting import TooManyFailedError
-from modelship.batch.equal_answers import equal_answers
+from modelship.batch.equal_answers import equal_answers, require_known_types
 from modelship.batch.first_rows import NothingScoredError, proven_results
 from modelship.batch.job_facts import note_facts
 from modelship.batch.joined_elements import join_elements, remove_elements
 from modelship.batch.output_folder import OutputFolder
+from modelship.batch.output_names import SUCCESS
 from modelship.batch.piece_progress import PieceProgress
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import files_of_job
@@ -78,6 +79,8 @@ def _run(
     note_facts(job.output, job.bundle, job.engine)
     manifest = folder.manifest(plan)
     account = BatchAccount(*folder.resume(plan, manifest, verify=job.verify))
+    if not folder.files.exists(SUCCESS):
+        require_known_types(account.entries, output=str(job.output))
     run = _Run(job, folder, manifest, account)
     run.require_allowed()  # an earlier run may have ended by it
     scored = run.score(show_output=show_output, on_progress=on_progress)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from modelship.batch.engines.cluster_engine import ClusterEngine
 from modelship.batch.engines.pieces_in_flight import WorkerLostError
 from modelship.batch.engines.sent_work import narrowed
+from modelship.batch.engines.spark_contexts import short_reason, started_context, without_stacks
 from modelship.batch.engines.worker_places import score_here
 from modelship.batch.process_limits import cores
 from modelship.errors import BatchEngineError
@@ -62,14 +63,13 @@ class SparkEngine(ClusterEngine):
         import pyspark
 
         users = pyspark.SparkContext._active_spark_context  # noqa: SLF001 - it has no public name
-        if users is not None:  # the user's own connection
-            yield users
-            return
-        context = self._started()
-        try:
-            yield context
-        finally:
-            context.stop()
+        with without_stacks():
+            context = users or self._started()
+            try:
+                yield context
+            finally:
+                if users is None:  # and not the user's own connection
+                    context.stop()
 
     def _started(self) -> Any:
         import pyspark
@@ -78,14 +78,7 @@ class SparkEngine(ClusterEngine):
         settings = pyspark.SparkConf().setMaster(master)
         for name, value in (_USUAL if self.scheduler else {**_USUAL, **_LOCAL}).items():
             settings.setIfMissing(name, value)
-        try:
-            context = pyspark.SparkContext(conf=settings)
-        except Exception as error:
-            raise BatchEngineError(
-                f"Spark cannot be reached or started: {_short(error)}",
-                advice="Check the address of its master, and that this machine has the Java that "
-                "this release of Spark needs: `java -version`.",
-            ) from error
+        context = started_context(settings)
         if not self.scheduler and "PYSPARK_PYTHON" not in os.environ:
             context.pythonExec = sys.executable
         return context
@@ -108,7 +101,9 @@ class _SparkCluster:
         try:
             return 2 * max(1, int(self._context.defaultParallelism))
         except Exception as error:  # also if no master answers: Spark says so a minute later
-            raise BatchEngineError(f"the connection to Spark was lost: {_short(error)}") from error
+            raise BatchEngineError(
+                f"the connection to Spark was lost: {short_reason(error)}"
+            ) from error
 
     def send(self, piece: Piece) -> None:
         import pyspark
@@ -153,7 +148,7 @@ class _SparkCluster:
             )
         if self._context._jsc is None or self._context._jsc.sc().isStopped():  # noqa: SLF001 - as above
             return BatchEngineError("the connection to Spark was lost")
-        return WorkerLostError(_short(error))
+        return WorkerLostError(short_reason(error))
 
 
 def _score_or_fail(sent: tuple[Work, Piece]) -> PieceOutcome | BaseException:
@@ -162,10 +157,3 @@ def _score_or_fail(sent: tuple[Work, Piece]) -> PieceOutcome | BaseException:
         return score_here(*sent)
     except Exception as error:  # noqa: BLE001 - the driver decides
         return error
-
-
-def _short(error: BaseException) -> str:
-    """Return the line of an error that says what happened: the rest is the stack of the JVM."""
-    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
-    causes = [each for each in lines if "Exception: " in each]
-    return (causes or lines or [type(error).__name__])[-1][:300].rstrip(".")

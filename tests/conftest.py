@@ -94,10 +94,6 @@ def docker_base_image(docker_engine):
     return os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
 
 
-# Chromium would start a process that draws as a GPU does, which takes a third of its time.
-_WITHOUT_GPU = ("--disable-gpu", "--disable-software-rasterizer")
-
-
 @pytest.fixture(scope="module")
 def browser(machine):
     """Start Chromium; skip, or fail if MODELSHIP_REQUIRE_BROWSER is 1, where there is none.
@@ -113,7 +109,7 @@ def browser(machine):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=_WITHOUT_GPU)
+        started = playwright.chromium.launch(executable_path=executable)
         yield started
         started.close()
 

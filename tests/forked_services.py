@@ -51,9 +51,9 @@ _IMPORTED = {
 _READ_FIRST = ("LANG", "LC_", "LD_", "MALLOC_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TZ")
 # What starts services as users do.
 _AS_USERS_DO = (
-    *("README.md", "docs/tutorial.md", "tests/parity/", "tests/targets/test_contract.py"),
-    *("tests/targets/test_deferred_exporter.py", "tests/targets/test_script_places.py"),
-    "tests/targets/test_secrets.py",
+    *("README.md", "docs/tutorial.md", "tests/parity/test_parity.py::test_a_process_answers"),
+    *("tests/targets/test_deferred_exporter.py", "tests/targets/test_secrets.py"),
+    "tests/targets/test_script_places.py::test_a_script_finds_the_submodules",
 )
 _ROOM = 1 << 15  # bytes of variables
 _TIMEOUT_S = 60.0

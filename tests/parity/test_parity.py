@@ -116,23 +116,26 @@ def telling(bare_lock, shared_home, tmp_path_factory):
             yield bundle, deployment
 
 
-def test_a_difference_is_shown_side_by_side(telling):
+def test_differences_are_shown_side_by_side(telling):
     """What one place answers otherwise is named with both values, and nothing else is."""
     bundle, deployment = telling
-    report = compare(bundle, on=[deployment], requests=asked("value", "same"))
-    [difference] = report.differences
+    report = compare(bundle, on=[deployment], requests=asked("value", "near", "same"))
+    difference, near = report.differences
     assert (difference.request.label, difference.what) == ("value", "body")
     assert difference.values == {"script": "1.0", "process": "2.0"}
-    with pytest.raises(ParityError, match=r"to 1 of 2 requests[^$]*script   1.0"):
-        report.require()
+    assert near.request.label == "near"  # by default, no tolerance
+    assert deployment.state.value == "Healthy"  # what was given is left as it is
 
 
 def test_floats_may_differ_within_the_tolerance(telling):
-    """A tolerance lets close floats pass, and none does not."""
-    (bundle, deployment), requests = telling, asked("near")
-    assert not compare(bundle, on=[deployment], requests=requests).equal
-    assert compare(bundle, on=[deployment], requests=requests, tolerance=1e-9).equal
-    assert deployment.state.value == "Healthy"  # what was given is left as it is
+    """A tolerance lets close floats pass, and others not; the error shows those."""
+    bundle, deployment = telling
+    requests = asked("value", "near", "same")
+    report = compare(bundle, on=[deployment], requests=requests, tolerance=1e-9)
+    [difference] = report.differences
+    assert difference.request.label == "value"
+    with pytest.raises(ParityError, match=r"to 1 of 3 requests[^$]*script   1.0"):
+        report.require()
 
 
 def test_a_request_that_takes_too_long_is_given_up_everywhere(own, make_bundle):

@@ -1,4 +1,4 @@
-"""The page at /docs, in a real browser, of a real server."""
+"""The page at /docs of a real server, and that of a report, in a real browser."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from page_service.colors import between, contrast, luminance
 from page_service.proxy import proxy
+from page_service.report import reported
 
 from modelship.bundle.openapi import descriptions
 from modelship.tables import Column, Outputs, Schema
@@ -125,6 +126,14 @@ def page(visit, window, service):
         return visit(service)
     _look(window)
     window.eval_on_selector("#sample", "it => it.click()")  # it is hidden now and then
+    return window
+
+
+@pytest.fixture
+def unlocked(visit, window, keyed_service):
+    """Return the page of the service with a key, which it has; another test may have been there."""
+    if window.url != f"{keyed_service}/docs" or not window.is_visible("#description"):
+        _unlock(visit(keyed_service))
     return window
 
 
@@ -392,8 +401,11 @@ def test_is_readable_in_both_schemes(page, scheme):
 _RECORDS = {"data": [{"größe": 1.7, "stadt": "Köln"}, {"größe": None, "stadt": "Ulm \u202e"}]}
 
 
-def test_shows_letters_as_people_read_them(visit, start):
-    """A sample that is written with escapes too; what cannot be seen stays an escape."""
+def test_shows_a_sample_of_records_as_people_read_it(visit, start):
+    """One that is written with escapes too: what cannot be seen stays one.
+
+    Its fields are told from its values, where the description does not.
+    """
     page = visit(start({"sample.json": json.dumps(_RECORDS)}))
     written = page.input_value("#editor")
     assert json.loads(written) == _RECORDS
@@ -401,20 +413,9 @@ def test_shows_letters_as_people_read_them(visit, start):
     assert "Ulm \\u202e" in written
     assert '"stadt":"Köln"' in page.inner_text("#curl")
     assert "größe" in page.inner_text("#python")
-
-
-def test_tells_the_fields_of_the_sample(visit, start):
-    """Where the description does not: their types, and the values that the sample has."""
-    fields = visit(start({"sample.json": json.dumps(_RECORDS)})).inner_text("#sample-fields")
+    fields = page.inner_text("#sample-fields")
     assert "number or null\n1.7" in fields
     assert re.search(r'stadt\s+text\s+"Köln", "Ulm', fields)
-
-
-def test_leaves_the_fields_to_a_description_that_has_them(visit, keyed_service):
-    """What the owner says of them is better."""
-    page = visit(keyed_service)
-    _unlock(page)
-    assert not page.is_visible("#sample-fields")
 
 
 def test_asks_for_the_key(visit, keyed_service):
@@ -444,10 +445,13 @@ def test_tells_the_key_to_nobody(visit, keyed_service):
     assert page.evaluate("document.cookie") == ""
 
 
-def test_tells_the_description_in_words(visit, keyed_service):
-    """Schemas are told in words, also one that holds itself; the JSON is behind a disclosure."""
-    page = visit(keyed_service)
-    _unlock(page)
+def test_tells_the_description_in_words(unlocked):
+    """Schemas are told in words, also one that holds itself; the JSON is behind a disclosure.
+
+    What the owner says of the fields is better than what the sample shows.
+    """
+    page = unlocked
+    assert not page.is_visible("#sample-fields")
     shape = page.inner_text("#shapes .shape")
     assert "list of lists of numbers, required" in shape
     assert "One picture a row" in shape
@@ -457,10 +461,9 @@ def test_tells_the_description_in_words(visit, keyed_service):
     assert json.loads(page.inner_text("#raw")) == json.loads(_DESCRIPTION.read_text())
 
 
-def test_never_runs_what_it_shows(visit, keyed_service):
+def test_never_runs_what_it_shows(unlocked):
     """Markup in a title, a request and an answer stays text."""
-    page = visit(keyed_service)
-    _unlock(page)
+    page = unlocked
     _send(page, {"back": {_MARKUP: [_MARKUP, 1]}})
     assert page.inner_text("h1") == f"shapes {_MARKUP}"
     assert json.loads(page.inner_text("#answer")) == {_MARKUP: [_MARKUP, 1]}
@@ -499,3 +502,13 @@ def test_works_behind_a_path_prefix(visit, service):
         _send(page)
         assert page.inner_text("#verdict") == "200 OK"
         assert page.locator("#pictures canvas").count() == 5
+
+
+def test_the_guide_shows_the_report(browser, screenshot, tmp_path):
+    """The page of a report fits its window, and looks as the guide shows it."""
+    reported(tmp_path).to_html(tmp_path / "report.html")
+    page = browser.new_page(viewport={"width": 1000, "height": 800})
+    page.goto((tmp_path / "report.html").as_uri())
+    screenshot(page, "docs/how-to/report.png", height=1490)
+    assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
+    page.close()

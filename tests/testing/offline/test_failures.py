@@ -117,9 +117,9 @@ def test_a_crash_on_request_is_a_real_one(place):
     assert '"code": "CrashLoopBackOff"' in message
 
 
-def test_an_environment_without_server_crashes(real_index, place):
+def test_an_environment_without_server_crashes(place):
     """Azure ML demands azureml-defaults, or the server alone; without them nothing starts."""
-    service = place.deploy(conda={"dependencies": [f"python={PYTHON}", {"pip": ["joblib"]}]})
+    service = place.deploy(conda={"dependencies": [f"python={PYTHON}"]})
     operation = place.settle(service)
     assert operation["error"]["details"][0]["code"] == "CrashLoopBackOff"
     assert "gunicorn: not found" in service.get_logs()
@@ -292,15 +292,24 @@ def test_a_deletion_overtakes_a_deployment(place):
 
 @pytest.mark.docker
 def test_an_engine_fails_alike(real_index, tmp_path, shared_home, docker_base_image):
-    """With compute="docker" a crash and a lack of memory are reported as with a process."""
+    """With compute="docker" a crash is reported as with a process; the image has one Python."""
     options = {"home": shared_home, "compute": "docker", "base_image": docker_base_image}
     with deploying(tmp_path, **options) as place:
         crashing = place.deploy(CRASHING, conda=CONDA_311)
         require_crash(crashing, place.settle(crashing), "KeyError")
+        other = place.deploy(conda={"dependencies": ["python=3.9", CONDA["dependencies"][1]]})
+        assert "Python 3.11" in build_log(place.settle(other))
+
+
+# In the gate, a process is killed at its limit above, and test_diagnosis_docker.py has the engine.
+@pytest.mark.long
+@pytest.mark.docker
+def test_an_engine_kills_alike(real_index, tmp_path, shared_home, docker_base_image):
+    """With compute="docker" a lack of memory is reported as with a process."""
+    options = {"home": shared_home, "compute": "docker", "base_image": docker_base_image}
+    with deploying(tmp_path, **options) as place:
         plant(place, "out-of-memory")
         greedy = place.deploy(conda=CONDA_311, memory_gb=0.3)
         operation = place.settle(greedy)
         assert operation["error"]["details"][0]["code"] == "OOMKilled"
         assert "OOMKilled) at its limit of 0.3 GiB" in greedy.get_logs()
-        other = place.deploy(conda={"dependencies": ["python=3.9", CONDA["dependencies"][1]]})
-        assert "Python 3.11" in build_log(place.settle(other))

@@ -19,6 +19,8 @@ from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.targets.release import ReleaseRecord
 from modelship.workspace.ml_workspace import open_ml
 
+import azure.ai.ml.entities, azure.identity  # once for both
+
 other = os.fork()
 journal = OnlineEndpointBackend.at(open_ml(sys.argv[1])).journal("shared")
 numbers = []

@@ -28,8 +28,15 @@ PIECES = [
 
 @pytest.mark.parametrize(
     "piece",
-    ["x", "\n", "Traceback (most recent call last):\n", FRAME, '{"code":', "\\n", KILLED],
-    ids=["a line", "lines", "headings", "frames", "braces", "escapes", "signs"],
+    [
+        pytest.param("x", id="a line"),
+        pytest.param("Traceback (most recent call last):\n", id="headings"),
+        pytest.param(KILLED, id="signs"),
+        pytest.param("\n", id="lines", marks=pytest.mark.long),
+        pytest.param(FRAME, id="frames", marks=pytest.mark.long),
+        pytest.param('{"code":', id="braces", marks=pytest.mark.long),
+        pytest.param("\\n", id="escapes", marks=pytest.mark.long),
+    ],
 )
 def test_a_long_log_is_cut(piece):
     """Of a hundred megabytes only a bounded part is read."""

@@ -9,7 +9,7 @@ from modelship.sources.passport import read_passport
 
 
 @pytest.mark.parametrize(
-    ("every", "at_least"), [(24, 150), pytest.param(1, 500, marks=pytest.mark.long)]
+    ("every", "at_least"), [(48, 120), pytest.param(1, 500, marks=pytest.mark.long)]
 )
 def test_benign_models_raise_no_false_alarm(tmp_path, every, at_least):
     """Nothing in some 700 models is dangerous, hazardous, unread or even unknown."""

@@ -28,6 +28,8 @@ _BOMBS = (
     "the limit of instructions, and more",
     "tuples one by one",
 )
+# test_hostile.py asks in the gate for the passports of the same instructions, packed.
+_LONG = ("a bomb of instructions", "many marks")
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +52,10 @@ def _is_caught(path) -> bool:
         return True
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=[pytest.mark.long] if each in _LONG else []) for each in CASES],
+)
 def test_what_is_hostile_is_caught(tmp_path, audited, name):
     """It is corrupt or not safe to load, and nothing of it was run or imported."""
     (tmp_path / "model").mkdir()

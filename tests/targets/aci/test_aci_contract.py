@@ -15,8 +15,8 @@ class TestAci(TargetContract):
     other_serving = {"auth": True, "variables": {"TZ": "UTC"}}  # noqa: RUF012 - never changed
     slow_timeout_s = 6.0
     # The target process keeps these in the gate; for Azure ML, test_aci_failures.py,
-    # test_aci_history.py and test_aci_keys_and_options.py ask the like. T20 is asked of an online
-    # endpoint, and test_failures.py ends the process of a service of this kind.
+    # test_aci_history.py and test_aci_keys_and_options.py ask the like. An online endpoint keeps
+    # T20 in the gate, and test_failures.py ends the process of a service of this kind.
     long_clauses = (
         *("t10", "t14", "t16", "t17", "t18", "t20", "t23", "t24", "t26", "t34", "t36", "t37"),
     )

@@ -58,6 +58,12 @@ def test_a_column_that_was_chosen_is_named_again():
         columns(ScriptRows(), given=["ib"])
 
 
+def test_a_column_that_not_all_files_have_is_to_be_left_out():
+    """The bundle names none then, so there is nothing to rename."""
+    with pytest.raises(ms.ModelshipError, match="(?s)lacks the column 'zz'.*--feature-column"):
+        ScriptRows().columns(TABLE, (*TABLE.names, "zz"), given=None, path="rows.csv")
+
+
 def test_lists_of_another_size_are_refused():
     """The error names the size, since there is only one column."""
     with pytest.raises(ms.ModelshipError, match="takes 3 values, and .* with lists of 4 values"):

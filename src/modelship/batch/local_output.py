@@ -72,11 +72,15 @@ class LocalOutput:
     def write_draft(self, name: str, write: Callable[[BinaryIO], object]) -> tuple[int, str]:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as sink:
-            write(sink)
-            sink.flush()
-            os.fsync(sink.fileno())
-            size = os.fstat(sink.fileno()).st_size
+        try:
+            with path.open("wb") as sink:
+                write(sink)
+                sink.flush()
+                os.fsync(sink.fileno())
+                size = os.fstat(sink.fileno()).st_size
+        except BaseException:  # a full disk, for one, which the part of a file would fill
+            path.unlink(missing_ok=True)
+            raise
         return size, sha256_of(path)
 
     def enter(self, drafts: Mapping[str, tuple[str, int]]) -> None:

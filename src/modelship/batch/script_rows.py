@@ -22,6 +22,10 @@ _SHOWN: Final = 5
 _RESHAPE: Final = "Give an input whose rows have as many values."
 CHOSEN: Final = "Name columns that all files of the input have."
 _CHOOSE: Final = "Name the columns that run() takes with feature_columns= (--feature-column)."
+_IN_ALL: Final = (
+    "All columns of all files are given to run(). Name those that it takes, and that all files "
+    "have, with feature_columns= (--feature-column)."
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class ScriptRows:
         if given is None and len(lists) == 1 and not {*chosen} & {*schema.names}:
             return tuple(lists)
         wanted = chosen or tuple(names)
-        advice = "" if given is None else CHOSEN
+        advice = CHOSEN if given is not None else "" if chosen else _IN_ALL
         require_columns(wanted, schema.names, path=path, advice=advice)
         if self.width not in (None, len(wanted)) and not lists:
             problem = f"run() takes {self.width} values, and {_given(schema, wanted)}"

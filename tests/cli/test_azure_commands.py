@@ -22,3 +22,12 @@ def test_register_without_a_workspace(tmp_path, monkeypatch):
     assert result.exit_code == 9
     assert "there is no config.json in" in result.stderr
     assert "Download config.json" in result.stderr
+
+
+def test_register_in_a_registry_without_a_name(tmp_path, monkeypatch):
+    """A variable of CI that is not set is not the workspace."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.bin").write_bytes(b"1")
+    result = CliRunner().invoke(cli, ["register", "weights.bin", "--registry", ""])
+    assert result.exit_code == 2
+    assert "'' is not a valid registry name" in result.stderr

@@ -57,6 +57,7 @@
     │   └── ClientGenerationError
     ├── WorkspaceError                  9   the Azure ML workspace
     │   ├── WorkspaceNotFoundError
+    │   ├── RegistryNotFoundError
     │   ├── WorkspaceCredentialsError
     │   ├── WorkspaceUnreachableError
     │   └── WorkspaceRequestError

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from modelship.errors.base_error import ModelshipError
 
 __all__ = [
+    "RegistryNotFoundError",
     "WorkspaceCredentialsError",
     "WorkspaceError",
     "WorkspaceNotFoundError",
@@ -32,10 +33,23 @@ class WorkspaceNotFoundError(WorkspaceError):
 
 
 @dataclass(eq=False)
+class RegistryNotFoundError(WorkspaceError):
+    """No Azure ML registry has this name, or the account does not see it."""
+
+    _message = "There is no Azure ML registry {registry!r}."
+    _hint = (
+        "Compare the name with those of: az ml registry list. A registry in another tenant needs "
+        "an account of that tenant."
+    )
+
+    registry: str
+
+
+@dataclass(eq=False)
 class WorkspaceCredentialsError(WorkspaceError):
     """The credentials for a workspace are missing, expired or refused."""
 
-    _message = "The workspace {workspace!r} rejected the credentials: {cause}."
+    _message = "The {kind} {workspace!r} rejected the credentials: {cause}."
     _hint = (
         "Sign in again (az login), or set AZUREML_SERVICE_PRINCIPAL_ID, _TENANT_ID and "
         "_PASSWORD; the portal lists your permissions under Access control."
@@ -44,19 +58,21 @@ class WorkspaceCredentialsError(WorkspaceError):
     workspace: str
     cause: str
     advice: str = ""
+    kind: str = "workspace"
 
 
 @dataclass(eq=False)
 class WorkspaceUnreachableError(WorkspaceError):
     """The services of Azure ML do not respond."""
 
-    _message = "The workspace {workspace!r} did not respond when asked to {doing}: {cause}."
+    _message = "The {kind} {workspace!r} did not respond when asked to {doing}: {cause}."
     _hint = "Check the network and the proxy (HTTPS_PROXY), and try again."
 
     workspace: str
     doing: str
     cause: str
     advice: str = ""
+    kind: str = "workspace"
 
 
 @dataclass(eq=False)
@@ -72,8 +88,9 @@ class WorkspaceRequestError(WorkspaceError):
     detail: str = ""
     advice: str = ""
     code: str = ""
+    kind: str = "workspace"
 
     @property
     def message(self) -> str:
         status = f" ({self.status})" if self.status else ""
-        return f"The workspace {self.workspace!r} refused to {self.doing}{status}: {self.cause}."
+        return f"The {self.kind} {self.workspace!r} refused to {self.doing}{status}: {self.cause}."

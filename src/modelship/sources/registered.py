@@ -24,7 +24,7 @@ __all__ = ["RegisteredSource", "register_model"]
 
 _URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?:[:@]latest|:(?P<number>\d+))?")
 _IN_REGISTRY: Final = re.compile(
-    r"azureml://registries/(?P<registry>[\w.-]+)/models/(?P<name>[^/@:]+)"
+    r"azureml://registries/(?P<registry>[^/]*)/models/(?P<name>[^/@:]+)"
     r"(?:/labels/latest|/versions/(?P<number>\d+))?"
 )
 _EXPECTED: Final = (
@@ -98,6 +98,10 @@ class RegisteredSource(ModelSource):
         if match is None:
             raise InvalidOptionError("location", uri, _EXPECTED)
         registry = match.groupdict().get("registry", "")
+        if match.re is _IN_REGISTRY:
+            from modelship.workspace.registry_names import check_registry_name
+
+            check_registry_name(registry)
         if registry and any((subscription_id, resource_group, workspace_name)):
             raise InvalidOptionError("workspace_name", "one", "none: the model is in a registry")
 
@@ -210,6 +214,8 @@ def register_model(
 
     Raises
     ------
+    InvalidNameError
+        If no model, or no registry, can have this name; an empty one is refused, too.
     WorkspaceError
         If the workspace cannot be opened, or rejects the model.
     DigestMismatchError
@@ -248,6 +254,7 @@ def _opened(workspace: object, registry: str | None) -> ModelShelf:
     from modelship.workspace.either_sdk import open_registry
     from modelship.workspace.ml_registries import open_ml_registry, registry_of
 
-    if shared := registry or registry_of(workspace):
+    shared = registry_of(workspace) or None if registry is None else registry
+    if shared is not None:
         return open_ml_registry(shared, workspace)
     return open_registry(workspace)

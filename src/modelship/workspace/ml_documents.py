@@ -10,11 +10,18 @@ from modelship.workspace.arm_requests import ArmError
 from modelship.workspace.model_record import RegisteredModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from modelship.workspace.location import WorkspaceLocation
 
-__all__ = ["FilesPlace", "files_place", "registered", "with_framework", "workspace_path"]
+__all__ = [
+    "FilesPlace",
+    "files_place",
+    "latest_first",
+    "registered",
+    "with_framework",
+    "workspace_path",
+]
 
 _DATASTORE: Final = re.compile(r"azureml://(?:.*/)?datastores/(?P<store>[^/]+)/paths/(?P<path>.+)")
 # The files of a run are in a fixed folder of the artifact store.
@@ -60,6 +67,22 @@ def files_place(uri: str) -> FilesPlace:
     if found := _JOB.fullmatch(uri) or _RUN.fullmatch(uri):
         return FilesPlace("workspaceartifactstore", f"ExperimentRun/dcid.{found['job']}/{found[2]}")
     raise ArmError(400, {"message": f"the model's files are at {uri}, which is no datastore"})
+
+
+def latest_first(documents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the versions of a model whose names are numbers, the last created one first.
+
+    That is the latest for azure-ai-ml. A version of SDK v2 may be any text; such a model has no
+    number to go by.
+    """
+    numbered = [each for each in documents if str(each.get("name", "")).isdecimal()]
+    return sorted(numbered, key=_created, reverse=True)
+
+
+def _created(document: Mapping[str, Any]) -> tuple[str, int]:
+    """Return when a version was created, as text that sorts, and its number."""
+    said = document.get("systemData") or {}
+    return str(said.get("createdAt") or ""), int(document["name"])
 
 
 def registered(document: Mapping[str, Any], location_uri: str) -> RegisteredModel:

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.blob_storage import BlobContainer
 from modelship.workspace.keyless_storage import STORAGE_SCOPE, with_key_or_token
-from modelship.workspace.ml_documents import files_place, registered, workspace_path
+from modelship.workspace.ml_documents import (
+    files_place,
+    latest_first,
+    registered,
+    workspace_path,
+)
 from modelship.workspace.model_record import HISTORY, RELEASES
 
 if TYPE_CHECKING:
@@ -75,7 +80,8 @@ class MlModels:
     def model(self, name: str, version: int | None) -> RegisteredModel | None:
         """Return one model, the latest if no version is given; None if there is none."""
         if version is None:
-            return next(iter(self.models(name=name)), None)
+            latest = next(iter(latest_first(self._versions(name))), None)
+            return registered(latest, self._uri) if latest else None
         found = self._arm.get(self._path(name, version), version=_MODELS)
         return registered(found, self._uri) if found else None
 

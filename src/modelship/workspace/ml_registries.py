@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from modelship.errors import ModelNotFoundError, WorkspaceNotFoundError
+from modelship.errors import (
+    ModelNotFoundError,
+    RegistryNotFoundError,
+    WorkspaceCredentialsError,
+    WorkspaceNotFoundError,
+    WorkspaceRequestError,
+    WorkspaceUnreachableError,
+)
 from modelship.workspace import _ml_client
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.asking import Asker
@@ -21,6 +28,7 @@ from modelship.workspace.ml_documents import with_framework
 from modelship.workspace.ml_errors import translate_ml
 from modelship.workspace.ml_workspace import open_ml
 from modelship.workspace.registry_models import RegistryModels
+from modelship.workspace.registry_names import check_registry_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +45,8 @@ _DISCOVERY: Final = "v1.0"
 _CALL_TIMEOUT_S: Final = 120.0
 _TRANSFER_TIMEOUT_S: Final = 3600.0
 _NEARBY: Final = 10
+_OF_PLACES: Final = (WorkspaceCredentialsError, WorkspaceRequestError, WorkspaceUnreachableError)
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class MlRegistry:
         self._cloud = cloud
         self._token = token
         self._session = session
-        self._ask = Asker(self.location, translate=translate_ml)
+        self._asker = Asker(self.location, translate=translate_ml)
 
     @property
     def uri(self) -> str:
@@ -90,10 +100,15 @@ class MlRegistry:
             If the registry cannot be read.
         """
         doing = f"find the model {name!r}"
+        if version is not None:  # the list has no archived versions
+            one = self._ask(
+                doing, lambda: self._models.model(name, version), timeout_s=_CALL_TIMEOUT_S
+            )
+            if one is not None:
+                return one
         found = self._ask(doing, lambda: self._models.models(name), timeout_s=_CALL_TIMEOUT_S)
-        for each in found:
-            if version in (None, each.version):
-                return each
+        if version is None and found:
+            return found[0]
         location = f"{self.uri}/models/{name}" + (f"/versions/{version}" if version else "")
         nearby = [each.model_id for each in found[:_NEARBY]]
         raise ModelNotFoundError(location=location, nearby=nearby)
@@ -137,8 +152,8 @@ class MlRegistry:
         return self._ask(
             doing or f"register the model {name!r}",
             lambda: self._models.register(
-                path, name=name, modelType=kind, tags=dict(tags), properties=described,
-                description=description or None,
+                path, name=name, timeout_s=timeout_s, modelType=kind, tags=dict(tags),
+                properties=described, description=description or None,
             ),
             timeout_s=timeout_s,
         )  # fmt: skip
@@ -167,7 +182,18 @@ class MlRegistry:
             session=self._session,
         )
         path = f"/registrymanagement/v1.0/registries/{quote(self.name)}/discovery"
-        return self._in_region(discovery.send("GET", path, version=_DISCOVERY))
+        found = discovery.get(path, version=_DISCOVERY)
+        if found is None:
+            raise RegistryNotFoundError(self.name)
+        return self._in_region(found)
+
+    def _ask(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float) -> _Answer:
+        """Run a call; its errors are of the registry, not of a workspace."""
+        try:
+            return self._asker(doing, call, timeout_s=timeout_s)
+        except _OF_PLACES as error:
+            error.kind = "registry"
+            raise
 
     def _in_region(self, found: dict[str, Any]) -> RegistryModels:
         region = str(found.get("primaryRegionResourceProviderUri") or "").rstrip("/")
@@ -201,11 +227,14 @@ def open_ml_registry(name: str, workspace: object = None) -> MlRegistry:
 
     Raises
     ------
+    InvalidNameError
+        If no registry can have this name.
     MissingExtraError
         If azure-identity is not installed.
     WorkspaceError
         If the workspace cannot be opened.
     """
+    check_registry_name(name)
     location = WorkspaceLocation("", "", name)
     if workspace is None:
         location = _offline_here() or location

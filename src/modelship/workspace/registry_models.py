@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from modelship.workspace.arm_requests import ArmError, ArmRequests
 from modelship.workspace.blob_storage import BlobContainer
-from modelship.workspace.ml_documents import registered
+from modelship.workspace.ml_documents import latest_first, registered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ _POLL_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 300.0
 _BUSY: Final = frozenset({"Accepted", "Creating", "InProgress", "Updating"})
 _RIVALS: Final = 20  # that register versions of one model at the same time
+_REFERENCE: Final = {"temporaryDataReferenceType": "TemporaryBlobReference"}
+_TAKEN: Final = "another client has registered other content as {}:{} at the same time"
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,14 @@ class RegistryModels:
     session: requests.Session
 
     def models(self, name: str) -> list[RegisteredModel]:
-        """Return the versions with numbers, the latest first."""
+        """Return the active versions with numbers, the latest first."""
         documents = self.arm.all(f"{self.path}/models/{name}/versions", version=_VERSION)
-        numbered = [each for each in documents if str(each.get("name", "")).isdecimal()]
-        found = [self._registered(name, each) for each in numbered]
-        return sorted(found, key=lambda each: -each.version)
+        return [self._registered(name, each) for each in latest_first(documents)]
+
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        """Return one version, which may be archived; None if there is none."""
+        found = self.arm.get(self._place(name, str(version)), version=_VERSION)
+        return self._registered(name, found) if found else None
 
     def names(self) -> list[str]:
         """Return the names of all models."""
@@ -82,8 +88,10 @@ class RegistryModels:
         given = self.arm.send("POST", path, version=_VERSION, body=body)
         self._signed(given).download(_path_in_container(address), folder)
 
-    def register(self, source: Path, *, name: str, **described: Any) -> RegisteredModel:
-        """Upload a file or folder as the next version of a model.
+    def register(
+        self, source: Path, *, name: str, timeout_s: float, **described: Any
+    ) -> RegisteredModel:
+        """Upload a file or folder as the next version of a model that no other client takes.
 
         Parameters
         ----------
@@ -91,17 +99,23 @@ class RegistryModels:
             The file or folder.
         name : str
             The name of the model.
+        timeout_s : float
+            For how many seconds another version is tried when one is taken.
         **described
             Further properties of the version, as the service names them.
         """
-        version, reference = self._reserved(name)
-        container = self._signed(reference)
-        container.upload(source, source.name)
-        uri = f"{_address(reference)}/{source.name}"
-        body = {"properties": {"modelUri": uri, "isAnonymous": False, **described}}
-        place = self._place(name, str(version))
-        self.arm.send("PUT", place, version=_VERSION, body=body)
-        return self._registered(name, self._settled(place))
+        end = time.monotonic() + timeout_s
+        container = self.arm.get(f"{self.path}/models/{name}", version=_VERSION) or {}
+        version = int((container.get("properties") or {}).get("nextVersion") or 1)
+        last = version + _RIVALS
+        while True:
+            try:
+                return self._version(source, name, version, described)
+            except ArmError as error:
+                is_taken = error.status == HTTPStatus.CONFLICT
+                if not is_taken or version == last or time.monotonic() > end:
+                    raise
+            version += 1
 
     def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a model."""
@@ -111,26 +125,24 @@ class RegistryModels:
         self.arm.send("PUT", place, version=_VERSION, body=body)
         self._settled(place)
 
-    def _reserved(self, name: str) -> tuple[int, dict[str, Any]]:
-        """Return the next version that nobody has, and where its files go."""
-        container = self.arm.get(f"{self.path}/models/{name}", version=_VERSION) or {}
-        version = int((container.get("properties") or {}).get("nextVersion") or 1)
-        last = version + _RIVALS
-        while (reference := self._reference(name, version, may_be_taken=version < last)) is None:
-            version += 1
-        return version, reference
-
-    def _reference(self, name: str, version: int, *, may_be_taken: bool) -> dict[str, Any] | None:
-        """Return where the files of a version go; None if the version is taken."""
-        kind = "TemporaryBlobReference"
-        body = {"assetId": self._id(name, str(version)), "temporaryDataReferenceType": kind}
+    def _version(
+        self, source: Path, name: str, version: int, described: Mapping[str, Any]
+    ) -> RegisteredModel:
+        """Register a version; raise ArmError with 409 if another client has taken it."""
+        place = self._place(name, str(version))
+        asked = {"assetId": self._id(name, str(version)), **_REFERENCE}
         path = f"{self.path}/tempdatarefs/{name}/versions/{version}"
-        try:
-            return self.arm.send("PUT", path, version=_VERSION, body=body)
-        except ArmError as error:
-            if error.status != HTTPStatus.CONFLICT or not may_be_taken:
-                raise
-            return None
+        reference = self.arm.send("PUT", path, version=_VERSION, body=asked)
+        # The service may give rivals one container, and that of an upload that broke.
+        path = f"{uuid.uuid4().hex}/{source.name}"
+        self._signed(reference).upload(source, path)
+        uri = f"{_address(reference)}/{path}"
+        body = {"properties": {"modelUri": uri, "isAnonymous": False, **described}}
+        self.arm.send("PUT", place, version=_VERSION, body=body)
+        document = self._settled(place)
+        if not _is_own(document, described):
+            raise ArmError(HTTPStatus.CONFLICT, {"message": _TAKEN.format(name, version)})
+        return self._registered(name, document)
 
     def _settled(self, place: str) -> dict[str, Any]:
         """Return the document of a version when the service has made it."""
@@ -164,6 +176,13 @@ class RegistryModels:
 
 def _state(document: Mapping[str, Any]) -> str:
     return str((document.get("properties") or {}).get("provisioningState") or "")
+
+
+def _is_own(document: Mapping[str, Any], described: Mapping[str, Any]) -> bool:
+    """Return whether no property of a version differs from ours: its digest is one of them."""
+    there = (document.get("properties") or {}).get("properties") or {}
+    ours = (described.get("properties") or {}).items()
+    return all(there.get(key, value) == value for key, value in ours)
 
 
 def _address(reference: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import az_yaml_files
 import pytest
 
 from modelship.cli.kinds import KINDS, problem_of
-from modelship.errors import InvalidOptionError
+from modelship.errors import DeploymentFileError, InvalidOptionError
 from modelship.targets.online_endpoint.az_yaml import az_settings
 from modelship.targets.online_endpoint.az_yaml.az_settings import read_files
 from modelship.targets.online_endpoint.target_options import TargetOptions
@@ -131,8 +131,10 @@ def test_a_registered_environment_is_read_from_the_workspace(tmp_path):
         ("azureml:e@latest", "azureml:NAME:VERSION"),
         ("azureml:bare:1", "one with a conda file"),
     ):
-        with pytest.raises(InvalidOptionError, match=said):
+        with pytest.raises(DeploymentFileError, match=said) as caught:
             settings(reference)
+        lines = path.read_text().splitlines()
+        assert lines[caught.value.line - 1] == f"environment: {reference}"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from modelship.targets.online_endpoint.iso_durations import (
     ms_of_iso,
     seconds_of_iso,
 )
+from modelship.targets.online_endpoint.target_options import TargetOptions
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/M.ManagedIdentity/userAssignedIdentities/i"
 COLLECTOR = DataCollectorSettings(
@@ -132,6 +133,20 @@ def test_a_deployment_with_traffic_gets_no_copies_too():
     """Azure ML refuses to mirror to a deployment that has traffic."""
     with pytest.raises(InvalidOptionError, match="no traffic itself"):
         EndpointSettings(traffic={"blue": 100}, mirror_traffic={"blue": 10})
+
+
+def test_a_default_that_is_given_is_no_other_release():
+    """It is recorded as if it were not given; an option of the endpoint is not."""
+    given = TargetOptions(
+        instance_type="Standard_DS3_v2",
+        instance_count=1,
+        app_insights_enabled=False,
+        egress_public_network_access="enabled",
+    )
+    assert given.recorded() == TargetOptions().recorded()
+    assert given.__getstate__()["instance_count"] == 1
+    assert TargetOptions(auth_mode="key").recorded()["auth_mode"] == "key"
+    assert TargetOptions(instance_count=2).recorded()["instance_count"] == 2
 
 
 def test_no_variable_is_shown():

@@ -137,6 +137,30 @@ def test_modelship_fetches_what_the_sdk_has_registered(offline, registry, folder
     assert files_below(found.path) == files_below(folder)
 
 
+def test_the_latest_is_the_last_one_created(offline, registry, folder):
+    """For the SDK, a deployment and modelship; an archived one is found by its number only."""
+    for version in ("5", "3"):
+        registry.models.create_or_update(model("aged", folder, version=version))
+    register_model(  # the same content: a change of tags makes no version the latest
+        ModelSource.open(f"{MODELS}/aged/versions/5", workspace=registry).fetch("five"),
+        workspace=registry, name="aged", tags={"a": "b"},
+    )  # fmt: skip
+    store = Store(offline.folder)
+
+    def latest():
+        ours = ModelSource.open(f"{MODELS}/aged/labels/latest", workspace=registry)
+        resolved = model_version(store, f"{MODELS}/aged/labels/latest")
+        by_sdk = registry.models.get("aged", label="latest").version
+        return {by_sdk, str(resolved["version"]), ours.fetch("latest").version}
+
+    assert latest() == {"3"}
+    registry.models.archive("aged", version="3")
+    shutil.rmtree("latest")
+    assert latest() == {"5"}
+    archived = ModelSource.open(f"{MODELS}/aged/versions/3", workspace=registry)
+    assert files_below(archived.fetch("three").path) == files_below(folder)
+
+
 def test_an_environment_of_a_registry_keeps_its_content(registry):
     """It is registered, read and listed; the workspace's own names are not among them."""
     from azure.ai.ml.entities import Environment

@@ -35,6 +35,12 @@ __all__ = ["DEFAULT_IMAGE", "TargetOptions"]
 DEFAULT_IMAGE: Final = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
 """The base image of the environment; Azure ML installs the packages of the lock on it."""
 
+_DEFAULTS: Final = {
+    "instance_type": DEFAULT_INSTANCE_TYPE,
+    "instance_count": 1,
+    "app_insights_enabled": False,
+    "egress_public_network_access": "enabled",
+}
 _REPOSITORY: Final = re.compile(
     r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
 )
@@ -76,11 +82,18 @@ class TargetOptions:
 
     def __getstate__(self) -> dict[str, object]:
         """Return the options; the settings that are made of them cannot be pickled."""
-        return self.recorded()
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def recorded(self) -> dict[str, object]:
-        """Return the options by name, as part of a release; one that is not given is None."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        """Return the options by name, as part of a release.
+
+        One that is not given is None, and so is one that is the default of a deployment: it is the
+        same release then. An option of the endpoint stays: not given, it leaves the endpoint as it
+        is.
+        """
+        given = self.__getstate__()
+        same = [name for name, default in _DEFAULTS.items() if given[name] == default]
+        return given | dict.fromkeys(same)
 
     @cached_property
     def endpoint(self) -> EndpointSettings:

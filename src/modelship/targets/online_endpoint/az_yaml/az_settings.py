@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.environment import DEFAULTS, SERVER
-from modelship.errors import DeploymentFileError, InvalidOptionError
+from modelship.errors import DeploymentFileError, InvalidNameError, InvalidOptionError
 from modelship.server.options import OPTIONS
 from modelship.targets.online_endpoint.az_yaml.asset_values import InlineModel
 from modelship.targets.online_endpoint.az_yaml.endpoint_files import (
@@ -20,6 +20,7 @@ from modelship.targets.online_endpoint.az_yaml.registered_environments import (
     WRITE_INLINE,
     registered_conda,
 )
+from modelship.targets.online_endpoint.az_yaml.yaml_tree import read_tree
 from modelship.targets.online_endpoint.az_yaml.yaml_writing import yaml_text
 from modelship.targets.online_endpoint.container_settings import DEFAULT_REQUESTS
 from modelship.targets.online_endpoint.instance_types import instance_type_of
@@ -57,10 +58,11 @@ _ARM_ID: Final = re.compile(r"azureml:/subscriptions/.*/models/(?P<name>[^/]+)/v
 
 @dataclass(frozen=True)
 class AzFiles:
-    """A deployment file, and its endpoint file if there is one."""
+    """A deployment file, its endpoint file if there is one, and the path of the former."""
 
     deployment: OnlineDeploymentFile
-    endpoint: OnlineEndpointFile | None = None
+    endpoint: OnlineEndpointFile | None
+    path: Path
 
 
 def read_files(paths: Sequence[Path]) -> AzFiles:
@@ -83,7 +85,8 @@ def read_files(paths: Sequence[Path]) -> AzFiles:
         if endpoint.name != deployments[0].endpoint_name:
             problem = f"name is {endpoint.name!r}; the deployment is of the endpoint"
             raise DeploymentFileError(str(path), 1, f"{problem} {deployments[0].endpoint_name!r}.")
-    return AzFiles(deployments[0], endpoints[0][1] if endpoints else None)
+    [path] = [path for path, each in read if each is deployments[0]]
+    return AzFiles(deployments[0], endpoints[0][1] if endpoints else None, path)
 
 
 def settings_of(
@@ -108,13 +111,15 @@ def settings_of(
     ------
     InvalidOptionError
         If the deployment does not say which packages or which script it needs.
+    DeploymentFileError
+        If its environment is not registered, or has no conda file.
     """
     deployment = files.deployment
     is_here = target in _HERE
     settings: dict[str, Any] = {
         "name": deployment.endpoint_name,
         "model": _model(deployment.model),
-        "environment": _environment(deployment, scratch, open_workspace),
+        "environment": _environment(files, scratch, open_workspace),
         "description": deployment.settings.description or None,
         "tags": dict(deployment.settings.tags) or None,
         "serving": _serving(deployment, is_here=is_here),
@@ -166,9 +171,9 @@ def _model(model: InlineModel | str | None) -> str | list[str]:
 
 
 def _environment(
-    deployment: OnlineDeploymentFile, scratch: Path, open_workspace: Callable[[], MlWorkspace]
+    files: AzFiles, scratch: Path, open_workspace: Callable[[], MlWorkspace]
 ) -> str | None:
-    environment = deployment.environment
+    deployment, environment = files.deployment, files.deployment.environment
     is_mlflow = isinstance(deployment.model, InlineModel) and deployment.model.type is not None
     if environment is None and is_mlflow and deployment.code_configuration is None:
         return None  # inferred from the model, as Azure ML does
@@ -178,12 +183,20 @@ def _environment(
     if environment is None:
         raise InvalidOptionError("environment", "missing", WRITE_INLINE)
     if isinstance(environment, str):
-        return _written_to(scratch, registered_conda(environment, open_workspace))
+        return _written_to(scratch, _registered(environment, files.path, open_workspace))
     if environment.conda_file is None:
         raise InvalidOptionError("environment.conda_file", "missing", "a conda file")
     if isinstance(environment.conda_file, Mapping):
         return _written_to(scratch, yaml_text(environment.conda_file))
     return str(environment.conda_file)
+
+
+def _registered(reference: str, path: Path, open_workspace: Callable[[], MlWorkspace]) -> str:
+    """Return the conda file of a registered environment; an error has the line of its name."""
+    try:
+        return registered_conda(reference, open_workspace)
+    except (InvalidOptionError, InvalidNameError) as error:
+        raise read_tree(path).keys["environment"].error(error.message) from error
 
 
 def _written_to(scratch: Path, text: str) -> str:

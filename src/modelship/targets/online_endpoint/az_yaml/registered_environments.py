@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError
+from modelship.sources.model import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ _IN_WORKSPACE: Final = re.compile(
     r"azureml:(?:/subscriptions/.*/environments/)?(?P<name>[^/:@]+)(?::|/versions/)(?P<version>[^/]+)"
 )
 _IN_REGISTRY: Final = re.compile(
-    r"azureml://registries/(?P<registry>[\w.-]+)/environments/(?P<name>[^/]+)"
+    r"azureml://registries/(?P<registry>[^/]*)/environments/(?P<name>[^/]+)"
     r"/(?:versions/(?P<version>[^/]+)|labels/latest)"
 )
 
@@ -31,8 +32,8 @@ def registered_conda(reference: str, open_workspace: Callable[[], MlWorkspace]) 
 
     Raises
     ------
-    InvalidOptionError
-        If it does not exist, or has no conda file.
+    InvalidOptionError, InvalidNameError
+        If it does not exist or cannot, or has no conda file.
     WorkspaceError
         If it cannot be read.
     """
@@ -46,7 +47,11 @@ def registered_conda(reference: str, open_workspace: Callable[[], MlWorkspace]) 
 def _document(reference: str, open_workspace: Callable[[], MlWorkspace]) -> dict[str, Any]:
     if shared := _IN_REGISTRY.fullmatch(reference):
         from modelship.workspace.ml_registries import open_ml_registry
+        from modelship.workspace.registry_names import check_registry_name
 
+        check_registry_name(shared["registry"])
+        check_name(shared["name"], kind="environment")
+        check_name(shared["version"] or "latest", kind="environment version")
         registry = open_ml_registry(shared["registry"], open_workspace())
         found, place = registry.environment(shared["name"], shared["version"]), "registry"
     elif named := _IN_WORKSPACE.fullmatch(reference):

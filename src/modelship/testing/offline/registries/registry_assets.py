@@ -14,7 +14,7 @@ from modelship.testing.offline.registries.registry_collections import (
     KINDS,
     collection,
     container_of_address,
-    files_container,
+    new_container,
     opened,
     portable,
     required,
@@ -123,8 +123,7 @@ class RegistryAssets(Part):
         if collection(kind, store).find(name, version):
             message = _IMMUTABLE.format(name=name, version=version, registry=store.name)
             raise ArmRefusalError(409, "Conflict", message)
-        container = files_container(kind, store, name, version)
-        return self._reference(request, container, permissions="rcwl")
+        return self._reference(request, new_container(store), permissions="rcwl")
 
     @answers("registry-files.download", "POST", f"{MFE}/datarefs/<name>/versions/<version>")
     def _download(

@@ -28,7 +28,7 @@ __all__ = [
     "KINDS",
     "collection",
     "container_of_address",
-    "files_container",
+    "new_container",
     "opened",
     "portable",
     "required",
@@ -102,10 +102,13 @@ def required(kind: str, store: RegistryStore, name: str, version: str) -> AssetV
     return found
 
 
-def files_container(kind: str, store: RegistryStore, name: str, version: str) -> str:
-    """Return the container for the files of one asset; it exists then."""
-    key = uuid.uuid5(uuid.NAMESPACE_URL, f"{store.name}/{kind}/{name}:{version}")
-    container = f"azureml-registry-{key}"
+def new_container(store: RegistryStore) -> str:
+    """Return an empty container; it exists then.
+
+    Each upload has one of its own: what another client uploads for the same version, or an upload
+    that broke, does not mix with it.
+    """
+    container = f"azureml-registry-{uuid.uuid4()}"
     store.container(container).mkdir(parents=True, exist_ok=True)
     return container
 

@@ -14,7 +14,7 @@ from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.registries.registry_assets import MFE
 from modelship.testing.offline.registries.registry_collections import (
     collection,
-    files_container,
+    new_container,
     opened,
     portable,
 )
@@ -74,7 +74,7 @@ class RegistryImports(Part):
             raise ArmRefusalError(409, "Conflict", message)
         properties = self._properties(kind, source["name"], source["version"])
         if kind == "models":
-            container = files_container(kind, store, name, version)
+            container = new_container(store)
             path = self._copy(
                 store, container, self._models.files(source["name"], source["version"])
             )

@@ -132,4 +132,7 @@ def _document(store: Store, arm_id: str, kind: str) -> dict[str, Any] | None:
     documents = home.documents(kind)
     if wanted.version:
         return documents.get(wanted.key)
-    return next((each for each in reversed(documents.all()) if each["name"] == wanted.name), None)
+    named = [each for each in documents.all() if each["name"] == wanted.name]
+    active = [each for each in named if not (each.get(V2) or {}).get("isArchived")]
+    # The last one created, as the SDK has it: a change of tags makes no version the latest.
+    return max(reversed(active), key=lambda each: each.get("createdTime", ""), default=None)

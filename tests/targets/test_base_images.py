@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext
 
 import pytest
 from docker_base import docker_says
@@ -10,9 +11,15 @@ from docker_base import docker_says
 from modelship.bundle import Lock
 from modelship.errors import BaseImageError
 from modelship.progress import Deadline, Steps
-from modelship.runtime.images.base_image import check_python, note_on_triggers, python_of
+from modelship.runtime.images.base_image import (
+    check_python,
+    check_volumes,
+    note_on_triggers,
+    python_of,
+)
 from modelship.runtime.images.engine import connected
 from modelship.runtime.images.image import environment_image
+from modelship.runtime.images.inspection import Image
 
 pytestmark = pytest.mark.docker
 
@@ -42,6 +49,21 @@ def test_a_volume_that_would_hide_the_files_is_refused(based):
     assert "its VOLUME /opt, /var/azureml-app/x would hide" in caught.value.message
     assert "/data" not in caught.value.message
     assert "Build it without VOLUME /opt" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "hides"),
+    [
+        *[(each, True) for each in ("/opt", "//opt", "opt", "/", "/var/../opt/modelship")],
+        *[("/opt/../opt/modelship/", True), ("/var/azureml-app/./x", True)],
+        *[("/opt/../data", False), ("/opt/other", False), ("data", False)],
+    ],
+)
+def test_the_path_of_a_volume_may_be_written_in_any_way(written, hides):
+    """What counts is where the engine mounts it."""
+    base = Image("sha256:a", ("base",), "amd64", {}, volumes=(written,))
+    with pytest.raises(BaseImageError, match="VOLUME") if hides else nullcontext():
+        check_volumes("base", base)
 
 
 def test_instructions_for_other_builds_are_not_run(based):

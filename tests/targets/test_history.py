@@ -141,12 +141,36 @@ def test_secrets_are_read_again(deploy, monkeypatch, tmp_path):
 
 
 def test_a_release_that_is_not_kept_here_is_told(deploy, monkeypatch, tmp_path):
-    """On a machine that did not deploy it, a rollback says that the release is not kept there."""
+    """In a home that did not deploy it, a rollback says that the release is not kept there."""
     deploy(1)
     deployment = deploy(2)
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "other-home"))
-    with pytest.raises(StorageError, match="not stored on this machine"):
+    with pytest.raises(StorageError, match="not stored in this home"):
         deployment.rollback()
+
+
+def test_another_home_keeps_the_release_that_it_finds(deploy, place, monkeypatch, tmp_path):
+    """To deploy the bundle that serves changes nothing, and then there can be an update."""
+    first = deploy(1)
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "other-home"))
+    there = DeployTarget(place).get("digits-svc")
+    with pytest.raises(StorageError, match="Deploy its bundle again"):
+        there.update(Serving(workers=2), check="off", show_output=False)
+    assert deploy(1).instance == first.instance
+    there.update(Serving(workers=2), check="off", show_output=False)
+    assert rolled_back(there) == first.release.digest
+
+
+def test_a_full_disk_does_not_fail_a_deployment_that_changes_nothing(
+    deploy, monkeypatch, tmp_path, capsys
+):
+    """What serves is what was asked for; a warning says that it is not stored here."""
+    first = deploy(1)
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "other-home"))
+    (tmp_path / "other-home/state/releases").mkdir(parents=True)
+    (tmp_path / "other-home/state/releases/file").write_text("")
+    assert deploy(1, show_output=True).instance == first.instance
+    assert "warning: the release is not stored" in capsys.readouterr().err
 
 
 def test_a_rollback_needs_the_options_of_then(deploy, place):

@@ -9,7 +9,7 @@ import pytest
 from docker_base import BASE_IMAGE, built, deploying, docker_says, exists
 
 from modelship import DeployTarget
-from modelship.errors import DeploymentTimeoutError, StorageError
+from modelship.errors import DeploymentNotFoundError, DeploymentTimeoutError, StorageError
 from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
@@ -174,7 +174,31 @@ def test_what_is_no_history_is_told(journal, label):
         engine.claim_volume(volume, labels={labels.HISTORY: label, labels.HISTORY_OF: journal._of})
     with pytest.raises(StorageError, match=f"docker volume rm {volume}"):
         journal.changes()
-    journal.remove_unreadable()
+    assert journal.remove_unreadable() == [f"the volume {volume}"]
+    assert volumes_of(journal._of) == []
+
+
+def test_a_damaged_history_beside_an_older_one_is_told(journal):
+    """Without it, the older one is read; the error says so, and a deletion what it removed."""
+    older, newest = (f"{journal._volume}{number}" for number in (1, 2))
+    journal.write(Change.begun("deploy", RECORD).ended("serving"))
+    with connected() as engine:
+        of = {labels.HISTORY: "", labels.HISTORY_OF: journal._of}
+        engine.claim_volume(newest, labels=of)
+    with pytest.raises(StorageError, match="it is not a history") as caught:
+        journal.changes()
+    assert f"its older history, the volume {older}, is read" in caught.value.hint
+    assert journal.remove_unreadable() == [f"the volume {newest}"]
+    assert len(journal.changes()) == 1
+
+
+def test_the_deletion_of_a_damaged_history_alone_is_told(deployer, journal):
+    """There is no service with the name, and the error says that its history was removed."""
+    volume = f"{journal._volume}7"
+    with connected() as engine:
+        engine.claim_volume(volume, labels={labels.HISTORY_OF: journal._of})
+    with pytest.raises(DeploymentNotFoundError, match=f"the volume {volume}, was removed"):
+        deployer.target.delete(journal._of.partition("/")[2])
     assert volumes_of(journal._of) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import threading
 
 import pytest
 from docker_base import docker_says, exists
@@ -83,8 +84,25 @@ def test_what_a_killed_process_of_this_machine_left_is_removed_at_once(docker_ba
         builder.kill()
         builder.wait()
         assert engine.forgotten_containers(label, prefix=BUILD_PREFIX) == [name]
+        assert engine.forgotten_images(label) == [image]
         engine.sweep_forgotten(label, prefix=BUILD_PREFIX)
     assert not exists(name)
+    assert not exists(image)
+
+
+def test_an_image_that_the_engine_still_uses_is_removed_a_little_later(docker_base_image):
+    """After an interrupt, the container of a build may exist for a moment longer."""
+    token = secrets.token_hex(8)
+    label, name = f"swept={token}", f"user-{token}"
+    docker_says("create", "--name", name, "--label", label, docker_base_image, "x")
+    image = docker_says("commit", name).strip()
+    docker_says("rm", name)
+    docker_says("create", "--name", name, "--label", "spared=", image, "x")
+    later = threading.Timer(0.1, docker_says, ("rm", name))
+    later.start()
+    with connected() as engine:
+        engine.sweep(label, sparing="spared")
+    later.join()
     assert not exists(image)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -177,6 +178,7 @@ def test_an_image_that_no_service_stands_on_is_removed():
     engine = SimpleNamespace(
         every_image=lambda: images,
         images_of_containers=lambda: [image("other/container:1", "base", "a", "z")],
+        forgotten_images=lambda label: [],
     )
     found = [(each.name, each.size_bytes) for each in unused_images(engine, before=50.0)]
     assert found == [
@@ -184,3 +186,15 @@ def test_an_image_that_no_service_stands_on_is_removed():
         ("modelship/environment:unused", 100),
         ("sha256:", 100),
     ]
+
+
+def test_what_a_killed_build_has_left_is_removed_at_once():
+    """It has no name, and may be new; one that a container uses stays."""
+    killed, held, new = (image("", "base", each, at=99.0) for each in ("a", "b", "c"))
+    killed, held = replace(killed, image_id="killed"), replace(held, image_id="held")
+    engine = SimpleNamespace(
+        every_image=lambda: [killed, held, new],
+        images_of_containers=lambda: [held],
+        forgotten_images=lambda label: [killed.image_id, held.image_id],
+    )
+    assert [each.name for each in unused_images(engine, before=50.0)] == ["killed"]

@@ -172,8 +172,10 @@ def _was_deleted(place: DeployTarget, name: str, *, missing_ok: bool) -> bool:
     try:
         with showing(f"Delete {name}"):
             place.delete(name)
-    except DeploymentNotFoundError:
+    except DeploymentNotFoundError as error:
         if not missing_ok:
             raise
+        if error.removed:
+            click.echo(f"note: {error.message}", err=True)
         return False
     return True

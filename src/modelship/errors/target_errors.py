@@ -125,12 +125,14 @@ class DeploymentNotFoundError(TargetError):
     target: str
     known: Sequence[str] = ()
     has_failed: bool = False
+    removed: Sequence[str] = ()
 
     @property
     def message(self) -> str:
+        removed = "".join(f" Its damaged history, {each}, was removed." for each in self.removed)
         return (
             f"There is no deployment named {self.name!r} on {self.target!r}"
-            f"{nearest(self.name, self.known)}."
+            f"{nearest(self.name, self.known)}.{removed}"
         )
 
     @property

@@ -38,8 +38,9 @@ def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
 def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
     from modelship.targets.trying import forget_differences
 
+    removed: Sequence[str] = ()
     with suppress(ModelshipError):  # as below
-        backend.journal(name).remove_unreadable()
+        removed = backend.journal(name).remove_unreadable() or ()  # None of an older plug-in
     had_failed = forget_failure(backend.name, name)
     if mine := backend.instances(name):
         _end(backend, name, mine)
@@ -47,7 +48,7 @@ def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
         remove_remains(backend, name)
     if not mine and not missing_ok and not had_failed:
         known = sorted({each.name for each in backend.instances()})
-        raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
+        raise DeploymentNotFoundError(name=name, target=backend.name, known=known, removed=removed)
     backend.releases(name).forget()
     forget_differences(backend.name, name)
 

@@ -205,18 +205,31 @@ class _Asked:
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
             self.steps.say("nothing to do: this release is already deployed and healthy")
             forget_failure(self.backend.name, self.name)
+            self._keep_what_serves(release, current)
             return current
         way = way_to(release, on=self.backend, current=current)
         self.stages.require(self.backend, way=way, current=current)
         found = self._findings(release)
-        with bounded(self.steps, "Keep the release"):
-            self.backend.releases(self.name).within(self.steps.deadline).keep(release)
+        self._keep(release)
         rollout = Rollout(self.backend, name=self.name, steps=self.steps, stages=self.stages)
         try:
             return rollout.run(release, kind=self.kind, current=current, older=intent.older)
         except (DeploymentFailedError, DeploymentTimeoutError) as error:
             error.doubts = _doubts_in(found, explained=error.diagnosis)
             raise
+
+    def _keep(self, release: Release) -> None:
+        with bounded(self.steps, "Keep the release"):
+            self.backend.releases(self.name).within(self.steps.deadline).keep(release)
+
+    def _keep_what_serves(self, release: Release, current: Instance) -> None:
+        """Keep the release that serves in this home, too: another one may have deployed it."""
+        if release.digest != current.release.digest:  # they differ in tags or in the description
+            return
+        try:
+            self._keep(release)
+        except ModelshipError as error:
+            self.steps.say(f"warning: the release is not stored: {error.message} {error.hint}")
 
     def _intent(self, bundle: ScoringBundle, serving: Serving) -> Intent:
         """Settle what was interrupted, and compare the request with what the name then serves."""

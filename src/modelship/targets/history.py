@@ -70,8 +70,12 @@ class Journal(ABC):
         self.write(*others, change)
         return change
 
-    def remove_unreadable(self) -> None:  # noqa: B027 - optional
-        """Remove a history that cannot be parsed, so that a deletion can be recorded."""
+    def remove_unreadable(self) -> Sequence[str]:
+        """Remove a history that cannot be parsed, so that a deletion can be recorded.
+
+        Return what was removed, such as ``"the volume modelship-history.docker.svc.7"``.
+        """
+        return ()
 
     def within(self, deadline: Deadline) -> Self:  # noqa: ARG002 - this machine is always fast
         """Return the same store; requests to another machine end at the deadline."""
@@ -123,14 +127,16 @@ class FolderJournal(Journal):
                 advice="Move it away: the service is not affected, and a new history is started.",
             ) from error
 
-    def remove_unreadable(self) -> None:
+    def remove_unreadable(self) -> Sequence[str]:
         with storing(self._path):
             try:
                 changes_from(read_regular(self._path, most_bytes=MOST_HISTORY_BYTES))
             except FileNotFoundError:
-                return
+                return ()
             except (ValueError, TypeError):
                 self._path.unlink(missing_ok=True)
+                return (f"the file {self._path}",)
+        return ()
 
     def write(self, *changes: Change) -> None:
         kept = kept_changes(self.changes(), changes)

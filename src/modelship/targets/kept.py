@@ -1,4 +1,4 @@
-"""Keep the releases that a name can roll back to on the machine that deployed them.
+"""Keep the releases that a name can roll back to in the home that deployed them.
 
 ::
 
@@ -197,8 +197,9 @@ class KeptReleases:
         if not digest or not folder.is_dir():
             raise StorageError(
                 path=str(folder),
-                cause="this release is not stored on this machine",
-                advice="Deploy its bundle again, or run this on the machine that deployed it.",
+                cause="this release is not stored in this home (MODELSHIP_HOME)",
+                advice="Deploy its bundle again, or run this on the machine and with the "
+                "MODELSHIP_HOME that deployed it.",
             )
         return folder
 

@@ -37,6 +37,7 @@ __all__ = ["Pruned", "prune", "unused_images"]
 
 _OURS: Final = "modelship/"
 _SERVICE: Final = "modelship/service:"
+_UNFINISHED: Final = "the build that it is a part of was not finished"
 
 _MINUTE_S: Final = 60.0
 _HOUR_S: Final = 3600.0
@@ -188,29 +189,37 @@ def _files(before: float) -> Iterator[Leftover]:
 def unused_images(engine: Engine, *, before: float) -> Iterator[Leftover]:
     """Yield each image that was built for services, and that no service needs.
 
-    An image is needed if it is below that of a container, or below the image of a service: those
-    are removed with the last release available for a rollback. The removal frees the name, and the
-    layers that no other image shares.
+    Nothing needs the nameless images of a killed build. Another image is needed if it is below that
+    of a container, or below the image of a service: those are removed with the last release
+    available for a rollback. The removal frees the name, and the layers that no other image shares.
 
     Parameters
     ----------
     engine : Engine
         The engine that has the images.
     before : float
-        Only images created before this time, in seconds since 1970.
+        Only images created before this time, in seconds since 1970; except for killed builds.
     """
     images = engine.every_image()
-    used = engine.images_of_containers()
-    used += [each for each in images if any(name.startswith(_SERVICE) for name in each.names)]
+    run = engine.images_of_containers()
+    remains = {*engine.forgotten_images(labels.BUILD)} - {each.image_id for each in run}
+    of_services = [each for each in images if any(map(_is_of_service, each.names))]
     for image in sorted(images, key=lambda each: len(each.layers), reverse=True):
-        if not _is_ours(image) or image.created_at >= before:
-            continue
-        if any(_is_below(image, each) for each in used):
+        if image.image_id in remains:
+            why = _UNFINISHED
+        elif _is_ours(image) and image.created_at < before:
+            if any(_is_below(image, each) for each in (*run, *of_services)):
+                continue
+            why = "no service uses it" + ("" if image.names else ", and it has no name")
+        else:
             continue
         name = image.names[0] if image.names else image.image_id
-        why = "no service uses it" + ("" if image.names else ", and it has no name")
         remove = partial(_remove_image, name)
         yield Leftover("image", name, image.size_bytes - _shared(image, images), why, remove)
+
+
+def _is_of_service(name: str) -> bool:
+    return name.startswith(_SERVICE)
 
 
 def _remove_image(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def check_volumes(name: str, base: Image) -> None:
     BaseImageError
         If it has such a volume.
     """
-    volumes = [each for each in base.volumes if _hides_files(PurePosixPath(each))]
+    volumes = [each for each in base.volumes if _hides_files(each)]
     if not volumes:
         return
     of_image = ", ".join(sorted(volumes))
@@ -78,7 +79,9 @@ def check_volumes(name: str, base: Image) -> None:
     )
 
 
-def _hides_files(volume: PurePosixPath) -> bool:
+def _hides_files(written: str) -> bool:
+    """Return whether a volume is at, above or below a place of ours, in any way to write it."""
+    volume = PurePosixPath(posixpath.normpath("/" + written.lstrip("/")))
     return any(
         volume.is_relative_to(each) or each.is_relative_to(volume) for each in dockerfiles.PLACES
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["BuildRemains"]
 
 _DAY_S: Final = 86_400
+_PAUSES_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0)
 _STEP: Final = "#(nop)"  # the builder's marker of a step that runs no command
 
 
@@ -26,14 +27,17 @@ class BuildRemains(ImageCalls):
 
         Images inherit labels; containers with the label `sparing` are kept.
         """
-        with suppress(self._errors.APIError):
-            for container in self.containers(labels=[label]):
-                if sparing not in container.labels:
-                    self._api.remove_container(container.name, v=True, force=True)
-        # One by one: an engine rejects a prune request while another one is running.
-        with suppress(self._errors.APIError):
-            for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
-                self.remove_image(image)
+        for pause_s in _PAUSES_S:  # an engine's own container uses an image until it is removed
+            time.sleep(pause_s)
+            with suppress(self._errors.APIError):
+                for container in self.containers(labels=[label]):
+                    if sparing not in container.labels:
+                        self.discard(container.name)
+                # One by one: an engine rejects a prune request while another one is running.
+                if not (images := self._nameless(label)):
+                    return
+                for image in images:
+                    self.remove_image(image)
 
     def sweep_steps(self, label: str) -> None:
         """Remove the remains of builds with a label that another program started.
@@ -47,8 +51,13 @@ class BuildRemains(ImageCalls):
             for container in self._api.containers(all=True, filters=filters):
                 if _STEP in container["Command"]:
                     self._api.remove_container(container["Id"], v=True)
-            for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
+            for image in self._nameless(label):
                 self.remove_image(image)
+
+    def _nameless(self, label: str) -> list[str]:
+        filters = {"dangling": True, "label": label}
+        found: list[str] = self._api.images(quiet=True, filters=filters)
+        return found
 
     def sweep_forgotten(self, label: str, *, prefix: str, age_s: int = _DAY_S) -> None:
         """Remove the unnamed images and the containers of builds with a label that nobody runs.
@@ -58,7 +67,7 @@ class BuildRemains(ImageCalls):
         with suppress(self._errors.APIError):
             for container in self.forgotten_containers(label, prefix=prefix, age_s=age_s):
                 self.discard(container)
-            for image_id in self._forgotten_images(label, age_s=age_s):
+            for image_id in self.forgotten_images(label, age_s=age_s):
                 self.remove_image(image_id)
 
     def forgotten_containers(self, label: str, *, prefix: str, age_s: int = _DAY_S) -> list[str]:
@@ -72,10 +81,11 @@ class BuildRemains(ImageCalls):
         forgotten = _forgotten(found, label, age_s=age_s)
         return [each["Names"][0].removeprefix("/") for each in forgotten]
 
-    def _forgotten_images(self, label: str, *, age_s: int) -> list[str]:
-        """Return the unnamed images of builds that nobody runs: with a label of no complete image.
+    def forgotten_images(self, label: str, *, age_s: int = _DAY_S) -> list[str]:
+        """Return the ids of the unnamed images of builds that nobody runs.
 
-        What a user builds of a complete image has its label, and perhaps no name.
+        Their label is that of no complete image: what a user builds of one has its label, and
+        perhaps no name.
         """
         name = label.partition("=")[0]
         # There are few, and an engine reads the others only for the full list.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import StorageError
@@ -30,7 +31,7 @@ from modelship.targets.history import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Volume
@@ -78,18 +79,16 @@ class EngineJournal(Journal):
         self._store(added)
         return change
 
-    def remove_unreadable(self) -> None:
+    def remove_unreadable(self) -> Sequence[str]:
+        removed = []
         with connected() as engine:
-            volumes = self._volumes(engine)
-            for number in sorted(volumes, reverse=True):
-                with suppress(StorageError):
-                    self._read(engine, {number: volumes[number]})
-                    return
-                engine.remove_volume(volumes[number].name)
-            with suppress(StorageError):
-                self._read(engine, {})
-                return
-            engine.remove_image(self._image)
+            for store in self._stores(engine, self._volumes(engine)):
+                with suppress(ValueError, TypeError):
+                    store.changes()
+                    break
+                store.remove(store.name)
+                removed.append(str(store))
+        return removed
 
     def _store(self, changed: Callable[[Sequence[Change]], Sequence[Change]]) -> None:
         with connected() as engine:
@@ -148,24 +147,49 @@ class EngineJournal(Journal):
         }
 
     def _read(self, engine: Engine, volumes: Mapping[int, Volume]) -> Sequence[Change]:
-        if volumes:
-            newest = volumes[max(volumes)]
-            return _changes_in(newest.labels, path=f"the volume {newest.name}")
+        stores = self._stores(engine, volumes)
+        if (newest := next(stores, None)) is None:
+            return []
+        try:
+            return newest.changes()
+        except (ValueError, TypeError) as error:
+            older = next(stores, None)
+            then = f"its older history, {older}, is read" if older else "a new history is started"
+            raise StorageError(
+                path=str(newest),
+                cause=f"it is not a history ({error})",
+                advice=f"Run: {newest.removal}. The service is not affected, and {then}.",
+            ) from error
+
+    def _stores(self, engine: Engine, volumes: Mapping[int, Volume]) -> Iterator[_Store]:
+        """Yield what may have the history, the newest first, which counts."""
+        for number in sorted(volumes, reverse=True):
+            name, found = volumes[number].name, volumes[number].labels
+            yield _Store("volume", name, found, engine.remove_volume)
         if image := engine.image(self._image):
-            return _changes_in(image.labels, path=f"the image {self._image}")
-        return []
+            yield _Store("image", self._image, image.labels, engine.remove_image)
 
 
-def _changes_in(found: Mapping[str, str], *, path: str) -> Sequence[Change]:
-    try:
-        return changes_from(unpacked(found.get(labels.HISTORY, "")))
-    except (ValueError, TypeError) as error:
-        remove = path.replace("the volume", "docker volume rm").replace("the image", "docker rmi")
-        raise StorageError(
-            path=path,
-            cause=f"it is not a history ({error})",
-            advice=f"Run: {remove}. The service is not affected, and a new history is started.",
-        ) from error
+@dataclass(frozen=True)
+class _Store:
+    """A volume or an image whose label has a history."""
+
+    kind: str
+    name: str
+    found: Mapping[str, str]
+    remove: Callable[[str], None]
+
+    def changes(self) -> Sequence[Change]:
+        """Parse the label; raise ValueError or TypeError if it is invalid."""
+        return changes_from(unpacked(self.found.get(labels.HISTORY, "")))
+
+    @property
+    def removal(self) -> str:
+        """The command that removes it."""
+        return f"docker {self.kind} rm {self.name}"
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name}"
 
 
 def _forget_old(engine: Engine) -> None:

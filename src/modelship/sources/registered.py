@@ -97,8 +97,8 @@ class RegisteredSource(ModelSource):
         match = _URI.fullmatch(uri) or _IN_REGISTRY.fullmatch(uri)
         if match is None:
             raise InvalidOptionError("location", uri, _EXPECTED)
-        registry = match.groupdict().get("registry", "")
-        if match.re is _IN_REGISTRY:
+        registry = match.groupdict().get("registry")
+        if registry is not None:
             from modelship.workspace.registry_names import check_registry_name
 
             check_registry_name(registry)
@@ -123,7 +123,7 @@ class RegisteredSource(ModelSource):
             check_name(match["name"], kind="model"),
             version=int(match["number"]) if match["number"] else None,
             open_workspace=open_workspace,
-            registry=registry,
+            registry=registry or "",
         )
 
     @property

@@ -7,10 +7,14 @@ from typing import Final
 
 from modelship.errors import InvalidNameError
 
-__all__ = ["check_registry_name"]
+__all__ = ["REGISTRY_NAME", "REGISTRY_RULE", "check_registry_name"]
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
-_RULE: Final = "2 to 33 letters, digits, dashes and underscores, beginning with a letter or a digit"
+REGISTRY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
+"""The names of registries."""
+
+REGISTRY_RULE: Final = (
+    "2 to 33 letters, digits, dashes and underscores, beginning with a letter or a digit"
+)
 
 
 def check_registry_name(name: object) -> str:
@@ -21,6 +25,6 @@ def check_registry_name(name: object) -> str:
     InvalidNameError
         If it is not.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidNameError(name=name, kind="registry", rule=_RULE)
+    if not isinstance(name, str) or not REGISTRY_NAME.fullmatch(name):
+        raise InvalidNameError(name=name, kind="registry", rule=REGISTRY_RULE)
     return name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from modelship.testing.offline.blobs import signed_path
-from modelship.testing.offline.control import ART, is_direct
+from modelship.testing.offline.control import ART, is_direct, storage_base
 from modelship.testing.offline.json_exchange import RefusalError, json_list
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
@@ -60,12 +60,12 @@ class Artifacts(Part):
 
     def read_address(self, request: Request, key: str) -> str:
         """Return the address at which the sender of a request can read the blob of a key."""
-        base = request.host_url.rstrip("/") if is_direct(request) else self._storage
+        base = storage_base(request, self._identity)
         return base + signed_path(self._context.guard, key, permissions="r")
 
     def upload_address(self, request: Request, key: str) -> str:
         """Return the address at which the sender of a request can write the blob of a key."""
-        base = self._direct_storage if is_direct(request) else self._storage
+        base = self._direct_storage if is_direct(request) else self._identity.storage_url
         return base + signed_path(self._context.guard, key, permissions="rw")
 
     @answers("artifacts.metadata", "POST", f"{ART}/batch/metadata/{_GROUP}")
@@ -107,10 +107,6 @@ class Artifacts(Part):
     def _content(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
         address = self.read_address(request, f"{origin}/{container}/{path}")
         return {"origin": origin, "container": container, "path": path, "contentUri": address}
-
-    @property
-    def _storage(self) -> str:
-        return f"https://{self._identity.storage_account}.blob.core.windows.net"
 
     @property
     def _direct_storage(self) -> str:

@@ -69,6 +69,11 @@ def service_base(request: Request, identity: Identity, domain: str) -> str:
     return f"https://{identity.location}.{domain}"
 
 
+def storage_base(request: Request, identity: Identity) -> str:
+    """Return the base URL of the workspace's storage: that of Azure, or 127.0.0.1."""
+    return request.host_url.rstrip("/") if is_direct(request) else identity.storage_url
+
+
 class Control(Part):
     """The only cloud, subscription, resource group and workspace, and where its services are.
 

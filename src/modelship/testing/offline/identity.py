@@ -77,6 +77,11 @@ class Identity:
         """The name of its storage account."""
         return f"offline{self.workspace_id[:8]}"
 
+    @property
+    def storage_url(self) -> str:
+        """The URL of its storage account on Azure's hosts, which its proxy answers for."""
+        return f"https://{self.storage_account}.blob.core.windows.net"
+
     def key_for(self, purpose: str) -> str:
         """Return the key for one purpose, such as ``"tokens"``; it does not reveal the others."""
         return hmac.new(self.secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()

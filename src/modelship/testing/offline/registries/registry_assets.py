@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-from modelship.testing.offline.control import is_direct
 from modelship.testing.offline.json_exchange import json_response
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.registries.registry_collections import (
@@ -17,13 +15,15 @@ from modelship.testing.offline.registries.registry_collections import (
     new_container,
     opened,
     portable,
+    require_new,
     required,
     root,
 )
 from modelship.testing.offline.v2.arm_operations import RETRY
-from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
+from modelship.testing.offline.v2.arm_refusals import bad_request, not_found
 from modelship.testing.offline.v2.asset_kinds import PROPERTIES, for_each_kind
 from modelship.testing.offline.v2.asset_versions import containers, selected
+from modelship.testing.offline.v2.blob_references import signed_reference
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -49,7 +49,6 @@ _ASSET_ID: Final = re.compile(
     r"azureml://registries/(?P<registry>[\w-]+)/(?P<kind>\w+)/(?P<name>[^/]+)/versions/"
     r"(?P<version>[^/]+)"
 )
-_IMMUTABLE: Final = "The asset {name}:{version} is already in the registry {registry}."
 
 
 class RegistryAssets(Part):
@@ -104,7 +103,7 @@ class RegistryAssets(Part):
         self, kind: str, name: str, version: str, scope: dict[str, str], body: dict[str, Any]
     ) -> Response:
         store = self._opened(scope)
-        given = portable(body["properties"], self._storage)
+        given = portable(body["properties"], self._identity.storage_url)
         collection(kind, store).put(name, version, given)
         # The only status that all releases of the SDK accept; they then read the asset.
         answer = json_response({}, status=202)
@@ -120,10 +119,8 @@ class RegistryAssets(Part):
         """Return the address of a container for the files of an asset that is not there yet."""
         store = self._opened(scope)
         kind = _kind_of(body, store.name, name, version)
-        if collection(kind, store).find(name, version):
-            message = _IMMUTABLE.format(name=name, version=version, registry=store.name)
-            raise ArmRefusalError(409, "Conflict", message)
-        return self._reference(request, new_container(store), permissions="rcwl")
+        require_new(kind, store, name, version)
+        return signed_reference(self._context, request, new_container(store), permissions="rcwl")
 
     @answers("registry-files.download", "POST", f"{MFE}/datarefs/<name>/versions/<version>")
     def _download(
@@ -135,22 +132,11 @@ class RegistryAssets(Part):
         addresses = [str(found.properties[each]) for each in FILES & found.properties.keys()]
         if not addresses:
             raise bad_request(f"The asset {name}:{version} has no files.")
-        return self._reference(request, container_of_address(addresses[0]), permissions="rl")
-
-    def _reference(self, request: Request, container: str, *, permissions: str) -> dict[str, Any]:
-        host = request.host_url.rstrip("/") if is_direct(request) else self._storage
-        address = f"{host}/{quote(container)}"
-        query = self._context.guard.signed_container(container, permissions=permissions)
-        credential = {"credentialType": "SAS", "sasUri": f"{address}?{query}"}
-        reference = {"blobUri": address, "storageAccountArmId": None, "credential": credential}
-        return {"blobReferenceForConsumption": reference}
+        container = container_of_address(addresses[0])
+        return signed_reference(self._context, request, container, permissions="rl")
 
     def _opened(self, scope: dict[str, str]) -> RegistryStore:
         return opened(self._store, self._identity, scope)
-
-    @property
-    def _storage(self) -> str:
-        return f"https://{self._identity.storage_account}.blob.core.windows.net"
 
 
 def _document(kind: str, version: AssetVersion, registry: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from modelship.testing.offline.registries.registry_store import RegistryStore
 from modelship.testing.offline.resource_scope import check_scope
-from modelship.testing.offline.v2.arm_refusals import bad_request, not_found
+from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
 from modelship.testing.offline.v2.code_registry import CodeRegistry
 from modelship.testing.offline.v2.data_registry import DataRegistry
 from modelship.testing.offline.v2.datastore_paths import located
@@ -31,6 +31,7 @@ __all__ = [
     "new_container",
     "opened",
     "portable",
+    "require_new",
     "required",
     "root",
 ]
@@ -100,6 +101,19 @@ def required(kind: str, store: RegistryStore, name: str, version: str) -> AssetV
     if found is None:
         raise not_found(f"asset among the {kind} of the registry", f"{name}:{version}")
     return found
+
+
+def require_new(kind: str, store: RegistryStore, name: str, version: str) -> None:
+    """Check that an asset does not exist: those of a registry keep their content.
+
+    Raises
+    ------
+    ArmRefusalError
+        409 if it does.
+    """
+    if collection(kind, store).find(name, version):
+        message = f"The asset {name}:{version} is already in the registry {store.name}."
+        raise ArmRefusalError(409, "Conflict", message)
 
 
 def new_container(store: RegistryStore) -> str:

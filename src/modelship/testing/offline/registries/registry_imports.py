@@ -17,8 +17,9 @@ from modelship.testing.offline.registries.registry_collections import (
     new_container,
     opened,
     portable,
+    require_new,
 )
-from modelship.testing.offline.v2.arm_refusals import ArmRefusalError, bad_request, not_found
+from modelship.testing.offline.v2.arm_refusals import bad_request, not_found
 from modelship.testing.offline.v2.environment_versions import EnvironmentVersions
 from modelship.testing.offline.v2.model_versions import ModelVersions
 
@@ -58,7 +59,6 @@ class RegistryImports(Part):
         super().__init__(context)
         self._models = ModelVersions(context.store, context.identity.path, container_of)
         self._environments = EnvironmentVersions(context.store)
-        self._storage = f"https://{context.identity.storage_account}.blob.core.windows.net"
 
     @answers("registry.import", "POST", f"{MFE}/import", shape=_SHAPE)
     def _import(self, scope: dict[str, str], body: dict[str, Any]) -> Response:
@@ -68,18 +68,16 @@ class RegistryImports(Part):
         if source is None or source["workspace"] != self._identity.workspace_id:
             raise bad_request(_EXPECTED)
         kind, name, version = source["kind"], given["destinationName"], given["destinationVersion"]
-        target = collection(kind, store)
-        if target.find(name, version):
-            message = f"The asset {name}:{version} is already in the registry {store.name}."
-            raise ArmRefusalError(409, "Conflict", message)
+        require_new(kind, store, name, version)
+        storage = self._identity.storage_url
         properties = self._properties(kind, source["name"], source["version"])
         if kind == "models":
             container = new_container(store)
             path = self._copy(
                 store, container, self._models.files(source["name"], source["version"])
             )
-            properties["modelUri"] = f"{self._storage}/{container}/{path}"
-        target.put(name, version, portable(properties, self._storage))
+            properties["modelUri"] = f"{storage}/{container}/{path}"
+        collection(kind, store).put(name, version, portable(properties, storage))
         return Response(status=200)
 
     def _properties(self, kind: str, name: str, version: str) -> dict[str, Any]:

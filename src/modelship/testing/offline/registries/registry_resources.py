@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.testing.offline.control import service_base
 from modelship.testing.offline.json_exchange import json_response, optional
 from modelship.testing.offline.offline_app import Part, answers
-from modelship.testing.offline.registries.registry_store import REGISTRY_NAME, RegistryStore
+from modelship.testing.offline.registries.registry_store import RegistryStore
 from modelship.testing.offline.resource_scope import check_scope
 from modelship.testing.offline.v2.arm_refusals import bad_request, not_found
+from modelship.workspace.registry_names import REGISTRY_NAME, REGISTRY_RULE
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -25,10 +26,6 @@ _EVERY: Final = f"{_GROUP}/providers/{_KIND}"
 _ONE: Final = f"{_EVERY}/<registry>"
 _DISCOVERY: Final = "/registrymanagement/v1.0/registries/<registry>"
 _SHAPE: Final = {"location": optional(str), "tags": optional(dict), "properties": dict}
-_RULE: Final = (
-    "The name of a registry has 2 to 33 letters, digits, dashes and underscores, and begins with a "
-    "letter or a digit, unlike {name!r}."
-)
 
 
 class RegistryResources(Part):
@@ -73,7 +70,7 @@ class RegistryResources(Part):
     ) -> Response:
         check_scope(self._identity, subscription, group)
         if not REGISTRY_NAME.fullmatch(registry):
-            raise bad_request(_RULE.format(name=registry))
+            raise bad_request(f"The name of a registry has {REGISTRY_RULE}, unlike {registry!r}.")
         is_new = self._documents.get(registry) is None
         given = {key: body.get(key) for key in ("tags", "properties")}
         document = {"name": registry, **given}

@@ -8,26 +8,22 @@ The documents of a registry are its own, and its files are in the storage accoun
 
 from __future__ import annotations
 
-import re
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.document_store import Documents, Store
+from modelship.workspace.registry_names import REGISTRY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "REGISTRY_NAME",
     "RegistryStore",
     "model_document",
     "model_place",
     "qualified",
     "store_of",
 ]
-
-REGISTRY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
-"""The names of registries."""
 
 _KIND: Final = "registries"
 _SHARED: Final = frozenset({"assets", _KIND})  # an asset is named by a random id, and lists files

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-from modelship.testing.offline.control import WS, is_direct
+from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, json_response
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.v2.asset_kinds import PROPERTIES, for_each_kind
 from modelship.testing.offline.v2.asset_versions import containers, not_found, selected
+from modelship.testing.offline.v2.blob_references import signed_reference
 from modelship.testing.offline.v2.code_registry import CodeRegistry
 from modelship.testing.offline.v2.data_registry import DataRegistry
 from modelship.testing.offline.v2.environment_versions import EnvironmentVersions
@@ -135,19 +135,8 @@ class ArmAssets(Part):
         """Return the address of an empty container, in which the SDK writes the code."""
         container = CodeRegistry.container(name, version)
         self._store.container(container).mkdir(parents=True, exist_ok=True)
-        host = request.host_url.rstrip("/") if is_direct(request) else self._storage
-        address = f"{host}/{quote(container)}"
-        query = self._context.guard.signed_container(container, permissions="rcwl")
         return {
             "pendingUploadId": container,
             "pendingUploadType": "TemporaryBlobReference",
-            "blobReferenceForConsumption": {
-                "blobUri": address,
-                "storageAccountArmId": None,
-                "credential": {"credentialType": "SAS", "sasUri": f"{address}?{query}"},
-            },
+            **signed_reference(self._context, request, container, permissions="rcwl"),
         }
-
-    @property
-    def _storage(self) -> str:
-        return f"https://{self._identity.storage_account}.blob.core.windows.net"

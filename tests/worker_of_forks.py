@@ -1,11 +1,15 @@
 """One worker of ``forked_workers``: it runs groups of tests and sends what pytest reports."""
 
 import atexit
+import gc
 import os
 import signal
 from dataclasses import dataclass
 
 import pytest
+
+MANY_OBJECTS = 10_000
+TIMES_YOUNG = 10
 
 
 class End(pytest.Item):
@@ -73,6 +77,7 @@ def work(session, name, sending, groups, unused):
     for each in unused:
         each.close()
     become_worker(session.config, name)
+    session.config.pluginmanager.register(Collector())
     relay = Relay(session.config, sending)
     protocol = session.config.hook.pytest_runtest_protocol
     end = End.from_parent(session, name=f"what the tests of {name} share")
@@ -140,3 +145,20 @@ def interrupt_once(*_):
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+class Collector:
+    """Collects garbage between tests.
+
+    During one, the stack may be nearly full: finalizers then fail, and a test that has nothing to
+    do with them is told so.
+    """
+
+    def __init__(self):
+        gc.disable()
+
+    def pytest_runtest_logfinish(self):
+        """Collect young objects once there are many, and all of them each tenth time."""
+        young, _, times = gc.get_count()
+        if young > MANY_OBJECTS:
+            gc.collect(2 if times > TIMES_YOUNG else 1)

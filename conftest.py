@@ -29,7 +29,7 @@ from filelock import FileLock
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
-pytest_plugins = ["forked_workers"]
+pytest_plugins = ["compiled_once", "forked_workers"]
 ROOT = Path(__file__).parent
 SETS_UP = ("python3 -m venv",)
 IS_WHOLE = re.compile(r"(modelship|bash -n|cat|echo|sed) (?!.*<<)").match

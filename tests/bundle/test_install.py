@@ -126,6 +126,7 @@ def test_pyenvs_newest_release_is_found_without_its_shims(tmp_path, monkeypatch)
         program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexit 1\n")
         program.chmod(0o755)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
+    # The shims of this machine's own pyenv take a while, too.
+    monkeypatch.setenv("PATH", os.pathsep.join((str(shim.parent), "/usr/bin", "/bin")))
     assert find_python("3.77") == pythons[1]
     assert not (tmp_path / "started").exists()

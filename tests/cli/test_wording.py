@@ -49,6 +49,8 @@ def sentences(path):
     apart = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     apart |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in nodes:
+        if not isinstance(node, ast.Constant | ast.JoinedStr):
+            continue
         parts = node.values if isinstance(node, ast.JoinedStr) else [node]
         values = [part.value if isinstance(part, ast.Constant) else 0 for part in parts]
         text = "".join(map(str, values))

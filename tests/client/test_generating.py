@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from modelship import Client
-from modelship.client.generating import generate_client
+from modelship.client.generating import generate_client, generated_package
 from modelship.client.naming import argument_of, named_for_python, named_for_typescript
 from modelship.errors import ClientGenerationError, InvalidOptionError
 from modelship.targets.describing import ServiceDescription
@@ -49,12 +49,24 @@ def _code(told):
     return told.partition("```python\n")[2].partition("```")[0]
 
 
+@pytest.mark.long
 def test_a_client_without_its_call_is_an_error(tmp_path):
     """What the generator leaves out with no more than a warning is told, not written."""
     document = {"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "paths": {}}
     with pytest.raises(ClientGenerationError, match="left out the call"):
         generate_client(document, language="python", folder=tmp_path / "made")
     assert not (tmp_path / "made").exists()
+
+
+def test_what_is_generated_without_the_call_is_an_error(tmp_path):
+    """It goes along what the generator said, and a package with the call is found by its name."""
+    with pytest.raises(ClientGenerationError, match="left out the call") as caught:
+        generated_package(tmp_path, "WARNING parsing POST /score")
+    assert "WARNING parsing POST /score" in str(caught.value)
+    call = tmp_path / "digits_client" / "api" / "default" / "score.py"
+    call.parent.mkdir(parents=True)
+    call.touch()
+    assert generated_package(tmp_path, "") == "digits_client"
 
 
 _HOSTILE = (

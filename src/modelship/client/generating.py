@@ -23,7 +23,7 @@ from modelship.errors import ClientGenerationError, InvalidOptionError, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["generate_client", "python_readme", "typescript_readme"]
+__all__ = ["generate_client", "generated_package", "python_readme", "typescript_readme"]
 
 _PYTHON: Final = "openapi-python-client==0.29.1"
 _TYPESCRIPT: Final = ("typescript@5.9", "@hey-api/openapi-ts@0.92.0")
@@ -83,12 +83,31 @@ def _generate_python(document: Mapping[str, Any], folder: Path, uri: str) -> Non
     program = environment / "bin" / "openapi-python-client"
     arguments = ["generate", "--path", source, "--output-path", folder, "--meta", "pdm"]
     said = _run([program, *arguments], language="python")
+    package = generated_package(folder, said)
+    named.put_back(folder)
+    page = python_readme(document, package=package, named=named, uri=uri)
+    (folder / "README.md").write_text(page, encoding="utf-8")
+
+
+def generated_package(folder: Path, said: str) -> str:
+    """Return the name of the Python package that the generator has written.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder it was written to.
+    said : str
+        The output of the generator.
+
+    Raises
+    ------
+    ClientGenerationError
+        If it lacks the call to the service.
+    """
     called = [*folder.glob("*/api/default/score.py")]
     if not called:  # it only warns about operations that it cannot generate
         raise _failed("python", "the generator left out the call to the service", said)
-    named.put_back(folder)
-    page = python_readme(document, package=called[0].parents[2].name, named=named, uri=uri)
-    (folder / "README.md").write_text(page, encoding="utf-8")
+    return called[0].parents[2].name
 
 
 def _generate_typescript(document: Mapping[str, Any], folder: Path, uri: str) -> None:

@@ -9,6 +9,7 @@ read its folder, its arguments or a variable on import.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import fcntl
 import gc
@@ -19,6 +20,7 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 
 _MOST_BYTES = 1 << 20
@@ -35,7 +37,7 @@ def main(names):
         text, files, _, _ = socket.recv_fds(asking, _MOST_BYTES, _MOST_FILES)
         reap()
         if not text:
-            sys.exit()
+            os._exit(0)
         output, told, *passed = files
         server = os.getpid()
         if not os.fork():
@@ -103,5 +105,25 @@ def keep_only(files):
     os.closerange(free, 1 << 16)
 
 
+def ending_at_once(run, *arguments):
+    """Run a program in a fork, and end as Python does, without taking all modules apart.
+
+    That would copy the memory that it shares with the other forks.
+    """
+    code = 0
+    try:
+        run(*arguments)
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None):
+            raise
+        code = ended.code or 0
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for each in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # the program may have closed it
+            each.flush()
+    os._exit(code & 0xFF)
+
+
 if __name__ == "__main__":
-    become(*main(sys.argv[1:]))
+    ending_at_once(become, *main(sys.argv[1:]))

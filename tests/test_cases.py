@@ -14,9 +14,10 @@ import pytest
 
 from cases.case import BROKEN, GOOD, lay
 from cases.checking import findings_of
-from cases.forked import forking_trials
 from cases.observing import observing, runs_here
+from modelship.bundle import programs
 from modelship.findings import RULES
+from modelship.runtime import workbench
 
 AT_ONCE = 3
 PAGE = Path(__file__).parents[1] / "benchmarks/broken-bundles.md"
@@ -49,7 +50,6 @@ def observed(request, shared_home, tmp_path_factory):
     on_server = {case.name for test, case in asked if test.endswith("on_the_server")}
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        stack.enter_context(forking_trials(patch))
         begin = stack.enter_context(observing(at_once=AT_ONCE))
         patch.setenv("MODELSHIP_HOME", str(shared_home))
         running = {}
@@ -127,11 +127,12 @@ def test_a_trial_in_a_python_of_its_own_finds_the_same(case, shared_home, tmp_pa
     """What the tests above find with forks of one process is what anybody finds."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     laid = lay(case, tmp_path)
+    forked = findings_of(case, laid)
+    monkeypatch.setattr(workbench, "start", programs.start)
     alone = findings_of(case, laid)
-    with forking_trials(monkeypatch):
-        assert [replace(each, evidence="") for each in findings_of(case, laid)] == [
-            replace(each, evidence="") for each in alone
-        ]
+    assert [replace(each, evidence="") for each in forked] == [
+        replace(each, evidence="") for each in alone
+    ]
 
 
 def test_each_rule_that_a_bundle_can_break_has_a_case():

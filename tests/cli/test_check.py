@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from cases.forked import forking_trials
 from modelship.bundle import Environment
 from modelship.testing import script_bundle, with_lock
 
@@ -16,13 +15,6 @@ def run(raw_data):
 """
 PRINTING = FINE.replace("return", "print(raw_data)\n    return")
 FAILING = FINE.replace("return len", "return 1 / 0 + len")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forked():
-    """Let the trials of this module be forks of one process, since a Python for each takes long."""
-    with pytest.MonkeyPatch.context() as patch, forking_trials(patch):
-        yield
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import time
 import psutil
 import pytest
 
-from cases.forked import forking_trials
 from modelship.bundle import Environment
 from modelship.bundle.profile import Profile
 from modelship.runtime.descendants import descendants, memory_of_descendants
@@ -97,14 +96,6 @@ FAILING = {
 }
 
 
-@pytest.fixture(scope="class")
-def forked():
-    """Let the trials of a class be forks of one process, since a Python for each takes long."""
-    with pytest.MonkeyPatch.context() as patch, forking_trials(patch):
-        yield
-
-
-@pytest.mark.usefixtures("forked")
 class TestFailures:
     """Trials that fail."""
 

@@ -55,6 +55,8 @@ def here(tmp_path, monkeypatch, sharing_locks):
         if variable != "MODELSHIP_HOME":
             monkeypatch.delenv(variable)
     monkeypatch.setenv("MODELSHIP_HOME", str(sharing_locks(tmp_path / "home")))
+    # A guess of a secret takes 30 ms, and most of the tests that have one are not about guesses.
+    monkeypatch.setattr("modelship.targets.release_record._ROUNDS", 2)
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 from datetime import datetime, timezone
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
@@ -37,10 +38,15 @@ def note_facts(output: str | Path, bundle: ScoringBundle, engine: Engine) -> Non
         "python": lock.python,
         "packages": [f"{name} {version}" for name, version in lock.versions.items()],
         "engine": _ADDRESS.sub("", repr(engine)),
-        "modelship": metadata.version("modelship-ml"),
+        "modelship": _release(),
         "machine": f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores",
     }
     output_files(output).write(_FILE, json.dumps(facts, indent=1), durable=False)
+
+
+@cache
+def _release() -> str:
+    return metadata.version("modelship-ml")
 
 
 def facts_in(output: str | Path) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """Bundles as files of az ml: what is written, and what the script does with the Azure CLI."""
 
-import json
+import marshal
 import os
 import re
 import subprocess
@@ -48,7 +48,7 @@ def az(tmp_path):
     fake = Path(__file__).with_name("fake_az.py")
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{fake}" "$@"\n')
     program.chmod(0o755)
-    state = tmp_path / "state.json"
+    state = tmp_path / "state"
 
     def run(folder, **variables):
         path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
@@ -56,7 +56,7 @@ def az(tmp_path):
         done = subprocess.run(
             ["bash", folder / "deploy.sh"], env=own, capture_output=True, text=True, timeout=120
         )
-        return done, json.loads(state.read_text())
+        return done, marshal.loads(state.read_bytes())
 
     return run
 

@@ -1,6 +1,7 @@
 """Bundles as files of a batch endpoint: what is written, what they score, what deploy.sh does."""
 
 import json
+import marshal
 import os
 import subprocess
 import sys
@@ -169,12 +170,12 @@ def test_the_script_deploys_once(bundled, tmp_path):
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{fake}" "$@"\n')
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    variables = {"PATH": path, "FAKE_AZ_STATE": str(tmp_path / "state.json")}
+    variables = {"PATH": path, "FAKE_AZ_STATE": str(tmp_path / "state")}
     command = ["bash", made.folder / "deploy.sh"]
     for _ in range(2):
         done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stdout) == (0, "https://digits/jobs\n"), done.stderr
-    state = json.loads((tmp_path / "state.json").read_text())
+    state = marshal.loads((tmp_path / "state").read_bytes())
     created = [call for call in state["calls"] if call.endswith("create")]
     kinds = ("compute", "batch-endpoint", "model", "environment", "batch-deployment")
     assert created == [f"{kind} create" for kind in kinds]

@@ -301,6 +301,15 @@ def import_once(for_azure):
     """Import what the forks need, before there are any."""
     for name in (*IMPORTED_ONCE, *(IMPORTED_FOR_AZURE if for_azure else ())):
         importlib.import_module(name)
+    if for_azure:
+        find_statuses_at_once()
+
+
+def find_statuses_at_once():
+    """Let SDK v1 find a status in a set: for each client it looks all of 999 up in a list."""
+    from msrest.universal_http.requests import ClientRetryPolicy
+
+    ClientRetryPolicy.safe_codes = frozenset(ClientRetryPolicy.safe_codes)
 
 
 def pytest_collection_modifyitems(items):

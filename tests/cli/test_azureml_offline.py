@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import re
 import shlex
@@ -12,7 +13,9 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 import pytest
@@ -20,7 +23,7 @@ import requests
 from click.testing import CliRunner
 
 from light_inference_server import only_light_server
-from modelship.cli import azureml_offline
+from modelship.cli import azureml_offline, main
 from modelship.cli.app import cli
 
 DEPLOY = """
@@ -42,19 +45,51 @@ service = Model.deploy(
 service.wait_for_deployment()
 print(service.scoring_uri)
 """.replace("PYTHON", ".".join(map(str, sys.version_info[:2])))
+FORKING = multiprocessing.get_context("fork")
 ECHO = "def init(): pass\ndef run(raw_data): return raw_data.upper()"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A process in which the command runs, and what it says."""
+
+    process: multiprocessing.Process
+    stdout: TextIO
+    stderr: TextIO
+
+    def wait(self):
+        """Return the exit code, once it has ended."""
+        self.process.join(60)
+        return self.process.exitcode
 
 
 @contextmanager
 def terminal(*arguments):
-    """Type the command in a process of its own; it is ended if the test did not."""
-    command = [sys.executable, "-m", "modelship.cli", "azureml-offline", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
+    """Type the command in a fork of this process, which has imported what it needs.
+
+    A document, azure-offline.md, types it in a shell. It is ended if the test did not.
+    """
+    (stdout, out), (stderr, err) = os.pipe(), os.pipe()
+    process = FORKING.Process(target=type_command, args=(arguments, out, err))
+    process.start()
+    os.close(out)
+    os.close(err)
+    with os.fdopen(stdout) as said, os.fdopen(stderr) as complained:
         try:
-            yield process
+            yield Terminal(process, said, complained)
         finally:
             process.terminate()
+            process.join()
+
+
+def type_command(arguments, out, err):
+    """Be the process of the command."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    sys.argv = ["modelship", "azureml-offline", *map(str, arguments)]
+    main()
 
 
 def read_document(process):
@@ -73,11 +108,10 @@ def exported(path):
     return dict(line.split("=", 1) for line in lines)
 
 
-def end(process, sent=signal.SIGINT):
+def end(terminal, sent=signal.SIGINT):
     """Send a signal, and return the exit code and the rest of stderr."""
-    process.send_signal(sent)
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err
+    os.kill(terminal.process.pid, sent)
+    return terminal.wait(), terminal.stderr.read()
 
 
 def processes_in(folder):
@@ -195,7 +229,7 @@ def test_a_folder_in_use_is_refused(sealed_workspace):
     folder, _ = sealed_workspace
     with terminal("--folder", folder, "--json") as second:
         error = read_document(second)["error"]
-        assert second.wait(timeout=60) == 2
+        assert second.wait() == 2
     assert error["type"] == "InvalidOptionError"
     assert "a folder that no other offline workspace uses now" in error["message"]
 

@@ -1,7 +1,7 @@
 """Scripts of users with the unmodified SDK on an old Python, in a terminal of the workspace.
 
-One Python runs them, since its imports take seconds. It is in a terminal that has sourced the
-workspace's file.
+One Python runs those of the gate, since its imports take seconds. It is in a terminal that has
+sourced the workspace's file. In the gate, ``test_profiles.py`` profiles a model.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from modelship.testing.offline.profiling import measuring
 
 pytestmark = pytest.mark.azure
 
-SCRIPTS = [
-    Path(__file__).with_name(f"{each}_script.py") for each in ("resources", "submit", "profile")
-]
+PACKAGES = ("azureml-core", "azureml-dataset-runtime", "importlib_resources")
+"""What the scripts of the gate import; more would be installed, and compiled."""
 ONE_BY_ONE = """
 import runpy, sys
 from pathlib import Path
@@ -32,17 +31,20 @@ for script in sys.argv[1:]:
 CONDA = f"dependencies:\n- python={PYTHON}\n- pip:\n  - azureml-inference-server-http\n"
 
 
+def run_scripts(offline, here, python, *names):
+    """Run scripts one after the other; each writes a file of its name."""
+    scripts = [Path(__file__).with_name(f"{each}_script.py") for each in names]
+    in_terminal(offline, here, python, "-c", ONE_BY_ONE, *map(str, scripts))
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory, client_python, shared_home):
-    """Run the scripts; return a function that reads what one of them has written."""
+def written(tmp_path_factory, client_python):
+    """Run the scripts of the gate; return a function that reads what one of them has written."""
     here = tmp_path_factory.mktemp("clients")
-    (here / "myenv.yml").write_text(CONDA)
     with pytest.MonkeyPatch.context() as patch, OfflineWorkspace() as offline:
-        patch.setenv("MODELSHIP_HOME", str(shared_home))
-        patch.setattr(measuring, "_SHORTEST_S", 0.5)  # the rows several times are enough
         patch.chdir(here)
-        in_terminal(offline, here, client_python("3.8"), "-c", ONE_BY_ONE, *map(str, SCRIPTS))
-        yield lambda name: (here / f"{name}_script.json").read_text()
+        run_scripts(offline, here, client_python("3.8", *PACKAGES), "resources", "submit")
+    return lambda name: (here / f"{name}_script.json").read_text()
 
 
 def test_a_submitted_script_reads_a_dataset(written):
@@ -50,9 +52,14 @@ def test_a_submitted_script_reads_a_dataset(written):
     assert "True ['a.txt'] (3, 8)" in written("submit")
 
 
-def test_a_model_is_run_and_measured(written):
+@pytest.mark.long
+def test_a_model_is_run_and_measured(offline, here, client_python, shared_home, monkeypatch):
     """Of what was asked for, sent, answered and taken; a failure says why, and what is not read."""
-    profiled = json.loads(written("profile"))
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    monkeypatch.setattr(measuring, "_SHORTEST_S", 0.5)  # the rows several times are enough
+    (here / "myenv.yml").write_text(CONDA)
+    run_scripts(offline, here, client_python("3.8"), "profile")
+    profiled = json.loads((here / "profile_script.json").read_text())
     details = profiled["details"]
     assert (details["state"], details["requestedCpu"]) == ("Succeeded", 1.0)
     assert details["totalQueries"] >= 3

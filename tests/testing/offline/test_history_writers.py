@@ -1,8 +1,6 @@
 """Two processes write one history, as two machines do, which no lock keeps apart."""
 
-import json
-import subprocess
-import sys
+import multiprocessing
 
 import pytest
 
@@ -12,45 +10,54 @@ from modelship.targets.release import ReleaseRecord
 from modelship.workspace.ml_workspace import open_ml
 
 CHANGES = 6
-WRITERS = f"""
-import json, os, sys
-from modelship.targets.history import Change
-from modelship.targets.online_endpoint import OnlineEndpointBackend
-from modelship.targets.release import ReleaseRecord
-from modelship.workspace.ml_workspace import open_ml
+# A new Python would take seconds to import the SDK once more.
+FORKING = multiprocessing.get_context("fork")
 
-import azure.ai.ml.entities, azure.identity  # once for both
 
-other = os.fork()
-journal = OnlineEndpointBackend.at(open_ml(sys.argv[1])).journal("shared")
-numbers = []
-for _ in range({CHANGES}):
-    change = Change.begun("deploy", ReleaseRecord(model="one" if other else "two"))
-    change = journal.begin(change.after(journal.changes()))
-    journal.write(change.ended("failed", "a trial"))
-    numbers.append(change.number)
-if other:
-    assert os.waitpid(other, 0)[1] == 0
-print(json.dumps(numbers), flush=True)
-"""
+def journal_in(config):
+    """Return the history of a service in an offline workspace."""
+    return OnlineEndpointBackend.at(open_ml(str(config))).journal("shared")
+
+
+def write(config, model, both, sending):
+    """Write changes at the same time as another process; send their numbers."""
+    journal = journal_in(config)
+    numbers = []
+    both.wait(60)
+    for _ in range(CHANGES):
+        change = Change.begun("deploy", ReleaseRecord(model=model))
+        change = journal.begin(change.after(journal.changes()))
+        journal.write(change.ended("failed", "a trial"))
+        numbers.append(change.number)
+    sending.send(numbers)
 
 
 @pytest.fixture
 def journal(offline):
-    """Return the history of a service in an offline workspace."""
-    return OnlineEndpointBackend.at(open_ml(str(offline.config_path))).journal("shared")
+    return journal_in(offline.config_path)
 
 
-def test_two_processes_give_no_number_twice(offline, journal):
+@pytest.fixture
+def written(offline):
+    """Have two processes write changes of two models; return the numbers of each."""
+    both, started = FORKING.Barrier(2), {}
+    for model in ("one", "two"):
+        receiving, sending = FORKING.Pipe(duplex=False)
+        arguments = (offline.config_path, model, both, sending)
+        started[model] = FORKING.Process(target=write, args=arguments), receiving
+        started[model][0].start()
+    for process, _ in started.values():
+        process.join(60)
+        assert process.exitcode == 0
+    return {model: receiving.recv() for model, (_, receiving) in started.items()}
+
+
+def test_two_processes_give_no_number_twice(written, journal):
     """Each change has a number of its own, and neither process changes one of the other."""
-    command = [sys.executable, "-c", WRITERS, str(offline.config_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    written = [json.loads(each) for each in done.stdout.splitlines()]  # the fork ends first
-    assert sorted([*written[0], *written[1]]) == [*range(1, 2 * CHANGES + 1)]
+    assert sorted([*written["one"], *written["two"]]) == [*range(1, 2 * CHANGES + 1)]
     found = journal.changes()
     models = {each.number: each.release.model for each in found}
-    assert models == dict.fromkeys(written[0], "two") | dict.fromkeys(written[1], "one")
+    assert models == {number: model for model in written for number in written[model]}
     assert {each.outcome for each in found} == {"failed"}
 
 

@@ -1,6 +1,7 @@
 """Profiles: a model is run with the rows of a dataset, and what it takes is measured.
 
-``test_client_scripts.py`` profiles one with the SDK.
+``test_client_scripts.py`` profiles one with the SDK's own datasets; here is what the workspace
+keeps of one, and the request that the SDK then makes.
 """
 
 from __future__ import annotations
@@ -8,13 +9,108 @@ from __future__ import annotations
 import json
 
 import pytest
+from azureml.core import Environment
+from azureml.core.model import InferenceConfig, submit_mms_operation
+from azureml.core.profile import ModelProfile
+from azureml.core.webservice.container_resource_requirements import ContainerResourceRequirements
+from azureml.exceptions import WebserviceException
+from offline_services import CONDA
 
+from light_inference_server import only_light_server
 from modelship.testing.offline.document_store import Store
 from modelship.testing.offline.json_exchange import RefusalError
+from modelship.testing.offline.profiling import measuring
 from modelship.testing.offline.profiling.measuring import Measured
 from modelship.testing.offline.profiling.profile_rows import rows_of
 
+SCORE = """
+import json
+
+def init():
+    global held
+    held = bytearray(60_000_000)
+
+def run(raw_data):
+    return json.loads(raw_data)["data"]
+"""
+ROWS = '{"data": [1]}\n{"data": [2]}\n{"rows": [3]}\n'
 PLACE = "azureml://subscriptions/s/workspaces/w/datastores/workspaceblobstore/paths"
+
+
+def saved_as(flow):
+    """Return how the SDK writes the flow of a dataset."""
+    return json.dumps({"meta": {"RsDataflow": json.dumps(flow)}})
+
+
+@pytest.fixture
+def requests_file(ws, here):
+    """Upload the rows of datasets."""
+    (here / "requests.txt").write_text(ROWS)
+    ws.get_default_datastore().upload_files(
+        ["requests.txt"], target_path="samples", show_progress=False
+    )
+
+
+@pytest.fixture
+def profile(ws, call, requests_file, here, shared_home, monkeypatch, tmp_path):
+    """Return a function that profiles a script, as ``Model.profile`` does."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    monkeypatch.setattr(measuring, "_SHORTEST_S", 0.5)  # the rows several times are enough
+    (here / "myenv.yml").write_text(json.dumps(CONDA))
+    environment = Environment.from_conda_specification("profiled", "myenv.yml")
+
+    def make(name, script=SCORE, steps=()):
+        (here / "score.py").write_text(script)
+        payload = InferenceConfig("score.py", environment=environment).build_profile_payload(
+            name,
+            workspace=ws,
+            models=[],
+            dataset_id=dataset(call, steps),
+            container_resource_requirements=ContainerResourceRequirements(1.0, 0.5),
+        )
+        operation = submit_mms_operation(ws, "POST", ModelProfile._general_mms_suffix, payload)
+        made = ModelProfile(ws, name)
+        made.create_operation_id = operation
+        made.wait_for_completion()
+        return made
+
+    with only_light_server(tmp_path):
+        yield make
+
+
+def dataset(call, steps):
+    """Save a dataset of the uploaded rows; return its id."""
+    read = {"read_delimited": {"delimiter": "\n", "header": "no_header"}}
+    flow = {"paths": [{"pattern": f"{PLACE}/samples/requests.txt"}]}
+    flow["transformations"] = [read, *steps]
+    body = {"datasetType": "tabular", "dataflowJson": saved_as(flow), "properties": {}}
+    return call("POST", "dataset/v1.0", "/saveddatasets", json=body).json()["id"]
+
+
+def test_a_model_is_run_and_measured(profile, ws):
+    """Of what was asked for, sent, answered and taken."""
+    made = profile("first")
+    details = made.get_details()
+    assert (details["state"], details["requestedCpu"]) == ("Succeeded", 1.0)
+    assert details["totalQueries"] >= 3
+    assert 50 < details["successRate"] < 80  # one row of three has another key
+    assert "were not answered with 200; the first: 500: " in details["error"]["message"]
+    assert 0 < details["latencyPercentile50InMs"] <= details["latencyPercentile99InMs"]
+    assert details["maxUtilizedMemoryInGB"] > 0.06
+    again = ModelProfile(ws, "first").recommended_memory
+    assert details["recommendedMemoryInGB"] == again >= 0.1
+    assert ws.webservices == {}
+
+
+def test_a_profile_that_fails_says_why(profile, ws):
+    """The script's own error, a step that is not read, and a name that no profile has."""
+    failed = profile("broken", SCORE.replace("held = ", "held = missing + "))
+    assert (failed.state, bool(failed.error_logs_url)) == ("Failed", True)
+    assert "NameError: name 'missing' is not defined" in failed.error["message"]
+    with pytest.raises(WebserviceException, match="and not with the step skip"):
+        profile("steps", steps=[{"skip": 1}])
+    with pytest.raises(WebserviceException, match="There is no profile with the name nope."):
+        ModelProfile(ws, "nope")
 
 
 def test_percentiles_and_recommendations_are_of_what_was_measured():
@@ -43,7 +139,7 @@ def test_rows_are_read_as_the_dataset_says(tmp_path, read, rows):
     blob.write_text("a,b\n\nc\n")
     steps = [{"read_delimited": read}] if read else []
     flow = {"paths": [{"pattern": f"{PLACE}/samples/*.txt"}], "transformations": steps}
-    dataset = {"dataflowJson": json.dumps({"meta": {"RsDataflow": json.dumps(flow)}})}
+    dataset = {"dataflowJson": saved_as(flow)}
     if isinstance(rows, list):
         assert rows_of(dataset, store, container="azureml-blobstore-1") == rows
     else:

@@ -33,7 +33,9 @@ pytest_plugins = ["compiled_once", "forked_workers"]
 ROOT = Path(__file__).parent
 SETS_UP = ("python3 -m venv",)
 IS_WHOLE = re.compile(r"(modelship|bash -n|cat|echo|sed) (?!.*<<)").match
-IS_PLAIN = re.compile(r"(modelship [^|&;<>$`*\\\n]*?)(?: \|\| \[ \$\? -eq (\d+) \])?").fullmatch
+IS_PLAIN = re.compile(
+    r"(modelship [^|&;<>$`*\\\n]*?)(?: > ([\w.]+))?(?: \|\| \[ \$\? -eq (\d+) \])?"
+).fullmatch
 RUNS_TESTS = re.compile(r"python -m pytest (-q [\w.]+)").fullmatch
 WRITES_FILE = re.compile(r"cat > ([\w.]+) <<'END'\n(.*?\n)END\n", re.DOTALL).match
 # Threads of BLAS and OpenMP spin while they wait: with several tests at a time, a small fit costs
@@ -288,7 +290,10 @@ def pytest_collection(session):
     try:
         collected = yield
         if session.config.option.forks:
-            import_once(HAS_AZURE and is_for_azure(session.config))
+            for_azure = HAS_AZURE and is_for_azure(session.config)
+            import_once(for_azure)
+            if not for_azure:  # whose tests are given no examples
+                generate_once()
         return collected
     finally:
         gc.freeze()
@@ -310,6 +315,18 @@ def find_statuses_at_once():
     from msrest.universal_http.requests import ClientRetryPolicy
 
     ClientRetryPolicy.safe_codes = frozenset(ClientRetryPolicy.safe_codes)
+
+
+def generate_once():
+    """Let hypothesis read the constants of all tests, and make its tables, for all forks."""
+    import hypothesis
+
+    @hypothesis.settings(max_examples=1, database=None)
+    @hypothesis.given(hypothesis.strategies.text())
+    def generated(_):
+        pass
+
+    generated()
 
 
 def pytest_collection_modifyitems(items):
@@ -347,11 +364,21 @@ def run_console(example):
     lines = command.splitlines()
     for line in lines if all(map(IS_WHOLE, lines)) else [command]:
         plain = IS_PLAIN(line)
-        run_here(line, plain[1], {0, int(plain[2] or 0)}) if plain else run_in_shell(line)
+        run_plain(line, *plain.groups()) if plain else run_in_shell(line)
+
+
+def run_plain(line, command, file, exit_code):
+    """Run one command of modelship in this process, whose output may go to a file."""
+    said = run_here(line, command, {0, int(exit_code or 0)})
+    if file:
+        Path(file).write_text(said)
 
 
 def run_here(line, command, exit_codes):
-    """Run one command of modelship in this process, which may exit with some codes."""
+    """Run one command of modelship in this process, and return its output.
+
+    It may exit with some codes.
+    """
     from click.testing import CliRunner
 
     from modelship.cli.app import cli
@@ -359,6 +386,7 @@ def run_here(line, command, exit_codes):
     done = CliRunner().invoke(cli, shlex.split(command)[1:])
     if done.exit_code not in exit_codes:
         raise AssertionError(f"{line}\nexited with {done.exit_code}:\n{done.output}")
+    return done.stdout
 
 
 def run_tests(arguments):

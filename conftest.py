@@ -46,6 +46,10 @@ for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
+elif "CI" in os.environ:
+    # Parity runs keep hypothesis's tables there, which take a second to make; no example is kept.
+    place = Path(os.environ["MODELSHIP_TESTS_CACHE"], "cache", "hypothesis")
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(place))
 MACHINE_READY_S = 600
 # The tests of a document would compile all of modelship once more, as its entry point asks.
 OF_NESTED_PYTEST = {

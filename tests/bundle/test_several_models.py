@@ -221,10 +221,11 @@ def test_registered_models_are_those_of_the_bundle(read, bundle_of, asked, found
 def test_the_memory_of_all_models_counts(read, bundle_of):
     """Models that fit one by one, and not together, are found."""
     big = b"x" * (3 * 2**25)
-    bundle = bundle_of(*(read(name, big) for name in ("a", "b")), memory_gb=0.3)
+    models = [read(name, big) for name in ("a", "b")]
+    bundle = bundle_of(*models, memory_gb=0.3)
     [finding] = [each for each in bundle.check(trial=False) if each.code == "MS307"]
     assert finding.problem.startswith("Its models have 0.19 GiB")
-    alone = bundle_of(read("a", big), memory_gb=0.3)
+    alone = bundle_of(models[0], memory_gb=0.3)
     assert [each for each in alone.check(trial=False) if each.code == "MS307"] == []
 
 

@@ -46,7 +46,12 @@ def start(*arguments, **options):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["deploy", "--help"], ["demo", "-h"]]
+    "arguments",
+    [
+        ["--version"],
+        ["deploy", "--help"],
+        *(pytest.param(each, marks=pytest.mark.long) for each in (["--help"], ["demo", "-h"])),
+    ],
 )
 def test_help_imports_nothing_heavy(arguments):
     """Help is there at once, whatever is installed."""

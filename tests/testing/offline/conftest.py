@@ -71,7 +71,9 @@ def call(offline, ws):
         options.setdefault("headers", ws._auth.get_authentication_header())
         prefix = f"/{service}" if service else ""
         url = f"{offline.endpoint}{prefix}{offline.identity.path}{path}"
-        return requests.request(method, url, timeout=30, **options)
+        with requests.Session() as session:
+            session.trust_env = False  # it costs more than the request
+            return session.request(method, url, timeout=30, **options)
 
     return make
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from itertools import product
 
 import pytest
 import requests
@@ -45,22 +46,21 @@ def test_a_blob_tells_its_size_without_its_content(blob):
     assert answer.headers["ETag"] == requests.get(blob, timeout=30).headers["ETag"]
 
 
-@pytest.mark.parametrize("field", ["Range", "x-ms-range"])
-@pytest.mark.parametrize(
-    ("wanted", "start", "end"),
-    [
-        ("bytes=0-0", 0, 1),
-        ("bytes=10-19", 10, 20),
-        ("bytes=1000-", 1000, 1024),
-        ("bytes=1000-9999", 1000, 1024),
-        ("bytes=-4", 1020, 1024),
-    ],
-)
-def test_a_range_is_that_part_alone(blob, field, wanted, start, end):
+RANGES = [
+    ("bytes=0-0", 0, 1),
+    ("bytes=10-19", 10, 20),
+    ("bytes=1000-", 1000, 1024),
+    ("bytes=1000-9999", 1000, 1024),
+    ("bytes=-4", 1020, 1024),
+]
+
+
+def test_a_range_is_that_part_alone(blob):
     """Both header fields ask for a part, and the answer says of how much."""
-    answer = requests.get(blob, headers={field: wanted}, timeout=30)
-    assert (answer.status_code, answer.content) == (206, CONTENT[start:end])
-    assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
+    for field, (wanted, start, end) in product(("Range", "x-ms-range"), RANGES):
+        answer = requests.get(blob, headers={field: wanted}, timeout=30)
+        assert (answer.status_code, answer.content) == (206, CONTENT[start:end])
+        assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
 
 
 def test_a_range_beyond_the_end_is_refused(blob):

@@ -167,17 +167,17 @@ ODD = ["/etc/passwd", "a//b", "~x", "~!", "%2e%2e", "é" * 30, "a b&c=d?e#f", ".
 DOTS = ["../../../up", "..", "a/./b"]
 
 
-@pytest.mark.parametrize("name", ODD)
-def test_a_blob_keeps_its_name(offline, ws, name):
+def test_a_blob_keeps_its_name(offline, ws):
     """It comes back by the same name, and nothing is written next to the folder."""
     store = ws.get_default_datastore()
     beside = sorted(offline.folder.parent.iterdir())
-    blob = store.blob_service.get_blob_client(store.container_name, f"odd/{name}")
-    blob.upload_blob(name.encode(), overwrite=True)
-    assert blob.download_blob().readall() == name.encode()
-    blob.delete_blob()
-    assert not blob.exists()
-    assert sorted(offline.folder.parent.iterdir()) == beside
+    for name in ODD:
+        blob = store.blob_service.get_blob_client(store.container_name, f"odd/{name}")
+        blob.upload_blob(name.encode(), overwrite=True)
+        assert blob.download_blob().readall() == name.encode()
+        blob.delete_blob()
+        assert not blob.exists()
+        assert sorted(offline.folder.parent.iterdir()) == beside
 
 
 @pytest.mark.parametrize("name", DOTS)

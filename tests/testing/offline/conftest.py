@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def client_python(sdk_home):
     folder = Path(os.environ["MODELSHIP_TESTS_CACHE"]) / "clients"
     folder.mkdir(parents=True, exist_ok=True)
     return ClientEnvironments(folder).python
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sdk_that_knows_azure(sdk_home):
+    """Import what reads where Azure's clouds are, before an offline workspace says so."""
+    importlib.import_module("azureml._vendor.azure_cli_core.cloud")
 
 
 @pytest.fixture

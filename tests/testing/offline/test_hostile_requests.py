@@ -237,11 +237,11 @@ def kept(call):
 def unharmed(call, offline, caplog):
     """See after each test that what was there still is, and that no request failed."""
     yield
-    own = [(MMS, "/models"), (MMS, "/services")]
-    for service, path in [*own, (STORES, "/datastores"), (SETS, "/datasets"), (VAULT, "/secrets")]:
-        answer = call("GET", service, path)
+    models = call("GET", MMS, "/models")
+    lists = [(STORES, "/datastores"), (SETS, "/datasets"), (VAULT, "/secrets"), (MMS, "/services")]
+    for answer in (models, *(call("GET", *each) for each in lists)):
         assert answer.status_code == 200, answer.text
-    assert "kept" in call("GET", MMS, "/models").text
+    assert "kept" in models.text
     assert not [each for each in caplog.records if " failed" in each.getMessage()]
 
 

@@ -4,7 +4,6 @@ A worker of pytest-xdist reads all tests again. A fork has them, and what they i
 given out in the order of the session; all tests of a file run in one worker, one after the other.
 """
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -88,8 +87,6 @@ class Workers:
 
     def run(self, count):
         """Run all tests; end the workers before this ends, whatever happens."""
-        gc.collect()
-        gc.freeze()  # what all workers have is not looked through again
         try:
             for _ in range(min(count, len(self.groups))):
                 self.fork([])

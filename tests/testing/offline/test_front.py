@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager, suppress
 
 import pytest
 
+from modelship.testing.offline.accepting import in_time
 from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.routes import Limits, Route, Target
 
@@ -410,3 +413,13 @@ def test_a_service_without_versions_answers_whichever_is_named(fronts):
         client.sendall(sent)
         assert receive(client) == ANSWER
     assert server.seen == [sent]
+
+
+def test_what_comes_after_the_timeout_is_too_late():
+    """Also if the thread of the fronts was busy meanwhile, and finds it there."""
+
+    async def late():
+        time.sleep(0.05)  # noqa: ASYNC251 - it is busy
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(in_time(late(), 0.01))

@@ -16,10 +16,12 @@ from modelship.testing.offline.routes import HEAD_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from typing import TypeVar
 
+    _Result = TypeVar("_Result")
     _Serve = Callable[[socket.socket], Coroutine[Any, Any, None]]
 
-__all__ = ["CHUNK_BYTES", "Connections", "end", "pump", "read_head"]
+__all__ = ["CHUNK_BYTES", "Connections", "end", "in_time", "pump", "read_head"]
 
 CHUNK_BYTES = 1 << 16
 """How many bytes are read at once."""
@@ -123,6 +125,31 @@ class Connections:
 async def _served(client: socket.socket, serve: _Serve) -> None:
     with suppress(OSError):  # the client disconnected
         await serve(client)
+
+
+async def in_time(answer: Coroutine[Any, Any, _Result], timeout_s: float | None) -> _Result:
+    """Return what comes before the timeout.
+
+    :func:`asyncio.wait_for` also returns what comes later, where this thread is busy until then.
+
+    Parameters
+    ----------
+    answer : coroutine
+        What is waited for.
+    timeout_s : float or None
+        The timeout in seconds; None waits without one.
+
+    Raises
+    ------
+    asyncio.TimeoutError
+        If it comes later, or not at all.
+    """
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    came = await asyncio.wait_for(answer, timeout_s)
+    if timeout_s is not None and loop.time() - start_s > timeout_s:
+        raise asyncio.TimeoutError
+    return came
 
 
 async def read_head(client: socket.socket, *, most_bytes: int) -> bytes:

@@ -20,7 +20,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from modelship.testing.offline.accepting import CHUNK_BYTES, Connections, end, pump, read_head
+from modelship.testing.offline.accepting import (
+    CHUNK_BYTES,
+    Connections,
+    end,
+    in_time,
+    pump,
+    read_head,
+)
 from modelship.testing.offline.hosts import is_local, sent_by_page
 from modelship.testing.offline.listeners import Listeners
 from modelship.testing.offline.routes import (
@@ -213,7 +220,7 @@ async def _first_bytes(server: socket.socket, target: Target) -> bytes | None:
     receiving = asyncio.get_running_loop().sock_recv(server, CHUNK_BYTES)
     timeout_s = target.limits.timeout_s if target.limits else None
     try:
-        first = await asyncio.wait_for(receiving, timeout_s)
+        first = await in_time(receiving, timeout_s)
     except asyncio.TimeoutError:
         return None
     if not target.version:

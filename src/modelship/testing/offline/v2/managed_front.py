@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.accepting import CHUNK_BYTES
+from modelship.testing.offline.accepting import CHUNK_BYTES, in_time
 from modelship.testing.offline.routes import (
     HEAD_END,
     VERSION_FIELD,
@@ -175,7 +175,7 @@ class _Exchange:
             return refused(424)
         sending = asyncio.get_running_loop().create_task(self._send(server))
         try:
-            head, rest = await asyncio.wait_for(self._final_head(server), timeout_s)
+            head, rest = await in_time(self._final_head(server), timeout_s)
             if not head:
                 return refused(424)
             await self._forward(head + rest, server)

@@ -89,6 +89,14 @@ NEEDS_AZURE = (
 )
 NEEDS_DOCKER = ROOT / "docs/how-to/docker.md"
 AZURE_PLACES = [ROOT / each for each in NEEDS_AZURE]
+# These wait most of their time: one worker has them, and others use the processors meanwhile.
+WAITING = (
+    "tests/server/test_operations.py",
+    "tests/server/test_limits.py",
+    "tests/server/test_address_gate.py",
+    "tests/server/test_ending.py",
+    "tests/targets/test_address.py",
+)
 # Those that take long come first, so that no worker is left alone with one at the end. Those that
 # need Docker or a browser come a little later, since the gate may be installing it.
 LONG = tuple(
@@ -131,12 +139,7 @@ LONG = tuple(
         "tests/server/differential",
         "tests/server/test_raw_http.py",
         "tests/test_plug_ins.py",
-        # These wait most of their time: others use the processors meanwhile.
-        "tests/server/test_operations.py",
-        "tests/server/test_limits.py",
-        "tests/server/test_address_gate.py",
-        "tests/server/test_ending.py",
-        "tests/targets/test_address.py",
+        *WAITING,
         "docs/how-to/parity.md",
         "tests/test_examples.py",
         "tests/targets/test_docker.py",
@@ -240,8 +243,10 @@ def pytest_configure(config):
 
 
 def pytest_forks_group(item):
-    """Give one worker all files whose tests ask the same servers, which it keeps running."""
-    return "servers" if item.nodeid.startswith(ASKING_THE_SAME_SERVERS) else None
+    """Give one worker all files whose tests ask the same servers, or wait; else each alone."""
+    if item.nodeid.startswith(ASKING_THE_SAME_SERVERS):
+        return "servers"  # which it keeps running
+    return "waiting" if item.nodeid.startswith(WAITING) else None
 
 
 def pytest_unconfigure():

@@ -11,10 +11,12 @@ import psutil
 import pytest
 from azureml.core import Environment, Experiment, ScriptRunConfig
 from azureml.core.compute import AmlCompute, ComputeTarget
+from azureml.core.run import RUNNING_STATES
 from azureml.core.runconfig import RunConfiguration
 from azureml.exceptions import ActivityFailedException, ExperimentExecutionException
 
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
+from modelship.testing.offline.runs.run_records import Records
 
 TRAIN = """
 import os, sys
@@ -155,8 +157,15 @@ def test_data_that_would_be_uploaded_is_refused(submit, on_datastore):
         submit("", str(path), **options)
 
 
-def test_a_failure_shows_the_traceback(submit, cluster):
-    """The SDK's own error has it, and so has the log of the run."""
+def test_a_failure_shows_the_traceback(submit, cluster, monkeypatch):
+    """The SDK's own error has it, and so has the log of the run; the SDK waits in each state."""
+    states, reach = [], Records.reach
+
+    def noting(records, run_id, state, **more):
+        states.append(state)
+        reach(records, run_id, state, **more)
+
+    monkeypatch.setattr(Records, "reach", noting)
     run = submit(FAIL, compute_target=cluster)
     with pytest.raises(ActivityFailedException) as caught:
         run.wait_for_completion()
@@ -165,6 +174,7 @@ def test_a_failure_shows_the_traceback(submit, cluster):
     assert 'line 3, in <module>\n    raise ZeroDivisionError("on purpose")' in message
     assert "driver.py" not in message
     assert "ZeroDivisionError: on purpose" in str(caught.value)
+    assert {*states[:-1]} <= {*RUNNING_STATES}
     assert "about to fail" in run.get_details_with_logs()["logFiles"]["user_logs/std_log.txt"]
 
 

@@ -191,7 +191,8 @@ class Jobs:
         variables["PATH"] = f"{python.parent}:{variables.get('PATH', '/usr/bin:/bin')}"
         self._records.reach(job.run_id, "Running")
         code, ending = self._execute(job, str(python), variables, log)
-        self._records.reach(job.run_id, "Finalizing")
+        # It stays Running: the SDK does not wait for one in Azure's state Finalizing. It would miss
+        # a failure, or ask for files that are not there yet.
         job.collect(job.folder)
         self._collect(job, run)
         if ending is not None:

@@ -160,6 +160,7 @@ class ChangeClauses(ContractFixtures):
                 other_bundle, name=running.name, overwrite=True, rollout=canary, show_output=False
             )
         assert callers.failures == []
+        assert callers.answers
         assert all(each in (cases.SCORED, _OTHER) for each in callers.answers)
         _assert_is_as_before(target, running)
 

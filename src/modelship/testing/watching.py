@@ -24,6 +24,8 @@ _PAUSE_S = 0.02
 class Callers:
     """Threads that send requests to a service in a loop, with a short pause between them.
 
+    Each thread sends at least one request.
+
     Parameters
     ----------
     deployment : Deployment
@@ -50,6 +52,7 @@ class Callers:
             thread.join()
 
     def _call(self) -> None:
+        self._send()  # however short the change is
         while not self._ended.wait(_PAUSE_S):
             self._send()
 

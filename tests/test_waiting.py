@@ -1,0 +1,19 @@
+"""Tests of the wait that tests share."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from waiting import wait_until
+
+
+def test_what_is_true_is_returned():
+    asked = count()
+    assert wait_until(lambda: next(asked) == 2 and "reached", pause_s=0) == "reached"
+
+
+def test_what_never_is_fails_and_says_what_was_seen():
+    with pytest.raises(AssertionError, match=r"not within 0 s the log: none"):
+        wait_until(lambda: False, timeout_s=0, describe=lambda: "the log: none")

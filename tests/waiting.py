@@ -1,0 +1,16 @@
+"""Wait for what another thread, process or machine does; each wait has a deadline."""
+
+from __future__ import annotations
+
+import time
+
+TIMEOUT_S = 60.0  # for what takes a moment: machines are shared and slow
+
+
+def wait_until(condition, *, timeout_s=TIMEOUT_S, pause_s=0.02, describe=lambda: ""):
+    """Return what a function returns once that is true; fail with `describe()` if it never is."""
+    end_s = time.monotonic() + timeout_s
+    while not (reached := condition()):
+        assert time.monotonic() < end_s, f"not within {timeout_s:g} s {describe()}"
+        time.sleep(pause_s)
+    return reached

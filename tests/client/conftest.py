@@ -1,10 +1,8 @@
 """A service of a table model, run by modelship's server in this Python."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,8 @@ from modelship.bundle.layout import model_dir
 from modelship.bundle.lock import Lock
 from modelship.bundle.store import stage
 from modelship.targets.http_scoring import answers
+from reserved_ports import reserve_port
+from waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +57,7 @@ def service(table_bundle, tmp_path_factory):
     """Return the scoring URI of the bundle's script, served until the tests end."""
     folder = tmp_path_factory.mktemp("service")
     stage(table_bundle, folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    reserving, port = reserve_port()
     place = {
         "AML_APP_ROOT": str(folder),
         "AZUREML_MODEL_DIR": str(folder / model_dir(table_bundle.models)),
@@ -67,9 +65,7 @@ def service(table_bundle, tmp_path_factory):
     command = [sys.executable, "-m", "modelship.server", "--entry_script", "score.py"]
     command += ["--port", str(port)]
     uri = f"http://127.0.0.1:{port}/score"
-    with subprocess.Popen(command, env={**os.environ, **place}, cwd=folder) as process:
-        deadline = time.monotonic() + 60
-        while not answers(uri) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+    with reserving, subprocess.Popen(command, env=os.environ | place, cwd=folder) as process:
+        wait_until(lambda: answers(uri) or process.poll() is not None)
         yield uri
         process.terminate()

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -15,6 +15,7 @@ import requests
 
 from modelship.errors import MissingExtraError
 from modelship.routing.router import Router, RouterLostError
+from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("forked_routers")
 
@@ -98,7 +99,7 @@ def test_a_cut_answer_is_not_taken_for_a_whole_one(address, make_release, call):
 
         def answer():
             connection, _ = half.accept()
-            connection.recv(65536)
+            _read_request(connection)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             connection.close()
 
@@ -109,20 +110,24 @@ def test_a_cut_answer_is_not_taken_for_a_whole_one(address, make_release, call):
         router.kill()
 
 
+def _read_request(connection):
+    """Read all of a request with the body ``{}``: what is left would reset the connection."""
+    read = b""
+    while not read.endswith(b"{}"):
+        read += connection.recv(65536)
+
+
 def test_no_request_is_lost_when_it_ends_under_load(address, router, calling):
     """Kept connections get their last answer with ``Connection: close``, and new ones the other."""
     ended = threading.Event()
     winner = threading.Thread(target=_serve_plainly, args=(address, ended))
     many = {"callers": 4, "pause_s": 0.01}
     with calling(**many) as kept, calling(**many, kept=False) as new:
-        while min(len(kept), len(new)) < 20:
-            assert router.traffic()
-            time.sleep(0.02)
+        wait_until(lambda: router.traffic() and min(len(kept), len(new)) >= 20)
         winner.start()
         router.end(winner="new")
         before = len(kept), len(new)
-        while len(kept) < before[0] + 10 or len(new) < before[1] + 10:
-            ended.wait(0.01)
+        wait_until(lambda: len(kept) >= before[0] + 10 and len(new) >= before[1] + 10)
     ended.set()
     winner.join(20)
     assert {*kept, *new} == {200}
@@ -138,21 +143,31 @@ def _serve_plainly(listener, ended):
         except TimeoutError:
             continue
         with connection:
-            connection.settimeout(5)
-            connection.recv(65536)
+            connection.settimeout(20)
+            _read_request(connection)
             connection.sendall(answer)
 
 
-def test_a_kept_connection_is_answered_while_it_drains(router, address):
+def test_a_kept_connection_is_answered_while_it_drains(router, old, call):
     """The next request on it is answered, and told that it was the last."""
-    port = address.getsockname()[1]
-    with requests.Session() as session:
-        session.post(f"http://127.0.0.1:{port}/score", data=b"{}", timeout=10)
-        ending = threading.Thread(target=router.end, kwargs={"winner": "new"})
-        ending.start()
-        answer = session.post(f"http://127.0.0.1:{port}/score", data=b"{}", timeout=10)
-        assert answer.ok
-        ending.join(30)
+    blocked = threading.Event()
+    ours, lent = socket.socketpair()
+    with ours, requests.Session() as session, ThreadPoolExecutor(2) as pool:
+        assert call(session=session).ok
+        old.before = blocked.wait  # so that it drains until this request is answered
+        slow = pool.submit(call)
+        try:
+            wait_until(lambda: len(old.got) == 2)
+            router.hold(lent)
+            lent.close()
+            ending = pool.submit(router.end, winner="new")
+            assert ours.recv(1) == b""  # it has begun to end
+            answer = call(session=session)
+        finally:
+            blocked.set()
+        assert (answer.ok, answer.headers["Connection"]) == (True, "close")
+        assert slow.result(30).ok
+        ending.result(30)
 
 
 @pytest.mark.parametrize("sent", [b"", b"{}\n", b'{"weight": 5'])

@@ -13,6 +13,7 @@ from modelship.errors import PortTakenError
 from modelship.targets import DeployTarget, Serving, State, settling
 from modelship.targets.process import ProcessBackend
 from modelship.testing import cases
+from reserved_ports import reserve_port
 
 ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
@@ -60,6 +61,14 @@ def deploy(target):
     return deploy
 
 
+@pytest.fixture
+def port():
+    """Return a port that nothing of this machine takes by chance while nobody listens there."""
+    reserving, port = reserve_port()
+    with reserving:
+        yield port
+
+
 def crash(deployment, home):
     """Kill the first process of a service, and wait until its workers have followed."""
     folder = home / "state" / "process" / deployment.instance.instance_id
@@ -96,20 +105,18 @@ def test_another_server_and_more_workers_take_over(deploy, scaling):
     assert (deployment.scoring_uri, deployment.run(ROWS)) == (uri, SCORED)
 
 
-def test_a_crashed_name_is_served_at_its_address_again(deploy, scaling, home):
+def test_a_crashed_name_is_served_at_its_address_again(deploy, scaling, home, port):
     """Nobody holds the address any more, so it is bound again."""
-    deployment = deploy(scaling)
+    deployment = deploy(scaling, port=port)
     crash(deployment, home)
     assert deployment.state is State.FAILED
     again = deploy(scaling)
     assert (again.scoring_uri, again.run(ROWS)) == (deployment.scoring_uri, SCORED)
 
 
-def test_another_program_at_the_address_is_said(deploy, scaling, home):
+def test_another_program_at_the_address_is_said(deploy, scaling, home, port):
     """The port of a name that crashed may be taken; then nothing is changed."""
-    deployment = deploy(scaling)
-    crash(deployment, home)
-    port = port_of(deployment)
+    crash(deploy(scaling, port=port), home)
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(PortTakenError, match=str(port)),
@@ -117,9 +124,11 @@ def test_another_program_at_the_address_is_said(deploy, scaling, home):
         deploy(scaling)
 
 
-def test_a_child_that_a_script_leaves_does_not_keep_the_port(deploy, make_bundle, scaling, home):
+def test_a_child_that_a_script_leaves_does_not_keep_the_port(
+    deploy, make_bundle, scaling, home, port
+):
     """It holds all sockets of the service, and survives its kill."""
-    deployment = deploy(make_bundle(LEAVING_A_CHILD), server="azmlinfsrv")
+    deployment = deploy(make_bundle(LEAVING_A_CHILD), server="azmlinfsrv", port=port)
     crash(deployment, home)
     again = deploy(scaling)
     assert (again.scoring_uri, again.run(ROWS)) == (deployment.scoring_uri, SCORED)

@@ -19,7 +19,7 @@ class TestMemory(TargetContract):
     target_name = "memory"
     other_serving = {"variables": {"COLOR": "blue"}}  # noqa: RUF012 - never changed
     survives_process = False
-    slow_timeout_s = 0.3
+    slow_timeout_s = 1.0
     long_clauses = ("t37",)  # what a canary does in memory: test_rollouts.py
 
     @pytest.fixture(scope="class")

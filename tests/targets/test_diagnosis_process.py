@@ -7,6 +7,7 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
+from modelship.progress import Deadline, DeadlineExceededError
 from modelship.targets import DeployTarget, Serving
 from modelship.testing import cases, script_bundle, with_lock
 
@@ -47,9 +48,9 @@ def make(bare_lock, tmp_path):
     return make
 
 
-def failure(target, bundle, *, expected=DeploymentFailedError, timeout_s=60):
+def failure(target, bundle, *, expected=DeploymentFailedError):
     with pytest.raises(expected) as caught:
-        target.deploy(bundle, name="ailing", check="off", timeout_s=timeout_s, show_output=False)
+        target.deploy(bundle, name="ailing", check="off", show_output=False)
     return caught.value
 
 
@@ -82,9 +83,16 @@ def test_a_refused_sample_keeps_what_was_asked(target, make):
     assert "sample request" in error.evidence.splitlines()[0]
 
 
-def test_a_worker_that_is_killed_again_and_again(target, make):
+def test_a_worker_that_is_killed_again_and_again(target, make, home, monkeypatch):
     """A deadline that passes meanwhile says why, and not only that it passed."""
-    error = failure(target, make(KILLED), expected=DeploymentTimeoutError, timeout_s=4)
+
+    def check(_):
+        logs = (home / "state" / "process").glob("ailing-*/server.log")
+        if any(log.read_text().count("was sent SIGKILL!") > 1 for log in logs):
+            raise DeadlineExceededError
+
+    monkeypatch.setattr(Deadline, "check", check)
+    error = failure(target, make(KILLED), expected=DeploymentTimeoutError)
     assert error.diagnosis.code == "MS505"
     assert "while init() ran" in error.message
 

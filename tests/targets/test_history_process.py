@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from modelship.bundle import Environment
@@ -12,6 +13,7 @@ from modelship.errors import DeploymentFailedError, ModelshipError, PortTakenErr
 from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.process import ProcessBackend
 from modelship.testing import script_bundle, with_lock
+from reserved_ports import reserve_port
 
 WELL = "def init(): pass\ndef run(raw_data): return {number}\n"
 # Its first request ends the service as a crash would, with all its processes.
@@ -44,12 +46,15 @@ def deploy(target, bare_lock, tmp_path):
     return deploy
 
 
-def test_a_release_that_dies_once_it_serves_is_rolled_back(deploy, target):
+def test_a_release_that_dies_once_it_serves_is_rolled_back(deploy, target, shared_home):
     """Its death is told, and a rollback serves the release before at the same address."""
     first = deploy(1)
     dying = deploy(2, DYING, serving=Serving())  # with Azure ML's, a process and its worker
+    folder = shared_home / "state/process" / dying.instance.instance_id
+    server = psutil.Process(int((folder / "pid").read_text()))
     with suppress(ModelshipError):  # its worker may get the answer out still
         dying.run("{}", timeout_s=20)
+    server.wait(20)  # it dies a moment after it was killed
     with pytest.raises(DeploymentFailedError):
         dying.wait(timeout_s=20)
     assert target.history(NAME)[-1].reason == "the service stopped by itself"
@@ -79,10 +84,9 @@ def test_where_ports_are_not_shared_the_old_release_is_started_again(deploy, mon
     backend = ProcessBackend()
     monkeypatch.setattr(backend, "_has_gates", False)
     target = DeployTarget(backend)
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    reserving, port = reserve_port()
+    with reserving, socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
         deploy(1, target=target, serving=Serving(server="modelship", port=port))
         with pytest.raises(PortTakenError, match="restarted and is serving"):
             deploy(2, target=target, serving=Serving(server="modelship", port=taken))

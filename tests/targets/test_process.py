@@ -29,6 +29,8 @@ from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.address import listen
 from modelship.targets.process import process_backend, server_process
 from modelship.testing import cases, script_bundle, with_lock
+from reserved_ports import reserve_port
+from waiting import wait_until
 
 ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
@@ -176,7 +178,7 @@ def running(name):
     ]
 
 
-def wait_until(moment, process):
+def reach(moment, process):
     """Read what a deployer shows until a line tells of a step, and wait a little more."""
     step, delay_s = moment
     assert any(step in line for line in process.stderr), "the deployer ended before"
@@ -221,10 +223,10 @@ def test_it_listens_on_loopback_alone(azure_server, home):
 
 @pytest.fixture
 def port():
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a free port, at which nothing but the service, or what a test says, can listen."""
+    reserving, port = reserve_port()
+    with reserving:
+        yield port
 
 
 def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
@@ -347,20 +349,21 @@ def test_a_killed_worker_is_replaced(azure_server, home):
 
 
 SLOW = """
-import os, time
+import os, pathlib, time
 
 def init():
     pass
 
 def run(raw_data):
-    time.sleep(float(raw_data))
+    pathlib.Path(raw_data).touch()
+    time.sleep(5)
     return os.getpid()
 """
 
 
 @pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
 def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
-    bundle, make_bundle, monkeypatch, server
+    bundle, make_bundle, monkeypatch, server, tmp_path
 ):
     """A request to the old instance takes as long as it takes, longer than a deletion waits."""
     monkeypatch.setattr(process_backend, "_GRACE_S", 0.1)
@@ -371,7 +374,8 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
         ThreadPoolExecutor(1) as pool,
     ):
         pids = {process.pid for process in running("replaced")}
-        answer = pool.submit(old.run, "5", timeout_s=30)
+        answer = pool.submit(old.run, str(tmp_path / "begun"), timeout_s=30)
+        wait_until((tmp_path / "begun").exists)
         with target.deploy(bundle, name="replaced", overwrite=True, show_output=False) as new:
             assert answer.result() in pids
             assert new.run(ROWS) == SCORED
@@ -396,8 +400,7 @@ def test_a_process_id_that_was_taken_over_is_not_ours(target, bundle, home):
     server.kill()
     server.wait(10)
     with subprocess.Popen(["sleep", "60"]) as stranger:
-        while not psutil.Process(stranger.pid).environ():  # it is in the middle of execve(2)
-            time.sleep(0.01)
+        wait_until(psutil.Process(stranger.pid).environ)  # first it is in the middle of execve(2)
         (folder_of(deployed, home) / "pid").write_text(str(stranger.pid))
         assert deployed.state is State.FAILED
         deployed.delete()
@@ -414,10 +417,12 @@ def test_two_deployers_build_a_cold_environment_once(deployer, target, tmp_path,
     monkeypatch.setenv("MODELSHIP_HOME", str(home))
     both = [deployer("first"), deployer("second")]
     built = set()
-    while any(process.poll() is None for process in both):
-        for path in home.glob("cache/environments/*/pyvenv.cfg"):
-            built.add(path.stat().st_ino)
-        time.sleep(0.005)
+
+    def have_ended():
+        built.update(path.stat().st_ino for path in home.glob("cache/environments/*/pyvenv.cfg"))
+        return all(process.poll() is not None for process in both)
+
+    wait_until(have_ended, timeout_s=600, pause_s=0.005)
     with ExitStack() as deleting:
         found = [deleting.enter_context(each) for each in target.list()]
         assert [process.returncode for process in both] == [0, 0]
@@ -443,7 +448,7 @@ MOMENTS = [
 def test_a_killed_deployer_leaves_nothing_unseen(deployer, target, bundle, home, moment):
     """What a deployer that was killed leaves behind is listed, and delete() removes all of it."""
     process = deployer("killed")
-    wait_until(moment, process)
+    reach(moment, process)
     process.kill()
     process.wait()
     time.sleep(0.3)
@@ -463,7 +468,7 @@ def test_a_killed_deployer_leaves_nothing_unseen(deployer, target, bundle, home,
 def test_an_interrupted_deployer_leaves_nothing(deployer, target, home, moment):
     """Ctrl-C in the middle of a deployment removes what it had begun."""
     process = deployer("stopped")
-    wait_until(moment, process)
+    reach(moment, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) != 0
     assert running("stopped") == []

@@ -24,6 +24,7 @@ from modelship.routing.children import start_child
 from modelship.state_paths import state_folder
 from modelship.targets import DeployTarget
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
+from waiting import meanwhile
 
 _SCRIPT = """
 import json, threading, time
@@ -196,28 +197,29 @@ def test_a_shadow_and_a_canary_go_one_after_the_other(deployment, bundle_of):
     assert figures["canary.new.requests"] >= 5
 
 
-class _Dying(MemoryBackend):
-    """Lets a release die once it has had some traffic."""
+_LONG = Canary(weights=(50,), requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
 
-    name = "dying"
 
-    def after(self, seconds, instance):
-        threading.Timer(seconds, self.crash, [instance]).start()
-
-    def start(self, draft, prepared, steps):
-        started = super().start(draft, prepared, steps)
-        if len(self.instances(draft.name)) > 1:
-            self.after(1.0, started)
-        return started
+def _is_tried(deployment):
+    """Return whether the new release, whose predictions are 1, gets requests."""
+    return requests.post(deployment.scoring_uri, json={"data": [[1]]}, timeout=20).json() == [1]
 
 
 def test_a_release_that_dies_under_its_canary_costs_its_callers_next_to_nothing(bundle_of):
     """What could not be sent to it goes to the old one; what it was running may be a 502."""
-    place = DeployTarget(_Dying())
-    with place.deploy(bundle_of(0), name="dying-svc", show_output=False) as deployed:
-        canary = Canary(weights=(50,), requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
-        with _calling(deployed) as got, pytest.raises(RolloutFailedError) as caught:
-            _update(deployed, bundle_of(1), rollout=canary)
+    backend = MemoryBackend()
+    with DeployTarget(backend).deploy(bundle_of(0), name="dying", show_output=False) as deployed:
+
+        def crash():
+            [new] = [each for each in backend.instances("dying") if not each.routed]
+            backend.crash(new)
+
+        with (
+            _calling(deployed) as got,
+            meanwhile(crash, once=lambda: _is_tried(deployed)),
+            pytest.raises(RolloutFailedError) as caught,
+        ):
+            _update(deployed, bundle_of(1), rollout=_LONG)
         assert "nothing answers at its address" in caught.value.reason
         assert set(got) <= {200, 502}
         assert got.count(502) <= 2
@@ -230,9 +232,8 @@ def test_a_release_whose_predecessor_dies_during_its_trial_takes_over(bundle_of)
     target = DeployTarget(backend)
     with target.deploy(bundle_of(0), name="widow-svc", show_output=False) as deployment:
         old = deployment.instance
-        threading.Timer(0.5, backend.crash, [old]).start()
-        slow = Canary(requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
-        _update(deployment, bundle_of(1), rollout=slow)
+        with meanwhile(lambda: backend.crash(old), once=lambda: _is_tried(deployment)):
+            _update(deployment, bundle_of(1), rollout=_LONG)
         assert deployment.run({"data": [[1]]}) == [1]
         assert deployment.instance.instance_id != old.instance_id
         assert deployment.history()[-1].outcome == "serving"
@@ -247,10 +248,12 @@ def test_a_killed_router_gives_the_address_back(deployment, bundle_of, monkeypat
             if any("router_child" in part for part in each.cmdline()):
                 os.kill(each.pid, signal.SIGKILL)
 
-    threading.Timer(2.0, kill).start()
-    canary = Canary(requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
-    with _calling(deployment) as got, pytest.raises(RolloutFailedError, match="router has exited"):
-        _update(deployment, bundle_of(1), rollout=canary)
+    with (
+        _calling(deployment) as got,
+        meanwhile(kill, once=lambda: _is_tried(deployment)),
+        pytest.raises(RolloutFailedError, match="router has exited"),
+    ):
+        _update(deployment, bundle_of(1), rollout=_LONG)
     assert len([each for each in got if each != 200]) <= 2
     assert {_status(deployment.scoring_uri) for _ in range(20)} == {200}
 

@@ -12,6 +12,7 @@ import requests
 
 from modelship.targets import DeployTarget, Serving
 from modelship.testing import cases
+from waiting import wait_until
 
 ROWS = {"data": [1, 2]}
 NAME = "canary-killed"
@@ -46,8 +47,7 @@ def test_a_killed_deployer_leaves_its_canary_to_the_old_release(make_bundle, tmp
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as deployer:
             _ = next(line for line in deployer.stderr if "50 %" in line)
             family = psutil.Process(deployer.pid).children(recursive=True)
-            while not any(each.json()[0] < 0 for each in got if each.ok):
-                assert deployer.poll() is None
+            wait_until(lambda: any(each.json()[0] < 0 for each in got if each.ok))
             deployer.kill()
         assert not psutil.wait_procs(family, timeout=60)[1]
         ended.set()

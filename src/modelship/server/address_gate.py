@@ -84,7 +84,7 @@ class Gate:
         self._readable, ending = os.pipe()
         os.close(ending)  # so that EOF is always readable
         self.when_closed.register(self._readable)
-        self._selector = selectors.DefaultSelector()
+        self._selector: Any = selectors.DefaultSelector()
         self._commands = commands
         self._leash = leash
         self._calls: dict[socket.socket, tuple[bytes, float]] = {}  # the reply and its deadline
@@ -148,16 +148,14 @@ class Gate:
     def leave(self) -> None:
         """Leave commands to the parent process."""
         self._selector.close()
-        loans = (self._loan,) if self._loan else ()
-        for each in (self._commands, self._leash, *self._calls, *loans):
+        for each in (self._commands, self._leash, *self._calls, *filter(None, [self._loan])):
             each.close()
 
     def close(self) -> None:
         """Close the address in this process, and accept no more commands."""
         self.leave()
-        for each in (self._waiting, self.when_open, self.when_closed):
+        for each in (self._waiting, self.when_open, self.when_closed, self.address):
             each.close()
-        self.address.close()
 
     # In the first process
 
@@ -166,20 +164,22 @@ class Gate:
         while ready := self._selector.select(timeout_s):
             timeout_s = 0.0  # a connection and its command arrive one after the other
             for key, _ in ready:
-                key.data(key.fileobj)
+                if key.fileobj.fileno() >= 0:  # not closed by a command that came at once with it
+                    key.data(key.fileobj)
         for call in [*self._calls]:
             self._confirm(call)
 
     @property
     def commanded(self) -> int:
         """A descriptor that is readable once there is a command."""
-        return self._selector.fileno()
+        return int(self._selector.fileno())
 
     def turn(self, *, on: bool) -> None:
         """Open or close the gate, in all processes at once."""
         if on == self.is_open:
             return
         if on:
+            self.is_forsaken = False  # the process that opened the gate may have ended by now
             self._forget(self._leash)
             # An instance that ended may have left its filter on the socket.
             with suppress(OSError):  # there is no filter

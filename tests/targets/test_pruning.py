@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from modelship.bundle import Environment
@@ -23,6 +24,7 @@ from modelship.targets.kept import KeptReleases
 from modelship.targets.pruning import prune, unused_images
 from modelship.targets.release import Release
 from modelship.testing import offline_bundle, script_bundle
+from waiting import wait_until
 
 SCRIPT = "def init():\n    pass\n\ndef run(raw_data):\n    return 1\n"
 LONG_AGO = 10**9
@@ -64,6 +66,7 @@ def test_an_environment_in_which_nothing_runs_is_removed():
     command = [sys.executable, "-c", "input()"]
     variables = {"PATH": f"{running}/bin:/usr/bin"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=variables) as process:
+        wait_until(psutil.Process(process.pid).environ)  # first it is in the middle of execve(2)
         assert removed() == {str(unused)}
         process.stdin.close()
     assert (unused.exists(), recent.exists(), running.exists()) == (False, True, True)

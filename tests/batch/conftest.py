@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import modelship as ms
 from modelship.batch.scoring_places import ScoringPlace, place_files
 from modelship.bundle import Environment
 from modelship.testing import with_lock
+from waiting import wait_until
 
 # That of every azurite; it is in its documentation.
 AZURITE_KEY = (
@@ -77,16 +77,13 @@ def places(place_of):
 
 
 @pytest.fixture
-def scorers_of():
-    """Return a function that waits until no process of a place is left, and returns those left."""
+def wait_for_no_scorer():
+    """Return a function that waits until no process of a place is left."""
 
-    def found(folder):
-        end_s = time.monotonic() + 10
-        while (left := _processes(folder)) and time.monotonic() < end_s:
-            time.sleep(0.05)
-        return left
+    def wait(folder):
+        wait_until(lambda: not _processes(folder), describe=lambda: str(_processes(folder)))
 
-    return found
+    return wait
 
 
 def _processes(folder):
@@ -208,9 +205,9 @@ def free_port():
 
 def wait_for(port):
     """Wait until a server of this machine listens on a port."""
-    end_s = time.monotonic() + 60
-    while True:
-        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        assert time.monotonic() < end_s, "it does not start"
-        time.sleep(0.1)
+
+    def is_listening():
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(is_listening)

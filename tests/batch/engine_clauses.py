@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,9 +20,11 @@ import pytest
 
 import modelship as ms
 from modelship import errors
+from modelship.batch.engines.worker_places import IDLE_S
 from modelship.batch.piece_work import Work
 from modelship.bundle import Environment
 from modelship.testing import with_lock
+from waiting import wait_until
 
 ROWS = 300
 # Each job starts some, and they do little: no time goes into compiling them well.
@@ -67,14 +68,6 @@ def scorers(output):
             if f"AZUREML_BI_OUTPUT_PATH={output}\0".encode() in each.read_bytes():
                 found.append(int(each.parent.name))
     return found
-
-
-def wait_until(is_true, *, timeout_s=60):
-    """Wait for something to become true."""
-    end_s = time.monotonic() + timeout_s
-    while not is_true():
-        assert time.monotonic() < end_s, "it took too long"
-        time.sleep(0.1)
 
 
 def require_spark():
@@ -123,14 +116,14 @@ class EngineClauses:
         summary = made.run(show_output=False)
         assert accounted(made.output) == all_once()
         assert summary.rows_in == ROWS
-        wait_until(lambda: not scorers(made.output), timeout_s=10)
+        wait_until(lambda: not scorers(made.output), timeout_s=IDLE_S)
 
     def test_2_a_stop_ends_it_and_the_job_resumes(self, job):
         """What is under way is abandoned at once, and scored by the next run."""
         made = job()
         with pytest.raises(errors.BatchInterruptedError):
             made.run(show_output=False, on_progress=lambda _: made.stop())
-        wait_until(lambda: not scorers(made.output), timeout_s=10)
+        wait_until(lambda: not scorers(made.output), timeout_s=IDLE_S)
         assert 0 < made.status().rows_in < ROWS
         made.run(show_output=False)
         assert accounted(made.output) == all_once()
@@ -140,7 +133,7 @@ class EngineClauses:
         made = job("raise RuntimeError('no model')")
         with pytest.raises(errors.BatchStoppedError, match="no model"):
             made.run(show_output=False)
-        wait_until(lambda: not scorers(made.output), timeout_s=10)
+        wait_until(lambda: not scorers(made.output), timeout_s=IDLE_S)
 
     def test_4_a_worker_that_is_killed_loses_nothing(self, job, victim):
         """Its pieces are scored by others."""
@@ -154,7 +147,7 @@ class EngineClauses:
 
         made.run(show_output=False, on_progress=kill)
         assert accounted(made.output) == all_once()
-        wait_until(lambda: not scorers(made.output), timeout_s=10)
+        wait_until(lambda: not scorers(made.output), timeout_s=IDLE_S)
 
     def test_6_the_progress_of_a_piece_is_told(self, job, tmp_path):
         """The rows of a piece that takes some time are counted before it is done."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections import Counter
 
 import psutil
@@ -33,14 +32,6 @@ def begun(function):
 def ended(pid):
     """Wait for the end of a process, and return its exit status."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def wait_until(condition):
-    """Wait until a condition is met."""
-    end_s = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
 
 
 def running_with(text):

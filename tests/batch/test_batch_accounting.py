@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -12,8 +13,10 @@ from fake_scoring import FakeEngine, FakeProcess
 
 import modelship as ms
 from modelship import errors
+from modelship.batch import batch_status, job_run
 from modelship.batch.batch_status import read_job
-from modelship.batch.driver_lock import driving
+from modelship.batch.driver_lock import driving, is_driven
+from modelship.batch.local_output import LocalOutput
 from modelship.batch.output_names import DRAFTS
 from modelship.batch.scoring_process import CallError, ScriptNotReadyError
 from modelship.testing import with_lock
@@ -274,6 +277,60 @@ def test_a_second_driver_is_refused(job, tmp_path):
     with driving(tmp_path / "out" / "_modelship" / "driver.json"), refused:
         job().run()
     assert job().run().rows_out == 30
+
+
+def test_who_looks_whether_a_job_is_driven_keeps_no_driver_out(tmp_path, monkeypatch):
+    """A look shares the lock for a moment."""
+    with driving(tmp_path / "driver.json"):
+        pass
+    with (tmp_path / "driver.json").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr("time.sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+        with driving(tmp_path / "driver.json"):
+            assert is_driven(tmp_path / "driver.json")
+
+
+def test_a_status_is_of_one_moment(job, monkeypatch):
+    """A job that becomes complete while its entries are read is not complete with some of them."""
+    with pytest.raises(errors.BatchInterruptedError):
+        job(engine=FakeEngine(Interrupting())).run()
+    made = job()
+
+    def read(output):
+        found = read_job(output)
+        made.run()
+        return found
+
+    monkeypatch.setattr(batch_status, "read_job", read)
+    status = made.status()
+    assert (status.state, status.done < status.pieces) == ("incomplete", True)
+    assert made.status().state == "complete"
+
+
+def test_a_job_that_becomes_complete_during_the_look_is_complete(job, monkeypatch):
+    """It has ended a moment later, and is not taken for one that was killed."""
+    with pytest.raises(errors.BatchInterruptedError):
+        job(engine=FakeEngine(Interrupting())).run()
+    made = job()
+
+    def is_driven(_output):
+        made.run()
+        return False
+
+    monkeypatch.setattr(LocalOutput, "is_driven", is_driven)
+    assert made.status().state == "complete"
+
+
+def test_a_stop_counts_as_soon_as_the_run_begins(job, monkeypatch):
+    """Also while the bundle is checked, which may take long; nothing is scored then."""
+    process = FakeProcess()
+    made = job(engine=FakeEngine(process))
+    monkeypatch.setattr(job_run, "require_batchable", lambda *_, **__: made.stop())
+    with pytest.raises(errors.BatchInterruptedError):
+        made.run()
+    assert process.calls == []
+    monkeypatch.undo()
+    assert made.run().rows_out == 30
 
 
 class Interrupting(FakeProcess):

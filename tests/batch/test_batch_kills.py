@@ -15,11 +15,12 @@ import pytest
 from fake_scoring import FakeEngine, SlowProcess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from killed_jobs import begun, ended, expected, run_killed_at, running_with, wait_until
+from killed_jobs import begun, ended, expected, run_killed_at, running_with
 
 import modelship as ms
 from modelship import errors
 from modelship.batch.engines.local_pool import LocalPool
+from waiting import wait_until
 
 SCRIPT = """
 import json
@@ -104,21 +105,21 @@ def job(idle_bundle, places, tmp_path):
     return made
 
 
-def killed_after(seconds, function, number=signal.SIGKILL):
-    """Run a function in a process, send it a signal, and return its exit status."""
+def killed_after(seconds, function):
+    """Run a function in a process, and kill that."""
     pid = begun(function)
     time.sleep(seconds)
-    os.kill(pid, number)
-    return ended(pid)
+    os.kill(pid, signal.SIGKILL)
+    ended(pid)
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.long)])
-def test_a_job_whose_driver_is_killed_is_resumed(job, kills, scorers_of, tmp_path):
+def test_a_job_whose_driver_is_killed_is_resumed(job, kills, wait_for_no_scorer, tmp_path):
     """With real scoring processes, none of which stays."""
     made, values = job(rows=200 if kills < 10 else 5000)
     for each in range(kills):
         killed_after(0.3 + each % 10 / 10, lambda: made.run(show_output=False))
-        assert scorers_of(tmp_path) == []
+        wait_for_no_scorer(tmp_path)
     made.run(show_output=False)
     assert accounted(tmp_path / "out") == expected(values)
 
@@ -158,13 +159,18 @@ def test_a_job_whose_scoring_processes_are_killed_loses_no_row(job, tmp_path):
     assert accounted(tmp_path / "out") == expected(values)
 
 
-def test_ctrl_c_ends_a_job_that_hangs(job, scorers_of, tmp_path):
+def test_ctrl_c_ends_a_job_that_hangs(job, wait_for_no_scorer, tmp_path):
     """Within seconds, and nothing stays."""
-    made, _ = job("import time\ndef init(): pass\ndef run(raw_data): time.sleep(600)\n")
+    mark = tmp_path / "hangs"
+    hanging = f"    open({str(mark)!r}, 'w')\n    time.sleep(600)\n"
+    made, _ = job(f"import time\ndef init(): pass\ndef run(raw_data):\n{hanging}")
+    pid = begun(lambda: made.run(show_output=False))
+    wait_until(mark.exists)
     began = time.monotonic()
-    code = killed_after(2, lambda: made.run(show_output=False), signal.SIGINT)
-    assert (code, scorers_of(tmp_path)) == (errors.BatchInterruptedError.exit_code, [])
+    os.kill(pid, signal.SIGINT)
+    assert ended(pid) == errors.BatchInterruptedError.exit_code
     assert time.monotonic() - began < 20
+    wait_for_no_scorer(tmp_path)
 
 
 @pytest.mark.parametrize("most_bytes", [100, 1_500, 4_000])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 import psutil
 import pytest
 
+from modelship.batch.mini_batch import batch_worker
 from modelship.batch.mini_batch.batch_pool import BatchFailedError, BatchSummary, score_files
 from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
 from modelship.batch.mini_batch.mini_batch_splitting import mini_batches_of
+from waiting import wait_until
 
 ECHO = """
 import os, pathlib, sys
@@ -103,10 +106,7 @@ def run(mini_batch):
     assert score(script, timeout_s=1.0) == BatchSummary(5, 2, 3, failed_batches=1)
     assert any("run() took longer than 1 s, and was stopped." in each for each in score.said)
     pid = int((tmp_path / "child").read_text())
-    end_s = time.monotonic() + 10
-    while runs(pid):
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
+    wait_until(lambda: not runs(pid))
 
 
 def test_a_process_that_dies_is_replaced(score):
@@ -210,6 +210,42 @@ def test_an_init_that_fails_ends_the_job(score, script, expected):
     with pytest.raises(BatchFailedError) as caught:
         score(script, max_retries=5, workers=2)
     assert expected in str(caught.value)
+
+
+def test_a_process_that_is_killed_in_init_is_started_again(score, tmp_path, monkeypatch):
+    """The kernel may have needed the memory for a moment only."""
+    monkeypatch.setattr(batch_worker, "_PAUSES_S", (0.0, 0.0))
+    tries = tmp_path / "tries"
+    script = f"""
+import os
+def init():
+    with open({str(tries)!r}, "a") as file:
+        file.write("x")
+    if os.path.getsize({str(tries)!r}) <= KILLS:
+        os.kill(os.getpid(), 9)
+def run(mini_batch):
+    return mini_batch
+"""
+    assert score(script.replace("KILLS", "2")).rows == 5
+    assert tries.read_text() == "xxx"
+    tries.unlink()
+    with pytest.raises(BatchFailedError, match=r"init\(\) failed: The process was killed"):
+        score(script.replace("KILLS", "9"))
+    assert tries.read_text() == "xxx"
+
+
+def test_an_answer_that_came_in_time_counts_however_late_it_is_read(score, monkeypatch):
+    """The process that reads it may have slept meanwhile."""
+
+    def late(process, wait_s, piece=batch_worker._piece):
+        found = piece(process, 0.0)
+        if wait_s and not found:
+            select.select([process.stdout], [], [])
+            time.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(batch_worker, "_piece", late)
+    assert score(ECHO, timeout_s=0.2) == BatchSummary(5, 0, 5)
 
 
 def test_a_name_that_is_not_utf_8_is_scored(score, tmp_path):

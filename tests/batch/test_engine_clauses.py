@@ -15,8 +15,9 @@ from engine_clauses import (
     bundles,
     require_spark,
     scorers,
-    wait_until,
 )
+
+from waiting import wait_until
 
 __all__ = ["bundles"]  # a fixture
 

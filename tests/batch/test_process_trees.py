@@ -7,14 +7,15 @@ import sys
 
 import psutil
 import pytest
-from killed_jobs import begun, ended, wait_until
+from killed_jobs import begun, ended
 
 from modelship.batch.process_trees import end_tree
 from modelship.bundle.programs import start
+from waiting import wait_until
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])
-def test_a_driver_may_be_killed_while_it_ends_a_process(scorers_of, tmp_path, step):
+def test_a_driver_may_be_killed_while_it_ends_a_process(wait_for_no_scorer, tmp_path, step):
     """Before any of its signals: the guard is never left stopped, nor what it guards."""
 
     def driver():
@@ -28,7 +29,7 @@ def test_a_driver_may_be_killed_while_it_ends_a_process(scorers_of, tmp_path, st
 
     code = ended(begun(driver))
     assert code == -signal.SIGKILL or step == 3  # it has sent all that it sends
-    assert scorers_of(tmp_path) == []
+    wait_for_no_scorer(tmp_path)
 
 
 def killing_at(step):

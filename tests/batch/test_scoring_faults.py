@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import closing
 
@@ -10,12 +11,14 @@ import pytest
 
 from modelship.batch.bisecting import Bisection
 from modelship.batch.call_sizes import FixedSize
+from modelship.batch.scorer.scorer_messages import send
 from modelship.batch.scoring_process import (
     CallError,
     ScoringProcess,
     ScoringStoppedError,
     ScriptNotReadyError,
 )
+from modelship.batch.script_host import received
 
 SCRIPT = """
 import ctypes, json, os, signal, subprocess, sys, time
@@ -110,7 +113,7 @@ def test_a_row_that_hangs_costs_few_timeouts(process_of):
 
 def test_a_row_that_takes_too_much_memory_is_found(process_of):
     """The process is killed in the call."""
-    fault = "kept.append(b'x' * 400_000_000); time.sleep(1)"
+    fault = "kept.append(b'x' * 400_000_000); time.sleep(60)"
     rows, reasons = scored(process_of(fault, memory_gb=0.25))
     assert (len(rows), reasons) == (19, {7: "run() took more than 0.25 GB"})
 
@@ -147,7 +150,7 @@ def test_a_script_that_does_not_start_is_an_error(place_of, text, message):
 
 
 @pytest.mark.parametrize("fork", ["", "FORKABLE = False\n"])
-def test_no_process_stays(place_of, scorers_of, tmp_path, fork):
+def test_no_process_stays(place_of, wait_for_no_scorer, tmp_path, fork):
     """Children of the script end with it, in whatever way it was started, and these were."""
     fault = (
         "kept.extend(subprocess.Popen(['sleep', '60'], start_new_session=n > 0) for n in (0, 1))"
@@ -158,7 +161,7 @@ def test_no_process_stays(place_of, scorers_of, tmp_path, fork):
     scored(process)
     process.close()
     place.host.close()
-    assert scorers_of(tmp_path) == []
+    wait_for_no_scorer(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,24 @@ def test_processes_in_init_end_when_the_job_does(place_of):
         with pytest.raises(ScoringStoppedError):
             process.start()
         process.close()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
+
+
+def test_an_answer_that_came_before_the_end_counts():
+    """The process may end, or its time pass, just after nothing had come."""
+    ours, its = socket.socketpair()
+
+    def end():
+        send(its, {"error": "no model"})
+        raise EOFError
+
+    def sleep():
+        time.sleep(0.2)
+        send(its, {"ready": True})
+
+    with ours, its:
+        assert received(ours, timeout_s=60, look=end)[0] == {"error": "no model"}
+        assert received(ours, timeout_s=0.1, look=sleep)[0] == {"ready": True}
 
 
 def test_an_answer_with_another_number_of_rows_fails(process_of):

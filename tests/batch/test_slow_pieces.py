@@ -12,6 +12,7 @@ from fake_scoring import PLUS_ONE, FakeEngine, SlowProcess
 import modelship as ms
 from modelship.batch.answer_files import output_tables
 from modelship.batch.batch_status import read_job
+from modelship.batch.engines import local_pool
 from modelship.batch.engines.local_pool import LocalPool
 from modelship.batch.piece_work import Work
 from modelship.batch.planning import plan_job
@@ -127,7 +128,7 @@ def test_the_pool_runs_pieces_that_are_added(idle_bundle, places, tmp_path):
     assert len(found) > 2
 
 
-def test_a_process_stays_for_the_parts_of_its_piece(idle_bundle, places, tmp_path):
+def test_a_process_stays_for_the_parts_of_its_piece(idle_bundle, places, tmp_path, monkeypatch):
     """It does not start again, which may take long, although the driver has to enter them first."""
 
     class Halves(Splitting):
@@ -142,6 +143,7 @@ def test_a_process_stays_for_the_parts_of_its_piece(idle_bundle, places, tmp_pat
     bundle, output = str(idle_bundle.save(tmp_path / "saved")), str(tmp_path / "out")
     work = Work(bundle, output, plan, 30, 60, splitting=Halves(ROWS, 1))
     script = PLUS_ONE.replace("    pass", f"    open({str(tmp_path / 'starts')!r}, 'a').write('s')")
+    monkeypatch.setattr(local_pool, "_CUT_S", 60.0)  # however slow this machine is
     pool, given = LocalPool(1, place=places("FORKABLE = False\n" + script)), [plan.pieces[0]]
     for found in pool.run(work, given, stopped=threading.Event()):
         time.sleep(0.3)  # as a slow disk

@@ -8,7 +8,9 @@ import sys
 import pandas as pd
 import psutil
 import pytest
-from engine_clauses import QUICK_JAVA, ROWS, SCRIPT, require_spark, wait_until
+from engine_clauses import QUICK_JAVA, ROWS, SCRIPT, require_spark
+
+from waiting import wait_until
 
 pytestmark = pytest.mark.long
 

@@ -6,11 +6,13 @@ import asyncio
 import gzip
 import socket
 import time
+from types import SimpleNamespace
 
 import fsspec
 import pytest
 from fsspec import asyn
 
+from modelship.batch import store_progress
 from modelship.batch.batch_plan import InputFile
 from modelship.batch.file_places import files_at, open_rows, reading
 from modelship.batch.store_errors import StoreError
@@ -30,17 +32,17 @@ OPERATIONS = {
 
 
 class SlowStore(asyn.AsyncFileSystem):
-    """Takes some time for each range of an object, and for each page of a listing."""
+    """Answers at once, or never; a listing has some pages."""
 
     cachable = False
 
-    def __init__(self, content, *, answer_s=0.0, pages=1, hangs=()):
+    def __init__(self, content, *, pages=1, hangs=()):
         super().__init__()
-        self.content, self.answer_s, self.pages, self.hangs = content, answer_s, pages, hangs
-        self.ranges = []
+        self.content, self.pages, self.hangs = content, pages, hangs
+        self.ranges, self.pages_sent = [], []
 
     async def _answer(self, operation):
-        await asyncio.sleep(60 if operation in self.hangs else self.answer_s)
+        await asyncio.sleep(60 if operation in self.hangs else 0)
 
     async def _info(self, path, **_):
         await self._answer("info")
@@ -49,6 +51,7 @@ class SlowStore(asyn.AsyncFileSystem):
     async def _find(self, path, **_):
         for _ in range(self.pages):
             await self._answer("find")
+            self.pages_sent.append(1)
         return {f"{path}/one": await self._info(f"{path}/one")}
 
     async def _cat_file(self, _path, start=None, end=None, **_):
@@ -65,7 +68,7 @@ class SlowStore(asyn.AsyncFileSystem):
         await self._answer("rm")
 
 
-def store(content=b"", *, limit_s=0.3, **given):
+def store(content=b"", *, limit_s=30.0, **given):
     """Return the objects of a store, of which each has some content."""
     return StoreFiles("slow://b/out", SlowStore(content, **given), "b/out", limit_s=limit_s)
 
@@ -86,6 +89,7 @@ def test_a_range_that_does_not_come_is_an_error():
     with stops.open("one") as source:
         assert len(source.read(10)) == 10
         stops.system.hangs = ("cat_file",)
+        vars(stops)["limit_s"] = 0.05
         with pytest.raises(StoreError, match="no answer for"):
             source.read()
 
@@ -112,12 +116,14 @@ def test_an_input_that_does_not_come_is_an_error_that_names_it():
         source.read()
 
 
-def test_a_slow_listing_is_not_ended():
+def test_a_slow_listing_is_not_ended(monkeypatch):
     """It takes longer than the time limit, and each page less."""
-    slow = store(b"1", answer_s=0.1, pages=6)
-    began = time.monotonic()
+    slow = store(b"1", pages=6)
+    pages = slow.system.pages_sent
+    clock = SimpleNamespace(monotonic=lambda: 0.4 * slow.limit_s * len(pages))
+    monkeypatch.setattr(store_progress, "time", clock)
     assert slow.sizes() == {"one": 1}
-    assert time.monotonic() - began > 2 * slow.limit_s
+    assert clock.monotonic() > 2 * slow.limit_s
 
 
 @pytest.mark.parametrize("size", [0, 1, RANGE_BYTES, 2 * RANGE_BYTES + 5])

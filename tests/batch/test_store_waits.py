@@ -13,26 +13,40 @@ from types import SimpleNamespace
 import pytest
 from fsspec import asyn
 
+from modelship.batch import store_waits
 from modelship.batch.store_errors import without_traces
 from modelship.batch.store_systems import in_time, opened_system
 from modelship.batch.store_waits import answering, say_wait, showing_waits
+from waiting import wait_until
 
 
-def test_a_wait_is_shown_with_what_is_waited_for(capsys):
-    """At growing intervals, whichever thread waits, and not where output is not wanted."""
+def test_a_wait_is_shown_with_what_is_waited_for(monkeypatch):
+    """At growing intervals, whichever thread waits."""
+    lines, at_s = [], []
+
+    def note(line):
+        at_s.append(time.monotonic())
+        lines.append(line)
 
     def wait():
         with answering("s3://bucket/out"):
-            time.sleep(0.5)
+            wait_until(lambda: len(lines) > 2)
 
-    for shown in (False, True):
-        with showing_waits(shown=shown, first_s=0.1):
-            waiting = threading.Thread(target=wait)
-            waiting.start()
-            waiting.join()
-    lines = capsys.readouterr().err.splitlines()
-    assert 1 <= len(lines) <= 3
+    monkeypatch.setattr(store_waits, "write_line", note)
+    with showing_waits(first_s=0.1):
+        began_s = time.monotonic()
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join()
     assert all(re.fullmatch(r"waiting for s3://bucket/out: no answer for \d s", x) for x in lines)
+    assert all(each - began_s >= 0.1 * 2**at for at, each in enumerate(at_s))
+
+
+def test_no_wait_is_shown_where_output_is_not_wanted(capsys):
+    """However long it takes."""
+    with showing_waits(shown=False, first_s=0.01), answering("s3://bucket/out"):
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_line_is_shown_only_if_waits_are(capsys):

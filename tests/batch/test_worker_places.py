@@ -1,6 +1,5 @@
 """A worker of an engine keeps the scoring processes of a job, and ends them."""
 
-import time
 from dataclasses import replace
 
 import pandas as pd
@@ -12,6 +11,8 @@ from modelship import errors
 from modelship.batch.engines.sent_work import narrowed, sent_bundle
 from modelship.batch.engines.worker_places import WorkerPlace, score_here
 from modelship.batch.piece_work import Work
+from modelship.batch.scoring_process import ScoringProcess
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -62,15 +63,27 @@ def test_an_error_of_the_progress_costs_no_piece(work, places):
     assert told
 
 
-def test_an_idle_place_ends_its_processes(work, places, scorers_of, tmp_path):
+def test_an_idle_place_ends_its_processes(work, places, wait_for_no_scorer, tmp_path):
     """A driver that was killed leaves no scoring process behind."""
     place = WorkerPlace(work, idle_s=0.2, place=places(PLUS_ONE))
     place.score(work, work.plan.pieces[0])
-    end_s = time.monotonic() + 10
-    while not place.is_closed and time.monotonic() < end_s:
-        time.sleep(0.05)
-    assert place.is_closed
-    assert scorers_of(tmp_path / "place" / "app") == []
+    wait_until(lambda: place.is_closed)
+    wait_for_no_scorer(tmp_path / "place" / "app")
+
+
+def test_a_place_that_ends_is_ended_once(work, places, monkeypatch):
+    """Also if its driver ends it just when it ends because it is idle."""
+    place, closed = WorkerPlace(work, place=places(PLUS_ONE)), []
+
+    def close(process, close=ScoringProcess.close):
+        closed.append(process)
+        place.close()
+        close(process)
+
+    monkeypatch.setattr(ScoringProcess, "close", close)
+    place.score(work, work.plan.pieces[0])
+    place.close()
+    assert len(closed) == 1
 
 
 def test_the_bundle_is_on_the_output_while_it_is_needed(work, idle_bundle):

@@ -89,8 +89,9 @@ class BatchStatus:
         BatchOutputError
             If the folder is not the output of a batch job.
         """
+        state = _state_of(output)  # before the rest: all of a complete job is read
         plan, entries = read_job(output)
-        return cls.counted(output, plan, entries, state=_state_of(output)), plan, entries
+        return cls.counted(output, plan, entries, state=state), plan, entries
 
     @classmethod
     def counted(
@@ -160,9 +161,11 @@ def of_batches(failed: int) -> str:
 
 def _state_of(output: str | Path) -> State:
     files = OutputFolder(output).files
-    if files.exists(SUCCESS):
-        return "complete"
-    return "running" if files.is_driven() else "incomplete"
+    with files.storing():
+        is_driven = files.is_driven()  # first: a job may become complete meanwhile, and end
+        if files.exists(SUCCESS):
+            return "complete"
+    return "running" if is_driven else "incomplete"
 
 
 def busy_seconds(entries: Iterable[Entry]) -> float:

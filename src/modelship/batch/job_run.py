@@ -47,6 +47,7 @@ def run_job(
     job: BatchJob, *, show_output: bool, on_progress: Callable[[BatchStatus], None] | None
 ) -> BatchSummary:
     """Score what is not scored yet; see :meth:`BatchJob.run`."""
+    job.stopped.clear()
     read = as_secrets(job.secrets, beside=job.variables).values()
     folder = OutputFolder(job.output)
     with (
@@ -74,7 +75,6 @@ def _run(
     show_output: bool,
     on_progress: Callable[[BatchStatus], None] | None,
 ) -> BatchSummary:
-    job.stopped.clear()
     plan = _planned(job, folder)
     note_facts(job.output, job.bundle, job.engine)
     manifest = folder.manifest(plan)
@@ -204,7 +204,7 @@ def _results(
     job: BatchJob, plan: BatchPlan, left: Sequence[Piece], *, is_proven: bool
 ) -> Generator[PieceResult | PieceProgress, None, None]:
     """Yield the results of the pieces that are left, as the engine has them."""
-    if not left:
+    if not left or job.stopped.is_set():
         return
     with owned_folder("modelship-batch-") as place:
         bundle = job.bundle.save(place / "bundle")

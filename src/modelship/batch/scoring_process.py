@@ -16,7 +16,7 @@ from modelship.batch.row_memory import RowMemory
 from modelship.batch.scored_rows import Elements
 from modelship.batch.scorer.scorer_messages import send
 from modelship.batch.scoring_places import ScoringPlace, scoring_place
-from modelship.batch.script_host import BROKEN, LOOK_EVERY_S, received
+from modelship.batch.script_host import BROKEN, ENDING_S, received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,8 +156,8 @@ class ScoringProcess:
             log = self.kill()
             problem = f"run() took longer than {timeout_s:g} s"
             raise CallError(problem, log, is_timeout=True) from None
-        except BROKEN:
-            raise self._ended() from None
+        except BROKEN as error:
+            raise self._ended(error) from None
         self._log.cap()
         if "error" in header:
             raise CallError(header["reason"], header["error"])
@@ -210,9 +210,10 @@ class ScoringProcess:
     def _exceeds(self) -> bool:
         return 0 < self._most_bytes < own_memory_bytes(self._pid)
 
-    def _ended(self) -> CallError:
-        """Return the error of a process that has ended in a call."""
-        code = None if self._process is None else self._process.ended(within_s=LOOK_EVERY_S)
+    def _ended(self, error: Exception) -> CallError:
+        """Return the error of a process that has ended in a call, or sent something else."""
+        within_s = ENDING_S if isinstance(error, (EOFError, OSError)) else 0.0
+        code = None if self._process is None else self._process.ended(within_s=within_s)
         log = self.kill()
         if code is None:
             return CallError("run() closed the connection of its process", log)
@@ -250,7 +251,7 @@ class ScoringProcess:
             problem = f"init() took longer than {self._start_timeout_s:g} s"
             raise ScriptNotReadyError(f"{problem}\n{self.kill()}") from None
         except BROKEN:
-            code = self._process.ended(within_s=LOOK_EVERY_S)
+            code = self._process.ended(within_s=ENDING_S)
             raise start_of_script.ended(code, self.kill()) from None
         if "error" in ready:
             self.kill()

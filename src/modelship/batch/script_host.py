@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["BROKEN", "LOOK_EVERY_S", "Running", "ScriptHost", "received"]
+__all__ = ["BROKEN", "ENDING_S", "Running", "ScriptHost", "received"]
 
-LOOK_EVERY_S = 0.2
+ENDING_S = 10.0
+"""How long a process may take to end that was killed, or has closed its connection, in seconds."""
 BROKEN = (EOFError, OSError, ValueError, struct.error, OverflowError, MemoryError)
 """What a connection raises whose other side has ended, or sent something else than a message."""
 
 _MODULE = "modelship_batch.batch.scorer"
-_ENDING_S = 5.0
+_LOOK_EVERY_S = 0.2
 _REQUEST_S = 10.0
 
 
@@ -61,11 +62,18 @@ def received(
     end_s = time.monotonic() + timeout_s
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)
-    while not waiting.poll(1000 * min(LOOK_EVERY_S, max(0.0, end_s - time.monotonic()))):
-        look()
-        if time.monotonic() > end_s:
+    left_s = timeout_s
+    while not waiting.poll(1000 * min(_LOOK_EVERY_S, max(0.0, left_s))):
+        if left_s <= 0:
             raise TimeoutError
-    connection.settimeout(max(LOOK_EVERY_S, end_s - time.monotonic()))
+        try:
+            look()
+        except EOFError:
+            if waiting.poll(0):  # it has answered meanwhile, and then ended
+                break
+            raise
+        left_s = end_s - time.monotonic()
+    connection.settimeout(max(_LOOK_EVERY_S, end_s - time.monotonic()))
     return receive(connection)
 
 
@@ -122,14 +130,14 @@ class ScriptHost:
         with self._lock:
             self._close()
 
-    def reaped(self, pid: int) -> int | None:
-        """Return the exit code of a forked process; None if it runs."""
+    def reaped(self, pid: int, control: socket.socket) -> int | None:
+        """Return the exit code of a process that was forked by request; None if it runs."""
         with self._lock:
-            if self._control is None:
+            if self._control is not control:
                 return -signal.SIGKILL  # it has ended with the process that forked it
             try:
-                send(self._control, {"reap": pid})
-                answer, _ = received(self._control, timeout_s=_REQUEST_S, look=_nothing)
+                send(control, {"reap": pid})
+                answer, _ = received(control, timeout_s=_REQUEST_S, look=_nothing)
             except BROKEN:
                 self._close()
                 return -signal.SIGKILL
@@ -157,7 +165,7 @@ class ScriptHost:
             control.close()
             return process
         answer, _ = received(control, timeout_s=_REQUEST_S, look=_nothing)
-        return _Fork(self, answer["pid"])
+        return _Fork(self, answer["pid"], control)
 
     def _load(self, *, timeout_s: float, look: Callable[[], None]) -> None:
         """Start the process that loads the script."""
@@ -181,7 +189,7 @@ class ScriptHost:
             problem = f"init() took longer than {timeout_s:g} s"
             raise ScriptNotReadyError(f"{problem}\n{self._log.tail()}") from None
         except BROKEN:
-            code = process.ended(within_s=LOOK_EVERY_S)
+            code = process.ended(within_s=ENDING_S)
             self._close()
             raise start_of_script.ended(code, self._log.tail()) from None
         except BaseException:  # calls are to end: nobody waits for it any more
@@ -230,22 +238,23 @@ class _Program:
             end_tree(self._process.pid, is_guard=True)
         else:
             end(self._process)  # what is left of its session
-        self.ended(within_s=_ENDING_S)
+        self.ended(within_s=ENDING_S)
 
 
 class _Fork:
     """A forked process: its number stays its own until the process that forked it has reaped it."""
 
-    def __init__(self, host: ScriptHost, pid: int) -> None:
+    def __init__(self, host: ScriptHost, pid: int, control: socket.socket) -> None:
         self._host = host
         self._pid = pid
+        self._control = control
         self._code: int | None = None
 
     def ended(self, *, within_s: float = 0.0) -> int | None:
         end_s = time.monotonic() + within_s
         while self._code is None:
             if _is_over(self._pid):
-                self._code = self._host.reaped(self._pid)
+                self._code = self._host.reaped(self._pid, self._control)
             elif time.monotonic() >= end_s:
                 break
             else:
@@ -255,7 +264,7 @@ class _Fork:
     def end(self) -> None:
         if self._code is None:
             end_tree(self._pid)
-            self.ended(within_s=_ENDING_S)
+            self.ended(within_s=ENDING_S)
 
 
 _SHORTEST_S = 0.01

@@ -4,7 +4,9 @@ A driver writes a claim of its own, and then looks for those of others: of two d
 sees the other, and ends. It renews its claim while it drives. One that was not renewed for a lease
 is that of a driver that was killed: the next driver watches it for so long, by its own clock, and
 removes it. On the machine of its driver, there is no need to wait: the process is gone. A driver
-that could not renew its claim for half a lease, or whose claim was removed, writes no more.
+that could not renew its claim for half a lease, or whose claim was removed, writes no more. One
+that renews it later, such as after its machine slept, cannot know whether it was removed just
+before: it writes no more either if another driver has a claim.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class Claim:
         self._since = time.time()
         self._ended = threading.Event()
         self._is_lost = False
-        self._renewed_s = time.monotonic()
+        self._renewed_s = _now_s()
 
     def require_held(self) -> None:
         """Check that no other driver may have taken the job.
@@ -74,7 +76,7 @@ class Claim:
                 "were removed",
                 "End what does so, and run the same command again, once there is a bucket.",
             )
-        if self._is_lost or time.monotonic() - self._renewed_s > self._lease_s / 2:
+        if self._is_lost or self._is_late():
             raise BatchOutputError(
                 self._files.url,
                 "its claim could not be renewed in time, so that another job may write to it",
@@ -83,7 +85,6 @@ class Claim:
 
     def write(self) -> None:
         """Write it, or renew it."""
-        began_s = time.monotonic()
         document = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -94,16 +95,24 @@ class Claim:
             "lease_s": self._lease_s,
         }
         self._files.put(self.name, json.dumps(document).encode())
+
+    def renew(self) -> None:
+        """Write it again, unless another driver may have taken the job."""
+        began_s = _now_s()
+        if self._files.size(self.name) is None:
+            self._is_lost = True
+            return
+        self.write()
+        if self._is_late() and len(self._files.sizes(_CLAIMS)) > 1:
+            self._is_lost = True
+            return
         self._renewed_s = began_s
 
     def keep(self) -> None:
-        """Renew it every tenth of a minute or so until it has ended or is lost, and remove it."""
-        while not self._ended.wait(self._lease_s / _RENEWALS):
+        """Renew it several times in a lease until it has ended or is lost, and remove it."""
+        while not (self._is_lost or self._ended.wait(self._lease_s / _RENEWALS)):
             with suppress(StoreError):  # the next time it may work
-                if self._files.size(self.name) is None:
-                    self._is_lost = True
-                    return
-                self.write()
+                self.renew()
         for _ in range(_REMOVALS):  # until the store answers again, or this process ends
             with suppress(StoreError):
                 self._files.remove([self.name])
@@ -113,6 +122,9 @@ class Claim:
     def end(self) -> None:
         """Let it be removed by what keeps it."""
         self._ended.set()
+
+    def _is_late(self) -> bool:
+        return _now_s() - self._renewed_s > self._lease_s / 2
 
 
 @contextmanager
@@ -145,13 +157,14 @@ def _wait_for_others(files: StoreFiles, own: Claim) -> None:
     """Remove the claims of drivers that were killed, and refuse to drive next to one that runs."""
     seen: dict[str, tuple[bytes, float]] = {}
     is_said = False
+    asked_s = time.monotonic()
     while others := _others(files, own):
         for name, content in others.items():
             found = _document(content)
             known, since_s = seen.setdefault(name, (content, time.monotonic()))
             if known != content or _runs_here(found):
                 raise _held(files, found)
-            if _ended_here(found) or time.monotonic() - since_s > _lease_of(found):
+            if _ended_here(found) or asked_s - since_s > _lease_of(found):
                 files.remove([name])
         running = [each for each in map(_document, others.values()) if not _ended_here(each)]
         if running:
@@ -159,6 +172,7 @@ def _wait_for_others(files: StoreFiles, own: Claim) -> None:
                 say_wait(_waiting(files, running[0]))
                 is_said = True
             time.sleep(min(map(_lease_of, running)) / _RENEWALS / 2)
+        asked_s = time.monotonic()  # reading may take long: one may be renewed after it was read
     own.require_held()
 
 
@@ -186,6 +200,11 @@ def _claims(files: StoreFiles) -> dict[str, bytes]:
         with suppress(FileNotFoundError):  # it was removed meanwhile
             found[name] = files.get(name)
     return found
+
+
+def _now_s() -> float:
+    """Return seconds that also pass while this machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _document(content: bytes) -> dict[str, Any]:

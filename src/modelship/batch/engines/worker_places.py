@@ -142,9 +142,9 @@ class WorkerPlace:
     def close(self) -> None:
         """End the scoring processes; those with a piece end within a second."""
         with self._lock:
+            is_last = not (self.is_closed or self._pieces)
             self._closed.set()
-            is_empty = not self._pieces
-        if is_empty:
+        if is_last:
             self._clear()
 
     def _enter(self) -> None:

@@ -28,6 +28,7 @@ a failed mini-batch is one whose last try failed; items alone do not count here 
 here: in the order of the mini-batches; and no file if the job failed                     assumed
 ``summary_only`` writes no file: the script writes to ``AZUREML_BI_OUTPUT_PATH``          [1, 2]
 an ``init()`` that fails ends the job                                                     assumed
+a process that is killed in ``init()`` is started again, twice at most                    assumed
 ========================================================================================= ======
 """
 

@@ -28,10 +28,15 @@ _SCRIPT = Path(__file__).with_name("mini_batches.py")
 _PIECE_BYTES = 1 << 16
 _ENDING_S = 5.0
 _LOOK_EVERY_S = 0.1
+_PAUSES_S = (0.5, 2.0)
 
 
 class InitError(Exception):
     """The function ``init()`` of a script failed; the message has the traceback."""
+
+
+class _KilledInitError(InitError):
+    """The process was killed in ``init()``, such as for lack of memory: another try may succeed."""
 
 
 class BatchWorker:
@@ -76,7 +81,8 @@ class BatchWorker:
         Raises
         ------
         InitError
-            If the process was just started, and ``init()`` failed.
+            If the process was just started, and ``init()`` failed; after other tries if it was
+            killed.
         """
         process = self._process or self._start(ended)
         try:
@@ -107,6 +113,13 @@ class BatchWorker:
                 pass
 
     def _start(self, ended: threading.Event) -> subprocess.Popen[bytes]:
+        for pause_s in _PAUSES_S:
+            with suppress(_KilledInitError):
+                return self._start_once(ended)
+            ended.wait(pause_s)
+        return self._start_once(ended)
+
+    def _start_once(self, ended: threading.Event) -> subprocess.Popen[bytes]:
         process = self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
@@ -117,10 +130,20 @@ class BatchWorker:
         try:
             found = _answer(process, float("inf"), ended)
         except EOFError:
+            if not ended.is_set() and _is_killed(process):
+                self.kill()
+                raise _KilledInitError("init() failed: The process was killed.") from None
             found = {"error": "The process ended in init()."}
         if "error" in found:
             raise InitError(f"init() failed: {found['error'].rstrip()}")
         return process
+
+
+def _is_killed(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a process that has closed its output was killed."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_ENDING_S)
+    return process.returncode == -signal.SIGKILL
 
 
 def _write(process: subprocess.Popen[bytes], question: dict[str, Any]) -> None:
@@ -140,9 +163,11 @@ def _answer(
     while not read.endswith(b"\n"):
         if ended.is_set():
             raise EOFError
-        if time.monotonic() > end_s:
+        left_s = end_s - time.monotonic()
+        piece = _piece(process, min(_LOOK_EVERY_S, max(0.0, left_s)))
+        if not piece and left_s <= 0:
             raise TimeoutError
-        read += _piece(process, min(_LOOK_EVERY_S, max(0.0, end_s - time.monotonic())))
+        read += piece
     found: dict[str, Any] = json.loads(read)
     return found
 

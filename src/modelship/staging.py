@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["STAGE_PREFIX", "put_in_place", "stage_in", "storing", "write_atomic"]
 
@@ -37,6 +37,8 @@ _ADVICE: Final = {
     errno.EMFILE: "Raise the limit of open files (ulimit -n), or",
     errno.EIO: "Check the disk, or",
 }
+# What a system says of a folder, or of a file where a folder is moved to.
+_TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR})
 _OTHER_HOME: Final = "set MODELSHIP_HOME to another folder."
 _OTHER_FOLDER: Final = "name another folder."
 
@@ -137,16 +139,48 @@ def stage_in(folder: Path) -> Iterator[Path]:
         raise
 
 
-def put_in_place(new: Path, place: Path, *, aside: Path) -> None:
-    """Move `new` to `place`; the previous one moves `aside`, and back on an error."""
+def put_in_place(
+    new: Path, place: Path, *, aside: Path, is_there: Callable[[], bool] = lambda: False
+) -> None:
+    """Move `new` to `place`; the previous one moves `aside`, and back on an error.
+
+    Of several processes that do so at the same time, the last one wins.
+
+    Parameters
+    ----------
+    new, place : Path
+        What is moved, and where.
+    aside : Path
+        Where the previous one moves; a path on the same disk that does not exist.
+    is_there : Callable[[], bool]
+        Returns whether the folder in `place` has the content of `new`: then it stays, so that who
+        reads it always finds it.
+    """
     if not new.is_dir() and not place.is_dir():
         new.replace(place)
         return
     try:
-        if os.path.lexists(place):
-            place.rename(aside)
-        new.rename(place)
+        while not _moved_in(new, place) and not is_there():
+            aside = _free(aside)
+            with contextlib.suppress(FileNotFoundError):  # another process has moved it
+                place.rename(aside)
     except BaseException:
         if os.path.lexists(aside) and not os.path.lexists(place):
             aside.rename(place)
         raise
+
+
+def _moved_in(new: Path, place: Path) -> bool:
+    """Move `new` to `place`; return False if the place is taken."""
+    try:
+        new.rename(place)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        return False
+    return True
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or else one beside it that does not exist."""
+    return path.with_name(f"{path.name}-{uuid.uuid4().hex}") if os.path.lexists(path) else path

@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
+from modelship.errors import (
+    DigestMismatchError,
+    FetchError,
+    InvalidOptionError,
+    ModelshipError,
+)
 from modelship.registry import Registry, check_options
 from modelship.sources.model import Model, check_name
 from modelship.staging import put_in_place, stage_in
@@ -175,8 +180,10 @@ class ModelSource(ABC):
             arrivals.mkdir()
             arrived = arrivals / self._check_arrival(self.download(arrivals), arrivals)
             model = self._checked(arrived)
-            put_in_place(arrived, folder / arrived.name, aside=stage / "old")
-        moved = replace(model, path=folder / arrived.name)
+            moved = replace(model, path=folder / arrived.name)
+            put_in_place(
+                arrived, moved.path, aside=stage / "old", is_there=lambda: _is_there(moved)
+            )
         moved.__dict__["passport"] = model.passport  # the same bytes
         return moved
 
@@ -207,6 +214,15 @@ class ModelSource(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.location!r})"
+
+
+def _is_there(model: Model) -> bool:
+    """Return whether the path of a model has its content; others may be reading it."""
+    try:
+        model.verify()
+    except (ModelshipError, OSError):
+        return False
+    return not model.path.is_symlink()
 
 
 def _source_of(location: object, options: Mapping[str, Any]) -> ModelSource:

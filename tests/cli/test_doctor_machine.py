@@ -4,7 +4,7 @@ import json
 import shutil
 import socket
 import sys
-import time
+import threading
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -66,9 +66,27 @@ def test_an_index_that_cannot_be_reached_is_told_as_when_bundling(monkeypatch):
 
 def test_what_does_not_answer_keeps_the_others_from_nothing(monkeypatch):
     """Each has its deadline, and one that breaks is told as such."""
-    monkeypatch.setattr(machine, "_uv", lambda: time.sleep(30))
+    is_over = threading.Event()
+    hang = is_over.wait
+
+    class Look(threading.Thread):
+        """Waits for what answers, however slow the machine is, and not for what does not."""
+
+        def __init__(self, *, args, **options):
+            super().__init__(args=args, **options)
+            self.hangs = hang in args
+
+        def join(self, timeout_s):
+            assert timeout_s == 0.5
+            super().join(0 if self.hangs else None)
+
+    monkeypatch.setattr(machine, "threading", SimpleNamespace(Thread=Look))
+    monkeypatch.setattr(machine, "_uv", hang)
     monkeypatch.setattr(machine, "_disk", lambda: 1 / 0)
-    seen = {each.what: each for each in look(Config(), timeout_s=0.5)}
+    try:
+        seen = {each.what: each for each in look(Config(), timeout_s=0.5)}
+    finally:
+        is_over.set()
     assert "no answer within 0.5 s" in seen["uv"].found
     assert "division by zero" in seen["disk"].found
     assert seen["Python"].status == "ok"

@@ -74,8 +74,10 @@ def ask_joblib():
             children.append(child)
         children[-1].stdin.write(f"{path}\n")
         children[-1].stdin.flush()
-        answer = children[-1].stdout.readline()
-        return json.loads(answer) if answer else None
+        if answer := children[-1].stdout.readline():
+            return json.loads(answer)
+        children[-1].wait(60)  # its output ends a moment before it does
+        return None
 
     yield ask
     for child in children:

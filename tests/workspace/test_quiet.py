@@ -44,14 +44,14 @@ def test_threads_may_overlap_in_any_order(capsys):
 
     def first():
         with quiet():
-            both.wait(10)
+            both.wait(60)
         first_done.set()
 
     thread = threading.Thread(target=first)
     thread.start()
     with quiet():
-        both.wait(10)
-        first_done.wait(10)
+        both.wait(60)
+        assert first_done.wait(60)
         sys.stdout.write("still muted\n")
     thread.join()
     assert (sys.stdout, sys.stderr, warnings.filters) == before

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import MissingExtraError
@@ -26,6 +28,24 @@ __all__ = ["Sdk", "half_a_principal", "service_principal"]
 
 _TOKEN_LIFETIME_S = 3600
 _PRINCIPAL = tuple(f"AZUREML_SERVICE_PRINCIPAL_{each}" for each in ("TENANT_ID", "ID", "PASSWORD"))
+
+
+_POOLED = {
+    "azureml._restclient.clientbase": "ClientBase",
+    "azureml._restclient.service_context": "ServiceContext",
+}
+
+
+def _renew_pools() -> None:
+    """Let a fork use the SDK: its pools count on their threads, which only the parent has."""
+    for module, name in _POOLED.items():
+        owner = getattr(sys.modules.get(module), name, None)
+        pool = getattr(owner, "_worker_pool", None)
+        if isinstance(pool, ThreadPoolExecutor):
+            ThreadPoolExecutor.__init__(pool, pool._max_workers)  # noqa: SLF001 - as it was made
+
+
+os.register_at_fork(after_in_child=_renew_pools)
 
 
 class Sdk:

@@ -63,7 +63,7 @@ def bundle(bare_lock, tmp_path_factory):
 
 @pytest.fixture
 def unused_port():
-    """Return a port of this machine on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Return a port of this machine on which nobody listens, nor can meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

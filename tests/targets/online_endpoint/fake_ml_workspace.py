@@ -1,12 +1,13 @@
 """A workspace in memory with the interface of MlWorkspace; its deployments run in this process."""
 
-import os
 import shutil
 import threading
 import traceback
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
+
+import pytest
 
 from modelship.errors import WorkspaceRequestError
 from modelship.server.entry_script import script_at
@@ -204,19 +205,18 @@ class FakeContainer:
     def run(self, files, document, failure):
         script, model = files
         variables = {**document["properties"]["environmentVariables"]}
+        variables["AZUREML_MODEL_DIR"] = str(model)
         state = "Succeeded"
-        with _LOADING, captured(self.log):
-            before = dict(os.environ)
-            os.environ.update(variables, AZUREML_MODEL_DIR=str(model))
+        # Nothing else changes: the test reads and sets variables in the meantime.
+        with _LOADING, captured(self.log), pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
             try:
                 self.script = script_at(str(script))
                 self.script.init()
             except BaseException:  # noqa: BLE001 - what a script raises is its own
                 self.log.write(traceback.format_exc())
                 state = "Failed"
-            finally:
-                os.environ.clear()
-                os.environ.update(before)
         document["properties"]["provisioningState"] = "Failed" if failure else state
 
     def answer(self, body):

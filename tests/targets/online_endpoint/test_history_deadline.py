@@ -11,6 +11,11 @@ from modelship.targets.online_endpoint import OnlineEndpointBackend
 QUIETLY = {"check": "static", "show_output": False}
 
 
+def pass_by(deadline):
+    """Let a deadline pass now: however slow the machine is, nothing else has met it before."""
+    deadline._end = time.monotonic()
+
+
 class HangingWorkspace:
     """A workspace of which one registration hangs, up to the deadline of the call if it has one."""
 
@@ -24,7 +29,7 @@ class HangingWorkspace:
         if self._doing not in doing:
             return self._workspace.register(path, **options)
         assert self._deadline is not None, "it would hang for the limit of the call itself"
-        time.sleep(self._deadline.remaining_s)
+        pass_by(self._deadline)
         raise WorkspaceUnreachableError("fake", doing, "no answer within 1 s")
 
     def __getattr__(self, name):
@@ -39,7 +44,7 @@ def test_a_request_that_hangs_ends_at_the_deadline(workspace, bundle, doing, ste
     """The error is that of the deadline, and names the step."""
     target = DeployTarget(OnlineEndpointBackend.at(HangingWorkspace(workspace, doing)))
     with pytest.raises(DeploymentTimeoutError) as caught:
-        target.deploy(bundle, name="scale", timeout_s=2, **QUIETLY)
+        target.deploy(bundle, name="scale", timeout_s=60, **QUIETLY)
     assert caught.value.doing == step
     assert workspace.endpoints() == []
 
@@ -58,7 +63,7 @@ class SilentWorkspace:
 
     def _hang(self, *_, **__):
         assert self._deadline is not None, "it would hang for the limit of the call itself"
-        time.sleep(self._deadline.remaining_s)
+        pass_by(self._deadline)
         raise WorkspaceUnreachableError("fake", self._call, "no answer within 1 s")
 
 
@@ -67,6 +72,6 @@ def test_the_first_look_ends_at_the_deadline(workspace, bundle, call):
     """At the history, for what was interrupted, and at what the name serves."""
     target = DeployTarget(OnlineEndpointBackend.at(SilentWorkspace(workspace, call)))
     with pytest.raises(DeploymentTimeoutError) as caught:
-        target.deploy(bundle, name="scale", timeout_s=1, **QUIETLY)
+        target.deploy(bundle, name="scale", timeout_s=60, **QUIETLY)
     assert caught.value.doing == "Look at what the name serves"
     assert workspace.sent.total() == 0

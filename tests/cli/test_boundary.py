@@ -157,6 +157,17 @@ def test_a_connection_that_breaks_is_not_a_reader_that_goes_away():
         raise BrokenPipeError
 
 
+def test_an_interrupt_while_the_command_is_read_has_its_exit_code(monkeypatch):
+    """As later; click would call it aborted."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click.Group, "parse_args", interrupt)
+    done = CliRunner().invoke(cli, ["targets"])
+    assert (done.exit_code, done.output) == (130, "")
+
+
 def test_an_interrupt_while_the_program_starts_shows_no_traceback():
     """Imports take long enough for Ctrl-C."""
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)

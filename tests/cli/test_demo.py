@@ -5,6 +5,7 @@ import tempfile
 
 import pytest
 
+from modelship.cli.demo import _Story
 from modelship.errors import DeploymentNotFoundError
 from modelship.targets import DeployTarget
 
@@ -57,6 +58,18 @@ def test_the_demo_deletes_its_service_after_a_failure(modelship, here):
     done = modelship("demo", "-t", "memory", "--output", "out")
     assert done.exit_code != 0
     assert "Test over HTTP" in done.stdout
+    assert DeployTarget.open("memory").list() == ()
+
+
+def test_the_demo_deletes_its_service_after_ctrl_c(modelship, monkeypatch):
+    """Also in the moment in which it says that the service runs."""
+
+    def tell(story, mark, name, *_):
+        if name == "Deploy":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Story, "_tell", tell)
+    assert modelship("demo", "-t", "memory").exit_code == 130
     assert DeployTarget.open("memory").list() == ()
 
 

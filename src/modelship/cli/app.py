@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 from typing import Any, NoReturn
 
@@ -78,8 +79,11 @@ class _Commands(click.Group):
             fail(MistypedError.from_click(error))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with ending_with_reader():  # of the help
-            return super().make_context(*args, **extra)
+        try:
+            with ending_with_reader():  # of the help
+                return super().make_context(*args, **extra)
+        except KeyboardInterrupt:  # click would exit with 1
+            sys.exit(_INTERRUPTED)
 
     def invoke(self, ctx: click.Context) -> Any:
         with ending_with_reader():  # of the error

@@ -126,8 +126,7 @@ class _Demo:
         model = self._fetch(estimator)
         report = self._test(evaluator, model)
         bundle = self._bundle(model, evaluator)
-        deployment = self._deploy(place, bundle, timeout_s=timeout_s)
-        stack.callback(deployment.delete, missing_ok=True)
+        deployment = self._deploy(place, bundle, stack, timeout_s=timeout_s)
         self._compare(evaluator, deployment, report)
         self._draw(report)
         if keep:
@@ -198,10 +197,11 @@ class _Demo:
         return bundle
 
     def _deploy(
-        self, place: DeployTarget, bundle: ScoringBundle, *, timeout_s: float
+        self, place: DeployTarget, bundle: ScoringBundle, stack: ExitStack, *, timeout_s: float
     ) -> Deployment:
         with self._story.step("Deploy", spinner=False) as telling:
             deployment = place.deploy(bundle, name=self._findings.name, timeout_s=timeout_s)
+            stack.callback(deployment.delete, missing_ok=True)
             telling.outcome = f"{deployment.scoring_uri} on {place.name}"
         self._findings.scoring_uri = deployment.scoring_uri
         return deployment

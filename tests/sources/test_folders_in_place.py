@@ -1,4 +1,4 @@
-"""A folder takes the place of another while other processes do the same, or read it."""
+"""A folder replaces another while other processes do the same, or read it."""
 
 from pathlib import Path
 

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -24,6 +23,7 @@ import requests
 from modelship.progress import doing
 from modelship.workspace.arm_requests import ArmError, Bearer
 from modelship.workspace.asking import quiet
+from modelship.workspace.at_once import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,6 @@ __all__ = ["BlobContainer"]
 _VERSION: Final = "2021-08-06"
 _BLOCK_BYTES: Final = 8 * 2**20
 _PIECE_BYTES: Final = 2**20
-_AT_ONCE: Final = 4
 _MEGABYTE: Final = 10**6
 _TRIES: Final = 4
 _TIMEOUT_S: Final = (10.0, 60.0)
@@ -126,10 +125,8 @@ class BlobContainer:
             large = [each for each in files if each.stat().st_size > _BLOCK_BYTES]
             small = [each for each in files if each.stat().st_size <= _BLOCK_BYTES]
             sent = _Sent(total, len(small), say)
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                bodies = pool.map(lambda file: self._put(file, _below(file, source, path)), small)
-                for size in bodies:
-                    sent.add_file(size)
+            for size in at_once(lambda file: self._put(file, _below(file, source, path)), small):
+                sent.add_file(size)
             for file in large:
                 self._put_in_blocks(file, _below(file, source, path), sent)
 
@@ -141,10 +138,8 @@ class BlobContainer:
     def _put_in_blocks(self, file: Path, path: str, sent: _Sent) -> None:
         count = -(-file.stat().st_size // _BLOCK_BYTES)
         names = [base64.b64encode(f"{index:08}".encode()).decode() for index in range(count)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            blocks = pool.map(lambda each: self._put_block(file, path, *each), enumerate(names))
-            for size in blocks:
-                sent.add(size)
+        for size in at_once(lambda each: self._put_block(file, path, *each), enumerate(names)):
+            sent.add(size)
         listed = "".join(f"<Latest>{name}</Latest>" for name in names)
         whole = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
         self._send("PUT", path, {"comp": "blocklist"}, body=whole.encode())

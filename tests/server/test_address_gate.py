@@ -62,11 +62,16 @@ class _Instance:
     def _handover(self):
         return address.calls_in(self.folder, name=_HANDOVER, mode=0o666)
 
+    def connected(self):
+        """Return this once it waits for its address."""
+        self._waiting.settimeout(_TIMEOUT_S)
+        with self._waiting as waiting:
+            self.leash, _ = waiting.accept()
+        return self
+
     def ready(self, shared):
         """Hand the address over, and return this once it is healthy."""
-        self._waiting.settimeout(_TIMEOUT_S)
-        with self._commands as commands, self._waiting as waiting:
-            self.leash, _ = waiting.accept()
+        with self.connected()._commands as commands:
             record = self._record()
             self.gates.hand_over(record, self.leash, address=shared, calls=commands)
         assert self.server.wait_until_healthy(), self.server.log
@@ -169,6 +174,15 @@ def test_an_instance_ends_with_its_deployer_until_it_is_wanted(serving, kind, tm
     assert address.fetch(instance.folder) is None
     with pytest.raises(TargetUnavailableError, match="does not share its address"):
         instance.tell(on=True)
+
+
+def test_nobody_waits_at_the_port_of_an_instance_that_has_no_address_yet(serving, tmp_path):
+    """Its deployer, which looks there before it hands the address over, is refused at once."""
+    instance = _Instance(serving, "default", tmp_path / "g").connected()
+    with instance._commands, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", instance.server.port), timeout=_TIMEOUT_S)
+    instance.leash.close()
+    instance.server.process.wait(_TIMEOUT_S)
 
 
 def test_clients_that_stay_connected_move_on(serving, tmp_path):

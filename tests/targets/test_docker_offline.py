@@ -26,7 +26,7 @@ from modelship.errors import (
 )
 from modelship.runtime.images import dockerfiles, engine
 from modelship.runtime.images.archive import Archive
-from modelship.runtime.images.inspection import unix_time
+from modelship.runtime.images.inspection import Container, unix_time
 from modelship.runtime.images.layers import script_layer
 
 SDK_ERRORS = [
@@ -114,6 +114,28 @@ def test_an_engine_is_asked_once_which_it_is(lone_engine):
     with engine.connected() as found:
         assert [found.now(), found.now()] == ["1704164645.6"] * 2
     assert lone_engine.count("/v1.41/info") == 3
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "events", "expected"),
+    [
+        (137, ["start", "oom", "die"], True),
+        (137, ["start", "kill", "die"], False),
+        (137, ["start", "kill", "die", "start", "die"], None),
+        (137, [], False),  # it has forgotten them
+        (1, ["start", "die"], False),
+    ],
+)
+def test_an_engine_may_not_know_that_a_container_was_killed_for_memory(
+    lone_engine, monkeypatch, exit_code, events, expected
+):
+    """Then nothing says that it was not: the engine was not asked to send a signal either."""
+    fields = {"image_id": "sha256:a", "status": "exited", "labels": {}, "port": None}
+    container = Container("svc", exit_code=exit_code, **fields)
+    with engine.connected() as found:
+        told = lambda **how: ({"Action": e} for e in events if e in how["filters"]["event"])  # noqa: E731
+        monkeypatch.setattr(found._api, "events", told)
+        assert found.was_killed_for_memory(container) is expected
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket")  # by the SDK, when it cannot connect

@@ -166,6 +166,24 @@ def test_changes_that_begin_on_several_machines_have_their_own_numbers(journal):
     assert [each.number for each in journal.changes()] == list(range(1, 14))
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_change_that_another_writer_has_read_is_not_written_twice(journal, monkeypatch, before):
+    """A writer that is slow may find its own volume followed by that of another."""
+    for number in range(before):
+        journal.write(Change.begun("deploy", RECORD, number=number + 1).ended("failed"))
+    other, is_next = EngineJournal(*journal._of.split("/")), journal._is_next
+
+    def late(*arguments):
+        other.begin(Change.begun("update", RECORD))
+        return is_next(*arguments)
+
+    monkeypatch.setattr(journal, "_is_next", late)
+    begun = journal.begin(Change.begun("rollback", RECORD))
+    told = [(each.number, each.kind) for each in journal.changes()[before:]]
+    assert told == [(begun.number, "rollback"), (begun.number + 1, "update")]
+    assert len(volumes_of(journal._of)) == 1
+
+
 @pytest.mark.parametrize("label", ["", "e30=", "no base64", "eJwDAAAAAAE="])
 def test_what_is_no_history_is_told(journal, label):
     """A label that holds something else is a StorageError that says which volume to remove."""

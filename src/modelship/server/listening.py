@@ -82,12 +82,13 @@ class Listeners:
         environ = os.environ
         passed = environ.pop("LISTEN_PID", None) == str(os.getpid())
         count, names = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
+        gate = Gate.received(environ)  # first: a connection that comes before would wait for it
         if passed and count:
             found, owned = [socket.socket(fileno=_FIRST_PASSED)], names == _OWNED
             found[0].set_inheritable(False)  # not inherited by programs that a script starts
         else:
             found, owned = [_listen(settings.host, port) for port in _ports(settings)], True
-        return Listeners(found, are_owned=owned, gate=Gate.received(environ))
+        return Listeners(found, are_owned=owned, gate=gate)
 
     @property
     def entrances(self) -> list[Entrance]:

@@ -6,6 +6,7 @@ import io
 import tarfile
 import time
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import PortTakenError
@@ -23,6 +24,7 @@ __all__ = ["ContainerCalls"]
 
 _GRACE_S = 5
 _CONFLICT = 409
+_KILLED = 137
 _REMOVAL_TIMEOUT_S = 180
 _NO_MOUNT = "bind source path does not exist"
 _PORT_TAKEN = ("port is already allocated", "address already in use")
@@ -176,13 +178,29 @@ class ContainerCalls(EngineFacts):
         The state of the container shows that only for its first process. An engine stores its last
         256 events.
         """
-        if container.out_of_memory:
+        return container.out_of_memory or bool(self._events(container, "oom"))
+
+    def was_killed_for_memory(self, container: Container) -> bool | None:
+        """Return whether a container was killed because of its memory limit; None if nobody knows.
+
+        An engine does not hear of it if the control group of the container goes too soon. But it
+        knows who was sent a signal through it.
+        """
+        if self.ran_out_of_memory(container):
             return True
-        filters = {"container": container.name, "event": "oom"}
+        if container.exit_code != _KILLED:
+            return False
+        events = reversed(self._events(container, "start", "kill", "die"))
+        return None if [*takewhile("start".__ne__, events)] == ["die"] else False
+
+    def _events(self, container: Container, *kinds: str) -> list[str]:
+        """Return the stored events of a container that are of these kinds, oldest first."""
+        filters = {"container": container.name, "event": list(kinds)}
         # The clock of the engine may differ from ours; with a later time, the call would block.
         until: Any = self.now()
+        told = self._api.events(since=1, until=until, filters=filters, decode=True)
         # Read the stream to its end, since its connection stays open otherwise.
-        return bool([*self._api.events(since=1, until=until, filters=filters)])
+        return [each["Action"] for each in [*told]]
 
     def remove(self, container: Container, *, grace_s: int = _GRACE_S) -> None:
         """Stop a container, kill it after `grace_s` seconds, and remove it."""

@@ -43,7 +43,7 @@ HISTORY_OF = "io.modelship.history-of"
 """On the volume of a history, its owner: the target's name, a slash, and the service's."""
 
 HISTORY_WRITTEN = "io.modelship.history-written"
-"""On the volume of a history, a random text of the one that wrote it."""
+"""On the volume of a history, a random text of each of the last that wrote it, with commas."""
 
 MODEL_IMAGE = "io.modelship.model-image"
 """On a service image, the name of the model image below it."""

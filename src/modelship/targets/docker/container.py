@@ -149,9 +149,9 @@ def last_words(container: Container, *, out_of_memory: bool) -> str:
     return f"[modelship] the container was ended: {', '.join(said)}\n" if said else ""
 
 
-def facts_of(container: Container, *, out_of_memory: bool) -> Facts:
+def facts_of(container: Container, *, out_of_memory: bool | None) -> Facts:
     """Return an engine's report about a container, for a diagnosis."""
-    words = last_words(container, out_of_memory=out_of_memory).strip()
+    words = last_words(container, out_of_memory=bool(out_of_memory)).strip()
     return Facts(
         problem="\n".join(line for line in (container.problem, words) if line),
         exit_code=container.exit_code if _has_ended(container) else None,

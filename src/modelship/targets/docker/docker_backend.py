@@ -274,7 +274,7 @@ class DockerBackend(AddressedContainers):
 
 def _facts(container: Container) -> Facts:
     with connected() as engine:
-        out_of_memory = engine.ran_out_of_memory(container)
+        out_of_memory = engine.was_killed_for_memory(container)
     return containers.facts_of(container, out_of_memory=out_of_memory)
 
 

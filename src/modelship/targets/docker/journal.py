@@ -41,6 +41,7 @@ __all__ = ["EngineJournal"]
 
 _MOST_OVER: Final = 20
 _MOST_TRIES: Final = 1000
+_MOST_MARKS: Final = 50
 _NO_LETTER_OF_A_NAME: Final = re.compile(r"[^\w.-]", re.ASCII)
 
 
@@ -110,9 +111,11 @@ class EngineJournal(Journal):
             found = self._volumes(engine)
             newest = max(found, default=0)
             kept = changed(self._read(engine, found))
-            name = f"{self._volume}{newest + 1}"
-            if engine.claim_volume(name, labels=self._labels(kept)):
-                if self._is_next(engine, newest):
+            name, mark = f"{self._volume}{newest + 1}", secrets.token_hex(8)
+            marks = [*_marks_of(found)[1 - _MOST_MARKS :], mark]
+            if engine.claim_volume(name, labels=self._labels(kept, marks)):
+                # Another writer that has read it, and is ready before this one, keeps its mark.
+                if self._is_next(engine, newest) or mark in _marks_of(self._volumes(engine)):
                     return found, kept
                 engine.remove_volume(name)
             elif (other := engine.volume(name)) and labels.HISTORY_OF not in other.labels:
@@ -138,11 +141,11 @@ class EngineJournal(Journal):
         numbers = ((each, each.name.removeprefix(self._volume)) for each in found)
         return {int(number): each for each, number in numbers if number.isdecimal()}
 
-    def _labels(self, kept: Sequence[Change]) -> Mapping[str, str]:
+    def _labels(self, kept: Sequence[Change], marks: Sequence[str]) -> Mapping[str, str]:
         return {
             labels.HISTORY: packed(to_text(kept)),
             labels.HISTORY_OF: self._of,
-            labels.HISTORY_WRITTEN: secrets.token_hex(8),  # two may write the same
+            labels.HISTORY_WRITTEN: ",".join(marks),  # two may write the same
             **({labels.HISTORY_ENDED: kept[-1].ended_at} if serves_nothing(kept) else {}),
         }
 
@@ -190,6 +193,12 @@ class _Store:
 
     def __str__(self) -> str:
         return f"the {self.kind} {self.name}"
+
+
+def _marks_of(volumes: Mapping[int, Volume]) -> list[str]:
+    """Return the marks of the last writers of a history, the newest at the end."""
+    found = volumes[max(volumes)].labels if volumes else {}
+    return found.get(labels.HISTORY_WRITTEN, "").split(",")
 
 
 def _forget_old(engine: Engine) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection, wait
@@ -63,6 +63,16 @@ def groups_of(session):
     return list(groups.values())
 
 
+@contextmanager
+def interrupted_later():
+    """Let Ctrl-C wait until the body is over."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 @dataclass
 class Worker:
     """A process, what it sends, and the tests that it has begun with or has yet to run."""
@@ -106,9 +116,10 @@ class Workers:
         unused = [receiving, *self.running]
         arguments = (self.session, name, sending, chain([left], self.taken(sending)), unused)
         process = FORKING.Process(target=work, args=arguments, name=name)
-        process.start()
+        with interrupted_later():  # it is not forgotten, and gets ready for an interrupt
+            process.start()
+            self.running[receiving] = Worker(name, process, receiving, list(left))
         sending.close()
-        self.running[receiving] = Worker(name, process, receiving, list(left))
 
     def taken(self, sending):
         """Yield, in a worker, the groups that it takes; a read of few bytes is all or nothing."""
@@ -129,7 +140,8 @@ class Workers:
     def hear(self, worker):
         """Handle one message, or the end of a worker."""
         try:
-            message = worker.receiving.recv()
+            with interrupted_later():  # half a message would be left
+                message = worker.receiving.recv()
         except EOFError:
             message = None
         if message is None:

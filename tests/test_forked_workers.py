@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from waiting import wait_until
 
 SHARED = """\
 import os
@@ -132,9 +133,26 @@ def test_an_interrupt_ends_what_workers_share(tmp_path):
     waits = "import time\n\ndef test(shared):\n    open('begun', 'w').close()\n    time.sleep(60)\n"
     lay(tmp_path, test_waits=waits)
     with forked(tmp_path) as process:
-        while not (tmp_path / "begun").exists() and process.poll() is None:
-            time.sleep(0.02)
+        wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         output = process.communicate(timeout=60)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert len(list(tmp_path.glob("ended-by-*"))) == 1, output
+
+
+INTERRUPTED = """
+import signal
+
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+"""
+
+
+def test_an_interrupt_at_once_ends_the_worker_too(tmp_path):
+    """SIGINT that comes while a worker is forked reaches it, before or after its first test."""
+    lay(tmp_path, test_waits="import time\n\ndef test():\n    time.sleep(600)\n")
+    with (tmp_path / "conftest.py").open("a") as file:
+        file.write(INTERRUPTED)
+    with forked(tmp_path) as process:
+        output = process.communicate(timeout=120)[0]
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "Traceback" not in output

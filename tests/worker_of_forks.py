@@ -82,6 +82,7 @@ def work(session, name, sending, groups, unused):
     protocol = session.config.hook.pytest_runtest_protocol
     end = End.from_parent(session, name=f"what the tests of {name} share")
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # it came too early until here
         for items in groups:
             for item, following in zip(items, [*items[1:], end], strict=False):
                 protocol(item=item, nextitem=following)

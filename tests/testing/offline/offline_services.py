@@ -6,7 +6,6 @@ import json
 import secrets
 import shutil
 import sys
-import time
 from contextlib import contextmanager
 
 import psutil
@@ -15,6 +14,7 @@ import requests
 
 from light_inference_server import only_light_server
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
+from waiting import wait_until
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 CONDA = {
@@ -112,12 +112,15 @@ class Deployer:
 
     def settle(self, service):
         """Wait until a service's operation has ended, more eagerly than the SDK; return it."""
-        end = time.monotonic() + DEADLINE_S
-        while (operation := self.operation(service))["state"] in {"NotStarted", "Running"}:
-            assert time.monotonic() < end, operation
-            time.sleep(0.1)
+        found = []
+
+        def has_ended():
+            found[:] = [self.operation(service)]
+            return found[0]["state"] not in {"NotStarted", "Running"}
+
+        wait_until(has_ended, timeout_s=DEADLINE_S, pause_s=0.1, describe=lambda: found)
         service.update_deployment_state()
-        return operation
+        return found[0]
 
     def up(self, *arguments, **options):
         """Deploy, and return the service once it is healthy."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from itertools import product
+from pathlib import Path
 
 import pytest
 import requests
+from werkzeug.http import parse_range_header
 
 from modelship.testing.offline.artifacts import artifact_files
+from modelship.testing.offline.data import blob_content
 from modelship.testing.offline.document_store import Store
 
 ART = "artifact/v2.0"
@@ -44,6 +47,28 @@ def test_a_blob_tells_its_size_without_its_content(blob):
     assert answer.headers["Content-Length"] == str(len(CONTENT))
     assert answer.headers["x-ms-blob-type"] == "BlockBlob"
     assert answer.headers["ETag"] == requests.get(blob, timeout=30).headers["ETag"]
+
+
+def test_a_blob_that_is_replaced_meanwhile_is_read_as_it_was(blob, upload_uri, monkeypatch):
+    """Its length and its content are of one version."""
+
+    def replacing(header):
+        monkeypatch.undo()
+        headers = BLOCK_BLOB | {"x-ms-version": "2021-12-02"}
+        requests.put(upload_uri(), b"short", headers=headers, timeout=30).raise_for_status()
+        return parse_range_header(header)
+
+    monkeypatch.setattr(blob_content, "parse_range_header", replacing)
+    answer = requests.get(blob, headers={"Range": "bytes=0-"}, timeout=30)
+    assert answer.content == CONTENT
+    assert requests.get(blob, timeout=30).content == b"short"
+
+
+def test_a_blob_that_is_deleted_meanwhile_is_not_there(offline, blob, monkeypatch):
+    """The answer is 404, as before and afterwards."""
+    monkeypatch.setattr(Path, "is_file", lambda _path: True)
+    Store(offline.folder).blob("LocalUpload/1a/model.pkl").unlink()
+    assert requests.get(blob, timeout=30).status_code == 404
 
 
 RANGES = [

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -380,6 +381,32 @@ def test_an_answer_that_takes_too_long_is_not_awaited(fronts):
         client.sendall(request())
         assert receive(client).startswith(b"HTTP/1.1 504 ")
         release.set()
+
+
+def test_a_server_is_drained_of_a_request_that_is_being_routed(fronts):
+    """Also if the thread of the fronts is busy meanwhile, and has not passed it on yet."""
+    routing, go_on = threading.Event(), threading.Event()
+    arrived, release = threading.Event(), threading.Event()
+
+    def admit(_token):
+        routing.set()
+        return go_on.wait(20)
+
+    server = Server(lambda _: arrived.set() or release.wait(20))
+    port = fronts.open("service")
+    fronts.point("service", Route((Target(server.address),), takes_token=admit))
+    connected = socket.create_connection(("127.0.0.1", port), timeout=20)
+    with ThreadPoolExecutor() as pool, server.listener, connected as client:
+        client.sendall(request(key="token"))
+        assert routing.wait(20)
+        fronts.point("service", Route())
+        drained = pool.submit(fronts.drain, server.address)
+        wait([drained], timeout=0.1)
+        go_on.set()
+        assert arrived.wait(20)
+        assert not drained.done()
+        release.set()
+        drained.result(20)
 
 
 def test_the_prefix_of_a_path_is_taken_off(fronts):

@@ -9,18 +9,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
+import psutil
 import pytest
 import requests
 
 from modelship.testing.offline.listeners import Listeners
+from waiting import wait_until
 
 KILLED = """
 import os, sys
 from pathlib import Path
 {opening}
 print({said}, flush=True)
+sys.stdin.read()
 os.kill(os.getpid(), 9)
 """
 LISTENERS = """
@@ -32,26 +36,46 @@ PORT = "listener.getsockname()[1]"
 WAIT_S = 60
 
 
-def killed(opening, said, *arguments):
-    """Run a program that opens something, says where it is, and is killed; return what it said."""
+@contextmanager
+def killed_at_the_end(opening, said, *arguments):
+    """Run a program that opens something; yield what it says of that, and kill it afterwards."""
     program = KILLED.format(opening=opening, said=said)
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    return done.stdout.strip()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        yield process.stdout.readline().strip()
+    assert process.returncode == -signal.SIGKILL
+
+
+def killed(opening, said, *arguments):
+    """Run a program that opens something, says where it is, and is killed; return what it said."""
+    with killed_at_the_end(opening, said, *arguments) as found:
+        return found
+
+
+def is_refused(port):
+    """Return whether nobody listens."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
+
+
+def is_connected(port):
+    """Return whether this process has a connection to a port, accepted or not."""
+    found = psutil.Process().net_connections("tcp4")
+    return any(each.raddr and each.raddr.port == port for each in found)
 
 
 def test_who_waits_in_vain_is_told(tmp_path):
     """A workspace that nobody starts again says so, and its port is free."""
-    port = int(killed(LISTENERS, PORT, tmp_path, 3))
-    proxies = {"https": f"http://127.0.0.1:{port}"}
-    with pytest.raises(requests.exceptions.ProxyError, match=f"again in the folder {tmp_path}"):
-        requests.get("https://management.azure.com/", proxies=proxies, timeout=WAIT_S)
-    refused, deadline = False, time.monotonic() + WAIT_S
-    while not refused:
-        with socket.socket() as client:
-            refused = client.connect_ex(("127.0.0.1", port)) != 0
-        assert time.monotonic() < deadline
+    options = {"timeout": WAIT_S}
+    with ThreadPoolExecutor() as pool:
+        with killed_at_the_end(LISTENERS, PORT, tmp_path, 1) as port:
+            options["proxies"] = {"https": f"http://127.0.0.1:{port}"}
+            asked = pool.submit(requests.get, "https://management.azure.com/", **options)
+            wait_until(lambda: is_connected(int(port)))
+        with pytest.raises(requests.exceptions.ProxyError, match=f"again in the folder {tmp_path}"):
+            asked.result()
+    wait_until(lambda: is_refused(int(port)))
 
 
 def test_a_workspace_that_is_closed_leaves_no_keeper(tmp_path):

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import tarfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import requests
 from azureml.core import Run, Webservice
 from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, around_the_front, deploying, runs
+
+from waiting import wait_until
 
 CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 
@@ -260,6 +261,27 @@ def test_the_log_of_an_operation_streams(place, plain):
     assert rest["streamingOperationLog"] == ""
 
 
+def test_a_service_that_is_deleted_meanwhile_is_shown_as_it_was(place, monkeypatch):
+    """A client that asked for it or for its log before is answered."""
+    rollouts = place.offline._app.calls["services.get"].answer.__self__._rollouts
+    ended, logs = rollouts.compute.ended, rollouts.logs
+    services = [place.up(), place.up()]
+    left = services[:1]
+
+    def deleting(function, argument):
+        if left:
+            left.pop().delete()
+        return function(argument)
+
+    monkeypatch.setattr(rollouts.compute, "ended", lambda each: deleting(ended, each))
+    assert {each.name for each in services} <= {each.name for each in Webservice.list(place.ws)}
+    assert left == []
+    left.append(services[1])
+    monkeypatch.setattr(rollouts.compute, "ended", ended)
+    monkeypatch.setattr(rollouts, "logs", lambda name: deleting(logs, name))
+    assert services[1].get_logs() == ""
+
+
 def test_services_start_again_with_the_workspace(tmp_path, shared_home):
     """A workspace that is opened again serves at the same address; nothing runs in between."""
     with deploying(tmp_path, home=shared_home, light=True) as place:
@@ -310,13 +332,6 @@ def running_scripts(run_id):
     return [each for each in running if run_id in (each.info["environ"] or {}).values()]
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 # Ctrl-C and SIGTERM are in the gate by the command, in test_azureml_offline.py.
 @pytest.mark.parametrize(
     "end",
@@ -333,7 +348,7 @@ def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, en
     command = [sys.executable, "-c", ENDED.format(end=end, script=FAMILY, **folders)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
     *_, endpoint, proxy, uri, process, run_id = ran.stdout.split()
-    wait_until(lambda: not runs(int(process)) and not running_scripts(run_id))
+    wait_until(lambda: not runs(int(process)) and not running_scripts(run_id), timeout_s=DEADLINE_S)
     options = {"verify": str(tmp_path / "offline" / "ca-bundle.pem"), "proxies": {"https": proxy}}
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(requests.post, uri, data="2", timeout=DEADLINE_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ from azureml.exceptions import ActivityFailedException, ExperimentExecutionExcep
 
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.testing.offline.runs.run_records import Records
+from waiting import wait_until
 
 TRAIN = """
 import os, sys
@@ -47,7 +47,6 @@ draft.write_text(f"{child.pid} {orphan}")
 draft.replace(sys.argv[1])
 time.sleep(float(sys.argv[2]))
 """
-DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +80,10 @@ def submit(experiment, here, monkeypatch):
         environment.python.user_managed_dependencies = True
         environment.environment_variables = {"GREETING": "hello"}
         script = {} if "command" in options else {"script": "train.py", "arguments": [*arguments]}
-        config = {"source_directory": "source", "environment": environment, **script, **options}
+        config = {"source_directory": str(source), "environment": environment, **script, **options}
         return experiment.submit(ScriptRunConfig(**config))
 
     return make
-
-
-def wait_until(reached):
-    end_s = time.monotonic() + DEADLINE_S
-    while not (found := reached()):
-        assert time.monotonic() < end_s, "it timed out"
-        time.sleep(0.05)
-    return found
 
 
 def processes_of(file):
@@ -150,9 +141,12 @@ def test_a_script_logs_and_leaves_files(target, submit, cluster, on_datastore, c
     assert model.run_id == run.id
 
 
-def test_data_that_would_be_uploaded_is_refused(submit, on_datastore):
-    """The sentence says how to upload it."""
-    path, options = on_datastore("as_upload")
+def test_data_that_would_be_uploaded_is_refused(submit, cluster, on_datastore):
+    """The sentence says how to upload it.
+
+    For the target "local" the SDK would go on in a thread, which changes the current folder.
+    """
+    path, options = on_datastore("as_upload", cluster.name)
     with pytest.raises(Exception, match=r"no data references that upload: call Datastore\.upload"):
         submit("", str(path), **options)
 

@@ -68,6 +68,13 @@ class Connections:
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
 
+    def settle(self) -> None:
+        """Return once what the thread is doing now has come to its next pause, or to its end."""
+        paused = threading.Event()
+        with suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(paused.set)
+            paused.wait(_ENDING_S)
+
     def close(self) -> None:
         """Close all sockets and connections, and stop the thread. Safe to call twice."""
         if self._thread.is_alive():

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 import threading
 import uuid
-from email.utils import formatdate
+from contextlib import ExitStack
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.data.account import NO_SHARES, StorageRefusalError
+from modelship.testing.offline.data.blob_content import (
+    PIECE_BYTES,
+    no_such_blob,
+    opened,
+    properties,
+    read,
+    receive,
+)
 from modelship.testing.offline.data.blob_metadata import BlobMetadata
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from werkzeug.wrappers import Request
@@ -47,7 +55,6 @@ storage_answers = partial(answers, door=Door.STORAGE, refusal=StorageRefusalErro
 """As `answers`, for a call of the storage account."""
 
 _BLOB = f"{CONTAINER}/<path:name>"
-_PIECE_BYTES = 1 << 20
 _LONGEST_NAME = 1024
 _LONGEST_PART = 240  # quoted, as a file name
 _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
@@ -85,7 +92,7 @@ class Blobs(Part):
         self._drafts.mkdir(exist_ok=True)
         draft = self._drafts / f"{uuid.uuid4()}.part"
         try:
-            digest = _receive(request, draft)
+            digest = receive(request, draft)
             headers = {"Content-MD5": digest} | way(request, place, draft)
             return Response(status=201, headers=headers)
         finally:
@@ -98,22 +105,25 @@ class Blobs(Part):
 
     def _put_block(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
         blocks = self._blocks(place)
-        blocks.mkdir(parents=True, exist_ok=True)
-        draft.replace(blocks / _block_file(request.args.get("blockid", "")))
+        with self._lock:
+            blocks.mkdir(parents=True, exist_ok=True)
+            draft.replace(blocks / _block_file(request.args.get("blockid", "")))
         return {}
 
     def _put_list(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
         wanted = _BLOCK_ID.findall(draft.read_text(encoding="utf-8"))
         blocks = [self._blocks(place) / _block_file(block) for block in wanted]
-        if not all(block.is_file() for block in blocks):
+        try:
+            with draft.open("wb") as whole:
+                for block in blocks:
+                    with block.open("rb") as part:
+                        shutil.copyfileobj(part, whole, PIECE_BYTES)
+        except FileNotFoundError:  # also if another list of this blob was just committed
             message = "The specified block list is invalid."
-            raise StorageRefusalError(400, "InvalidBlockList", message)
-        with draft.open("wb") as whole:
-            for block in blocks:
-                with block.open("rb") as part:
-                    shutil.copyfileobj(part, whole, _PIECE_BYTES)
+            raise StorageRefusalError(400, "InvalidBlockList", message) from None
         headers = self._publish(request, place, draft)
-        shutil.rmtree(self._blocks(place), ignore_errors=True)
+        with self._lock:
+            shutil.rmtree(self._blocks(place), ignore_errors=True)
         return headers
 
     def _append(self, _request: Request, place: Path, draft: Path) -> dict[str, str]:
@@ -121,7 +131,7 @@ class Blobs(Part):
             _check_exists(place)
             offset = place.stat().st_size
             with place.open("ab") as whole, draft.open("rb") as part:
-                shutil.copyfileobj(part, whole, _PIECE_BYTES)
+                shutil.copyfileobj(part, whole, PIECE_BYTES)
             return properties(place) | {"x-ms-blob-append-offset": str(offset)}
 
     def _blocks(self, place: Path) -> Path:
@@ -144,37 +154,27 @@ class Blobs(Part):
 
     @storage_answers("blobs.head", "HEAD", _BLOB)
     def _head(self, name: str, suffix: str) -> Response:
-        file = self._find(name, suffix)
-        size = {"Content-Length": str(file.stat().st_size)}
-        found = properties(file) | self._metadata.fields(file) | size
+        place = self._find(name, suffix)
+        with opened(place) as content:
+            size = {"Content-Length": str(os.fstat(content.fileno()).st_size)}
+            found = properties(content) | self._metadata.fields(place) | size
         return Response(headers=found, mimetype="application/octet-stream")
 
     @storage_answers("blobs.get", "GET", _BLOB)
     def _get(self, request: Request, name: str, suffix: str) -> Response:
-        file = self._find(name, suffix)
-        headers, size = properties(file) | self._metadata.fields(file), file.stat().st_size
-        if request.headers.get("If-Match", headers["ETag"]) != headers["ETag"]:
-            message = "The condition specified using HTTP conditional header(s) is not met."
-            raise StorageRefusalError(412, "ConditionNotMet", message)
-        wanted = request.headers.get("x-ms-range") or request.headers.get("Range")
-        start, end, status = 0, size, 200
-        if wanted:
-            start, end = _bounds(wanted, size)
-            status = 206
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        headers["Content-Length"] = str(end - start)
-        content = file.open("rb")
-        content.seek(start)
-        answer = Response(_pieces(content, end - start), status=status, headers=headers)
-        answer.mimetype = "application/octet-stream"
-        answer.call_on_close(content.close)
+        place = self._find(name, suffix)
+        with ExitStack() as stack:
+            content = stack.enter_context(opened(place))
+            answer = read(request, content, self._metadata.fields(place))
+            answer.call_on_close(stack.pop_all().close)
         return answer
 
     @storage_answers("blobs.delete", "DELETE", _BLOB)
     def _delete(self, name: str, suffix: str) -> Response:
         file = self._find(name, suffix)
-        file.unlink(missing_ok=True)
-        self._metadata.remove(file)
+        with self._lock:
+            file.unlink(missing_ok=True)
+            self._metadata.remove(file)
         return Response(status=202)
 
     def _place(self, name: str, suffix: str) -> Path:
@@ -189,7 +189,7 @@ class Blobs(Part):
 
     def _find(self, name: str, suffix: str) -> Path:
         if name.endswith("/"):  # a client looks for a blob that stands for a folder
-            raise _no_such_blob()
+            raise no_such_blob()
         file = self._place(name, suffix)
         _check_exists(file)
         return file
@@ -206,11 +206,7 @@ def signed_path(guard: Guard, key: str, *, permissions: str) -> str:
 
 def _check_exists(file: Path) -> None:
     if not file.is_file():
-        raise _no_such_blob()
-
-
-def _no_such_blob() -> StorageRefusalError:
-    return StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+        raise no_such_blob()
 
 
 def _name_of(key: str) -> str:
@@ -238,20 +234,6 @@ def _block_file(block_id: str) -> str:
     return hashlib.sha256(block_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _receive(request: Request, draft: Path) -> str:
-    """Stream the body into a file, and return its MD5 digest as the header field has it."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with draft.open("wb") as file:
-        while piece := request.stream.read(_PIECE_BYTES):
-            digest.update(piece)
-            file.write(piece)
-    found = base64.b64encode(digest.digest()).decode()
-    if request.headers.get("Content-MD5", found) != found:
-        message = "The MD5 value specified in the request did not match with the one calculated."
-        raise StorageRefusalError(400, "Md5Mismatch", message)
-    return found
-
-
 def check_container(store: Store, suffix: str) -> None:
     """Refuse a container that does not exist; the one of artifacts always does."""
     if suffix.startswith("-filestore"):
@@ -259,30 +241,3 @@ def check_container(store: Store, suffix: str) -> None:
     if suffix and not store.container(f"azureml{suffix}").is_dir():
         message = "The specified container does not exist."
         raise StorageRefusalError(404, "ContainerNotFound", message)
-
-
-def properties(file: Path) -> dict[str, str]:
-    """Return the header fields with the properties of a blob."""
-    status = file.stat()
-    return {
-        "ETag": f'"0x{status.st_mtime_ns:X}{status.st_size:X}"',
-        "Last-Modified": formatdate(status.st_mtime, usegmt=True),
-        "Accept-Ranges": "bytes",
-        "x-ms-blob-type": "BlockBlob",
-    }
-
-
-def _bounds(header: str, size: int) -> tuple[int, int]:
-    """Return the first byte of a range and the one after its last."""
-    parsed = parse_range_header(header)
-    bounds = parsed.range_for_length(size) if parsed else None
-    if bounds is None:
-        message = "The range specified is invalid for the current size of the resource."
-        raise StorageRefusalError(416, "InvalidRange", message)
-    return bounds
-
-
-def _pieces(content: IO[bytes], size: int) -> Iterator[bytes]:
-    while size and (piece := content.read(min(size, _PIECE_BYTES))):
-        size -= len(piece)
-        yield piece

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import subprocess
 import sys
 import threading
+import time
 from abc import abstractmethod
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle import Resources
+from modelship.errors import TargetUnavailableError
 from modelship.targets.backend import TargetBackend
 from modelship.targets.instance import Instance
 from modelship.targets.release import Release, Serving
 from modelship.testing.offline.images import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
     from modelship.testing.offline.custom_images import Runnable
@@ -35,6 +41,8 @@ _REAPER = (
     "sys.stdin.read() and sys.exit(); from {module} import {name}; {name}(folder).stop_all()"
 )
 _STOPPED = b"stopped"
+_LOCK = "reaper.lock"
+_PAUSE_S = 0.02
 
 
 class Compute(TargetBackend):
@@ -74,6 +82,7 @@ class Compute(TargetBackend):
         self._front_key = front_key
         self._starting = threading.local()
         self._reaper: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self._guarding = threading.Lock()
 
     @abstractmethod
@@ -113,7 +122,19 @@ class Compute(TargetBackend):
         assert isinstance(image, Image)  # a process cannot be asked for another
         release = _release_of(image)
         self._starting.image = image
-        return self.start(Instance.draft(release, name=name), self.prepare(release, steps), steps)
+        draft, prepared = Instance.draft(release, name=name), self.prepare(release, steps)
+        return self._kept(self.start(draft, prepared, steps))
+
+    def _kept(self, instance: Instance) -> Instance:
+        """Return a container that was started, unless everything has been stopped meanwhile."""
+        if self._closed:
+            self.stop(instance)
+            raise TargetUnavailableError(
+                target=self.name,
+                cause="the offline workspace was closed",
+                advice="Open it again, and deploy again.",
+            )
+        return instance
 
     def stop_all(self) -> None:
         """Stop all containers of this workspace, including those that an earlier process left."""
@@ -121,7 +142,8 @@ class Compute(TargetBackend):
             self.stop(instance)
 
     def close(self) -> None:
-        """Stop all containers, and what would stop them."""
+        """Stop all containers, also one that is being started, and what would stop them."""
+        self._closed = True
         try:
             self.stop_all()
         except BaseException:
@@ -130,19 +152,25 @@ class Compute(TargetBackend):
         self._end_reaper(_STOPPED)
 
     def _call_reaper(self) -> None:
-        """Start a process that stops the containers once its standard input is closed."""
+        """Start a process that stops the containers once its standard input is closed.
+
+        That of an earlier workspace in the folder, which was killed, has ended before: it stops
+        what it finds there.
+        """
         with self._guarding:
             if self._reaper is not None:
                 return
             path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each)
             program = _REAPER.format(module=type(self).__module__, name=type(self).__name__)
-            self._reaper = subprocess.Popen(
-                [sys.executable, "-I", "-c", program, path, str(self._of_workspace)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # so that Ctrl-C only reaches the workspace
-            )
+            with _locked(self._of_workspace / _LOCK) as lock:
+                self._reaper = subprocess.Popen(
+                    [sys.executable, "-I", "-c", program, path, str(self._of_workspace)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # so that Ctrl-C only reaches the workspace
+                    pass_fds=[lock],  # it is locked until the process has ended
+                )
 
     def _end_reaper(self, said: bytes = b"") -> None:
         if self._reaper is None:
@@ -164,6 +192,19 @@ class Compute(TargetBackend):
         arguments = f"{given.get('GUNICORN_CMD_ARGS', '')} {settings}".strip()
         own = {"GUNICORN_CMD_ARGS": arguments, "MODELSHIP_FRONT_KEY": self._front_key}
         return {**given, **own}
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Yield an open file that is locked, as soon as nobody else has it; some seconds at most."""
+    end_s = time.monotonic() + _REAPER_S
+    with path.open("ab") as file:
+        while time.monotonic() < end_s:
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(_PAUSE_S)
+        yield file.fileno()
 
 
 def _release_of(image: Image) -> Release:

@@ -52,7 +52,7 @@ class DockerContainers(Compute, DockerBackend):
         if not isinstance(image, CustomImage):
             return super().run(name, image, steps)
         self._call_reaper()
-        return start_custom(image, name=name, target=self._namespace)
+        return self._kept(start_custom(image, name=name, target=self._namespace))
 
     def _answers(self, container: Container) -> bool:
         found = answers_its_probes(container)

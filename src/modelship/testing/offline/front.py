@@ -118,11 +118,9 @@ class Fronts:
             The host and port of the server.
         """
         end_s = time.monotonic() + _DRAIN_S
-        # A request that was routed just before may not be counted yet, so the first check waits.
-        while time.monotonic() < end_s:
+        self._connections.settle()  # a request that was routed just before is counted now
+        while self._busy[address] and time.monotonic() < end_s:
             time.sleep(_PERIOD_S)
-            if not self._busy[address]:
-                return
 
     def shut(self, name: str) -> None:
         """Stop listening; does nothing if there is no such front."""

@@ -104,7 +104,7 @@ class Images:
         folder.mkdir(exist_ok=True)
         path = folder / f"{_short_digest(text)}.yml"
         with self._locking:
-            path.write_text(text, encoding="utf-8")
+            write_atomic(path, text, durable=False)  # others read it at the same time
             environment = Environment.read(path)
             needs = "\n".join((environment.python, *environment.requirements))
             kept = folder / f"{_short_digest(needs)}.lock.json"

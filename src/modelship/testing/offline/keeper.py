@@ -104,7 +104,8 @@ def _refuse_all(held: dict[str, socket.socket], folder: str) -> None:
                 client, _ = each.accept()
                 with client, suppress(OSError):
                     client.settimeout(_READ_S)
-                    client.recv(_LARGEST_HEAD_BYTES)  # unread, it would cause a reset
+                    with suppress(TimeoutError):  # of a client that is slow
+                        client.recv(_LARGEST_HEAD_BYTES)  # unread, it would cause a reset
                     client.sendall(answer)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from werkzeug.wrappers import Response
 
 from modelship.errors import ModelshipError
+from modelship.staging import write_atomic
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
 from modelship.testing.offline.json_exchange import json_response
@@ -83,7 +84,8 @@ class Operations(Part):
 
     def publish(self, operation: str) -> None:
         """Copy the build log of an operation to where users of SDK v2 look for it."""
-        self._store.new_blob(build_log(operation)).write_text(self.log(operation), encoding="utf-8")
+        place = self._store.blob(build_log(operation))
+        write_atomic(place, self.log(operation), durable=False)
 
     def end(
         self,

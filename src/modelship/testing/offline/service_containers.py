@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from modelship.errors import ModelshipError
+from modelship.staging import write_atomic
 from modelship.targets.instance import Instance
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.service_documents import OWN, limits
@@ -129,16 +131,15 @@ class Containers:
 
     def log(self, key: str) -> str:
         """Return the output of a service's container; that of a failed one is kept."""
-        path = self._log_file(key)
-        if path.exists():
-            return path.read_text(encoding="utf-8")
-        instance = instance_of(self._document(key)[OWN].get("instance"))
+        with suppress(FileNotFoundError):
+            return self._log_file(key).read_text(encoding="utf-8")
+        own = (self._services.get(key) or {OWN: {}})[OWN]
+        instance = instance_of(own.get("instance"))
         return self._compute.logs(instance) if instance else ""
 
     def keep_log(self, key: str, log: str) -> None:
         """Keep the log of a container that is gone, until the next one starts."""
-        self._logs.mkdir(exist_ok=True)
-        self._log_file(key).write_text(log, encoding="utf-8")
+        write_atomic(self._log_file(key), log, durable=False)
 
     def note(self, key: str, **fields: Any) -> None:
         """Set some fields of a service that no client sees."""

@@ -61,6 +61,8 @@ class Rollouts:
         Runs the containers.
     addresses : Addresses
         Route requests to them.
+    workers : Workers
+        Do what has to end before the containers are stopped.
     """
 
     def __init__(self, context: Context) -> None:
@@ -76,7 +78,7 @@ class Rollouts:
         self._insights = context.insights
         self._location = context.identity.location
         self._locks: dict[str, threading.RLock] = {}
-        self._workers = Workers()
+        self.workers = Workers()
 
     def changing(self, name: str) -> threading.RLock:
         """Return the lock to hold while a container of this name starts or stops.
@@ -127,7 +129,7 @@ class Rollouts:
         for document in found:
             if document["state"] == State.HEALTHY:
                 self._begin(key_of(document), document[OWN]["operation"], None)
-        self._workers.wait()
+        self.workers.wait()
 
     def remove(self, name: str) -> None:
         """Cancel the deployment of a service, and stop everything that runs for it."""
@@ -140,7 +142,7 @@ class Rollouts:
     def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the current document of a service: a container may have exited since."""
         instance = instance_of(document[OWN].get("instance"))
-        if document["state"] != State.HEALTHY or instance is None or self._workers.closed:
+        if document["state"] != State.HEALTHY or instance is None or self.workers.closed:
             return document
         if self._containers.is_starting(instance):
             return {**document, "state": str(State.TRANSITIONING)}  # it is being restarted
@@ -149,7 +151,7 @@ class Rollouts:
                 return document
             with self.changing(key := key_of(document)):
                 return self._note_end(key, instance)
-        except TargetUnavailableError:  # the engine does not respond now
+        except (TargetUnavailableError, _OvertakenError):  # no engine responds, or it was deleted
             return document
 
     def logs(self, name: str) -> str:
@@ -157,7 +159,9 @@ class Rollouts:
 
         The log of a failed container is kept.
         """
-        noted = "".join(f"[modelship] {each}\n" for each in self._remarks(self._require(name)))
+        document = self._services.get(name)  # None if it was deleted just now
+        said = self._remarks(document) if document else []
+        noted = "".join(f"[modelship] {each}\n" for each in said)
         return noted + self._containers.log(name)
 
     def close(self) -> None:
@@ -165,14 +169,12 @@ class Rollouts:
         with ExitStack() as stack:
             stack.callback(self.addresses.close)
             stack.callback(self.compute.close)
-            self._workers.close()
+            self.workers.close()
 
     # --- one deployment -------------------------------------------------------------------
 
     def _begin(self, name: str, operation: str, fault: StageFault | None) -> None:
-        self._workers.run(
-            lambda: self._run(name, operation, fault), name=f"deploy {name}", wait_s=0
-        )
+        self.workers.run(lambda: self._run(name, operation, fault), name=f"deploy {name}", wait_s=0)
 
     def _run(self, name: str, operation: str, fault: StageFault | None) -> None:
         try:
@@ -183,11 +185,8 @@ class Rollouts:
             self._fail(name, operation, failure)
         except Exception as error:  # noqa: BLE001 - it becomes the error of the operation
             _log.exception("deploying %s failed", name)
-            self._fail(
-                name,
-                operation,
-                failures.never_started(f"{type(error).__name__}: {error}"),
-            )
+            unforeseen = failures.never_started(f"{type(error).__name__}: {error}")
+            self._fail(name, operation, unforeseen)
 
     def _roll_out(self, name: str, operation: str, fault: StageFault | None) -> None:
         stage = fault.stage if fault else ""
@@ -261,8 +260,9 @@ class Rollouts:
 
     def _note_end(self, name: str, instance: Instance) -> dict[str, Any]:
         document = self._require(name)
-        if instance_of(document[OWN].get("instance")) != instance:
-            return document  # it was replaced just now
+        is_another = instance_of(document[OWN].get("instance")) != instance
+        if is_another or document["state"] != State.HEALTHY:
+            return document  # it was replaced just now, or is about to be
         failure = self._containers.why(name, instance)
         error = failure.error_at(document)
         return self._services.change(name, state=failure.service_state, error=error)
@@ -273,7 +273,7 @@ class Rollouts:
         if document is None:
             raise _OvertakenError
         if operation is not None and (
-            self._workers.closed or document[OWN]["operation"] != operation
+            self.workers.closed or document[OWN]["operation"] != operation
         ):
             raise _OvertakenError
         return document

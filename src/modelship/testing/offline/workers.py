@@ -23,12 +23,19 @@ class Workers:
         self.closed = False
         """Whether nothing may be written any more: results of work are discarded from now on."""
         self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
 
     def run(self, work: Callable[[], None], *, name: str, wait_s: float) -> None:
-        """Run `work` in a thread, and wait at most `wait_s` seconds for it to end."""
+        """Run `work` in a thread, and wait at most `wait_s` seconds for it to end.
+
+        Nothing is begun any more once it is closed.
+        """
         thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-        thread.start()
+        with self._lock:
+            if self.closed:
+                return
+            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+            thread.start()
         thread.join(wait_s)
 
     def wait(self) -> None:
@@ -38,7 +45,8 @@ class Workers:
 
     def close(self) -> None:
         """Wait for work in progress, at most 20 seconds in total."""
-        self.closed = True
+        with self._lock:
+            self.closed = True
         end = time.monotonic() + _JOIN_S
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))

@@ -90,10 +90,10 @@ class Endpoints:
             self._remove(name)
         document = _new_document(wanted)
         document[OWN]["port"] = older[OWN]["port"] if older else None
-        self._documents.put(name, document)
         ((version, asked),) = wanted["versions"].items()
         first = new_version(document, version, self._completed(asked), is_first=True)
-        self._services.put(key_of(first), first)
+        self._services.put(key_of(first), first)  # first: nobody sees an endpoint without versions
+        self._documents.put(name, document)
         return self._rollouts.begin(request, key_of(first))
 
     def update(self, request: Request, name: str) -> Response:
@@ -175,8 +175,8 @@ class Endpoints:
     def _remove(self, name: str) -> None:
         for version in self._versions(name).values():
             self._remove_version(version)
-        self._rollouts.remove(name)  # its address
         self._documents.delete(name)
+        self._rollouts.remove(name)  # its address
 
     def _remove_version(self, document: Mapping[str, Any]) -> None:
         self._rollouts.remove(key_of(document))

@@ -13,8 +13,9 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.blobs import CONTAINER, check_container, properties, storage_answers
+from modelship.testing.offline.blobs import CONTAINER, check_container, storage_answers
 from modelship.testing.offline.data.account import StorageRefusalError
+from modelship.testing.offline.data.blob_content import properties
 from modelship.testing.offline.data.blob_metadata import BlobMetadata
 from modelship.testing.offline.offline_app import Part
 

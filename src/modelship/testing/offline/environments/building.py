@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.staging import write_atomic
 from modelship.targets.logtail import last_lines
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.environments.environment_registry import ONE
@@ -106,7 +107,7 @@ class EnvironmentBuilds(ImageBuilds):
 
     def _stub(self, environment: dict[str, Any]) -> dict[str, Any]:
         """Return the request for an image that has this environment and does nothing."""
-        self.store.new_blob(_SCRIPT).write_bytes(_STUB)
+        write_atomic(self.store.blob(_SCRIPT), _STUB, durable=False)  # other builds read it
         return {
             "modelIds": [],
             "driverProgram": "score.py",

@@ -83,6 +83,7 @@ def measure(
     *,
     headers: dict[str, str],
     usage: Callable[[], tuple[float, int]],
+    has_to_end: Callable[[], bool],
 ) -> Measured:
     """Send each row, repeatedly for at least three seconds, and for at most two minutes.
 
@@ -96,6 +97,8 @@ def measure(
         Header fields to send.
     usage : Callable
         Returns the CPU time of the container so far, in seconds, and its current memory, in bytes.
+    has_to_end : Callable
+        Tells, before each request, whether it is the end already.
     """
     latencies: list[float] = []
     failed: list[str] = []
@@ -104,7 +107,8 @@ def measure(
         start = time.monotonic()
         for number, row in enumerate(cycle(rows)):
             passed = time.monotonic() - start
-            if passed > _LONGEST_S or (number >= len(rows) and passed > _SHORTEST_S):
+            is_enough = number >= len(rows) and passed > _SHORTEST_S
+            if is_enough or passed > _LONGEST_S or has_to_end():
                 break
             before = time.perf_counter()
             problem = _sent(session, uri, row, headers)
@@ -125,7 +129,7 @@ def _sent(session: requests.Session, uri: str, row: str, headers: dict[str, str]
 
 
 class _Watch:
-    """Samples the resource use of a container within the body."""
+    """Samples the resource use of a container within the body, and at its end."""
 
     def __init__(self, usage: Callable[[], tuple[float, int]]) -> None:
         self.cores = 0.0
@@ -144,11 +148,13 @@ class _Watch:
 
     def _watch(self) -> None:
         since, busy = time.monotonic(), self._usage()[0]
-        while not self._ended.wait(_LOOK_EVERY_S):
+        has_ended = False
+        while not has_ended:
+            has_ended = self._ended.wait(_LOOK_EVERY_S)
             now = time.monotonic()
             seconds, memory_bytes = self._usage()
             self.memory_bytes = max(self.memory_bytes, memory_bytes)
-            if now - since >= _OVER_S:
+            if now - since >= _OVER_S or (has_ended and not self.cores):
                 self.cores = max(self.cores, (seconds - busy) / (now - since))
                 since, busy = now, seconds
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -50,7 +49,7 @@ class Profiles(Part):
     context : Context
         The state that the parts of the workspace share.
     rollouts : Rollouts
-        Has what runs the containers.
+        Has what runs the containers, and what waits for work at the end.
     """
 
     def __init__(self, context: Context, rollouts: Rollouts) -> None:
@@ -58,6 +57,7 @@ class Profiles(Part):
         self._documents = context.store.documents("profiles")
         self._operations = context.operations
         self._compute = rollouts.compute
+        self._workers = rollouts.workers
         self._front_key = context.front_key
         self._container = f"azureml-blobstore-{context.identity.workspace_id}"
 
@@ -74,10 +74,9 @@ class Profiles(Part):
         operation = self._operations.begin(name, kind="Profile")
         document = _document(wanted, operation)
         self._documents.put(name, document)
-        work = partial(self._profile, document, rows)
-        arguments = (operation, work)
-        run = self._operations.carry_out
-        threading.Thread(target=run, args=arguments, name="profile", daemon=True).start()
+        profile = partial(self._profile, document, rows)
+        work = partial(self._operations.carry_out, operation, profile)
+        self._workers.run(work, name=f"profile {name}", wait_s=0)
         return self._operations.accepted(operation, request)
 
     @answers("profiles.list", "GET", _PLACE)
@@ -110,6 +109,7 @@ class Profiles(Part):
         """Measure, and record what was found unless there is a newer profile of this name."""
         name, operation = document["name"], document["operation"]
         measured = self._measure(document, rows)
+        self._check_open()
         total, failed = len(measured.latencies_ms), len(measured.failures)
         problem = _unanswered(measured.failures, total) if failed else None
         found = measured.document | ({"error": problem.error} if problem else {})
@@ -129,6 +129,7 @@ class Profiles(Part):
                 raise failures.never_started(
                     "The environment does not contain an inference server."
                 )
+            self._check_open()
             try:
                 instance = self._compute.run(name, image, build.steps)
             except (ModelshipError, TimeoutError) as error:
@@ -141,6 +142,7 @@ class Profiles(Part):
                 rows,
                 headers={"Content-Type": "application/json", "X-MODELSHIP-FRONT": self._front_key},
                 usage=lambda: self._compute.usage(instance),
+                has_to_end=lambda: self._workers.closed,
             )
         finally:
             self._operations.write(operation, self._compute.logs(instance))
@@ -149,6 +151,7 @@ class Profiles(Part):
     def _await(self, name: str, instance: Instance, document: dict[str, Any]) -> None:
         end = time.monotonic() + HEALTHY_WITHIN_S
         while (state := self._compute.observe(instance).state) is not State.HEALTHY:
+            self._check_open()
             if state is State.FAILED and self._compute.ran_out_of_memory(instance):
                 memory_gb = document["containerResourceRequirements"]["memoryInGB"]
                 raise failures.out_of_memory(name, memory_gb=memory_gb)
@@ -157,6 +160,11 @@ class Profiles(Part):
             if time.monotonic() > end:
                 raise failures.timed_out()
             time.sleep(_PAUSE_S)
+
+    def _check_open(self) -> None:
+        """End the profile if the workspace ends."""
+        if self._workers.closed:
+            raise failures.interrupted()
 
 
 def _document(wanted: dict[str, Any], operation: str) -> dict[str, Any]:

@@ -138,8 +138,6 @@ class Executions(Part):
     def _begin(self, body: dict[str, Any], run_id: str) -> None:
         """Run a script in the folder, and with the variables, of the process that started it."""
         run = self._records.find(run_id)
-        if run["status"] != "NotStarted":
-            raise RefusalError(409, "RunHasBegun", f"The run {run_id} has begun already.")
         job = Job(
             run_id=run_id,
             submission=Submission.of(run["runDefinition"]),
@@ -148,7 +146,9 @@ class Executions(Part):
             where="The target 'local' is this machine.",
             lay_out=lambda _folder: None,
         )
-        self._records.reach(run_id, "Preparing")  # it begins once
+        if not self._records.begin(run_id):
+            message = f"The run {run_id} has begun already, or was canceled."
+            raise RefusalError(409, "RunHasBegun", message)
         self._jobs.start(job)
 
     def _record(
@@ -160,7 +160,7 @@ class Executions(Part):
     ) -> dict[str, Any]:
         """Create the record of a run, under the id that the SDK has chosen for it."""
         run_id = request.args.get("runId", "")
-        if not _RUN_ID.fullmatch(run_id) or self._records.exists(run_id):
+        if not _RUN_ID.fullmatch(run_id):
             raise RefusalError(400, "InvalidRunId", f"{run_id!r} is not a valid id of a new run")
         base = request.url.split("?")[0].rpartition("/")[0]
         given = {
@@ -172,7 +172,8 @@ class Executions(Part):
             "cancelUri": f"{base}/runs/{run_id}/cancel",
             "properties": {"modelship.script": "yes"},
         }
-        return self._records.put(self._experiments.named(experiment), run_id, given)
+        where = self._experiments.named(experiment)
+        return self._records.put(where, run_id, given, is_new=True)
 
     @answers("executions.cancel", "POST", f"{_ONE}/cancel")
     def _cancel(self, run_id: str) -> None:

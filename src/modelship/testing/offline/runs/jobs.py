@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from modelship.errors import ModelshipError
 from modelship.targets.logtail import last_lines
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.runs.interpreters import Interpreters
+from modelship.testing.offline.runs.queues import Queue
 from modelship.testing.offline.runs.run_records import ENDED, RUN_ORIGIN, failure
 from modelship.testing.offline.runs.warden import Warden
 from modelship.testing.offline.workers import Workers
@@ -35,6 +35,7 @@ _NOT_FOR_SCRIPTS: Final = ("AZUREML_SERVICE_PRINCIPAL_", "AZURE_CLIENT_SECRET")
 _LOG: Final = "user_logs/std_log.txt"  # the SDK looks for it, and shows it while it grows
 _TAIL_LINES: Final = 40
 _COLLECTED: Final = ("outputs", "logs")
+_CANCELED: Final = "The run was canceled."
 _KILLED: Final = (
     "The workspace that ran the script was closed, which stopped it. Submit the run again."
 )
@@ -118,7 +119,9 @@ class Jobs:
         self._interpreters = Interpreters(context.store)
         self._workers = Workers()
         self._canceled: set[str] = set()
-        self._slots: dict[str, threading.Semaphore] = {}
+        self._under_way: set[str] = set()
+        self._queues: dict[str, Queue] = {}
+        self._lock = threading.Lock()
         records.on_cancel = self.cancel
 
     def recover(self) -> None:
@@ -129,31 +132,43 @@ class Jobs:
                 self._records.reach(run["runId"], "Failed", error=error)
 
     def start(self, job: Job, *, at_once: int = 0) -> None:
-        """Run a script; at most `at_once` of them at a time on its target, if given."""
-        free = threading.Semaphore(max(1, at_once))
-        place = f"{job.submission.target}:{at_once}"
-        slot = self._slots.setdefault(place, free) if at_once else free
-        self._workers.run(partial(self._run, job, slot), name=f"run {job.run_id}", wait_s=0)
+        """Run a script; at most `at_once` of them at a time on its target, in order, if given."""
+        queue = Queue(1)
+        with self._lock:
+            self._under_way.add(job.run_id)
+            if at_once:
+                place = f"{job.submission.target}:{at_once}"
+                queue = self._queues.setdefault(place, Queue(at_once))
+            queue.join(job.run_id)
+        if not queue.has_turn(job.run_id):
+            self._records.reach(job.run_id, "Queued")
+        self._workers.run(partial(self._run, job, queue), name=f"run {job.run_id}", wait_s=0)
 
     def cancel(self, run_id: str) -> None:
-        """Stop the script of a run, if it is running."""
-        self._canceled.add(run_id)
+        """Stop the script of a run; one that has not been started yet is canceled at once."""
+        with self._lock:
+            self._canceled.add(run_id)
+            waits = run_id not in self._under_way
+        if waits and self._records.find(run_id)["properties"].get("modelship.script"):
+            self._records.reach(run_id, "Canceled", error=failure("Canceled", _CANCELED))
 
     def close(self) -> None:
         """Stop all scripts, and wait for them."""
         self._workers.close()
 
-    def _run(self, job: Job, slot: threading.Semaphore) -> None:
-        with ExitStack() as held:  # the slot is taken until the end of the run is recorded
-            self._bring_to_end(job, slot, held)
+    def _run(self, job: Job, queue: Queue) -> None:
+        try:
+            self._bring_to_end(job, queue)
+        finally:  # the next one starts after the end of this one is recorded
+            queue.leave(job.run_id)
+            self._under_way.discard(job.run_id)
         job.on_end()
 
-    def _bring_to_end(self, job: Job, slot: threading.Semaphore, held: ExitStack) -> None:
+    def _bring_to_end(self, job: Job, queue: Queue) -> None:
         run = self._records.find(job.run_id)
         log = _Log(self._store.new_blob(f"{RUN_ORIGIN}/{run['dataContainerId']}/{_LOG}"))
         try:
-            self._wait_for(slot, job)
-            held.callback(slot.release)
+            self._await_turn(queue, job)
             try:
                 self._work(job, run, log)
             finally:
@@ -168,11 +183,9 @@ class Jobs:
             code = "UserError" if isinstance(error, ModelshipError) else "ServiceError"
             self._records.reach(job.run_id, "Failed", error=failure(code, message))
 
-    def _wait_for(self, slot: threading.Semaphore, job: Job) -> None:
-        if slot.acquire(blocking=False):
-            return
-        self._records.reach(job.run_id, "Queued")
-        while not slot.acquire(timeout=_LOOK_EVERY_S):
+    def _await_turn(self, queue: Queue, job: Job) -> None:
+        self._check(job)
+        while not queue.has_turn(job.run_id, within_s=_LOOK_EVERY_S):
             self._check(job)
 
     def _work(self, job: Job, run: Mapping[str, Any], log: _Log) -> None:
@@ -242,7 +255,7 @@ class Jobs:
         if self._workers.closed:
             raise _EndingError("Failed", "WorkspaceEnded", _KILLED)
         if job.run_id in self._canceled:
-            raise _EndingError("Canceled", "Canceled", "The run was canceled.")
+            raise _EndingError("Canceled", "Canceled", _CANCELED)
 
     def _collect(self, job: Job, run: Mapping[str, Any]) -> None:
         """Store what the script wrote to ``outputs`` and ``logs`` as files of the run."""

@@ -34,6 +34,7 @@ _GIVEN: Final = {
     "outputDatasets": [dict],
     "hidden": optional(bool),
 }
+_ENDING: Final = "CancelRequested"
 _MERGED: Final = ("tags", "properties", "status")
 _EVENTS: Final = {
     "Start": "Running",
@@ -75,18 +76,27 @@ class Records:
         return self._documents.all()
 
     def put(
-        self, experiment: Mapping[str, Any], run_id: str, given: Mapping[str, Any]
+        self,
+        experiment: Mapping[str, Any],
+        run_id: str,
+        given: Mapping[str, Any],
+        *,
+        is_new: bool = False,
     ) -> dict[str, Any]:
         """Set some fields of a run, which is created if it does not exist; return it.
 
         Raises
         ------
         RefusalError
-            If a field has another type, or a property would change.
+            If a field has another type, a property would change, or a run that has to be new
+            exists.
         """
         check_shape(given, _GIVEN)
         with self._documents.lock:
-            run = self._documents.get(run_id) or self._new(experiment, run_id, given)
+            found = self._documents.get(run_id)
+            if found is not None and is_new:
+                raise RefusalError(400, "InvalidRunId", f"There is a run {run_id!r} already.")
+            run = found or self._new(experiment, run_id, given)
             _check_properties(run, given.get("properties") or {})
             for field in _GIVEN:
                 if field not in _MERGED and given.get(field) is not None:
@@ -135,10 +145,13 @@ class Records:
             self.on_cancel(run_id)
 
     def reach(self, run_id: str, status: str, *, error: dict[str, Any] | None = None) -> None:
-        """Set the status of a run, unless it has ended; `error` is in the history's shape."""
+        """Set the status of a run, unless it has ended; `error` is in the history's shape.
+
+        One that is to be canceled only ends.
+        """
         with self._documents.lock:
             run = self.find(run_id)
-            if run["status"] in ENDED:
+            if run["status"] in ENDED or (run["status"] == _ENDING and status not in ENDED):
                 return
             fields: dict[str, Any] = {"status": status}
             if status == "Running":
@@ -148,6 +161,14 @@ class Records:
             if error is not None:
                 fields["error"] = error
             self._documents.change(run_id, **fields)
+
+    def begin(self, run_id: str) -> bool:
+        """Let a run that has not begun prepare; return whether it had not."""
+        with self._documents.lock:
+            is_first: bool = self.find(run_id)["status"] == "NotStarted"
+            if is_first:
+                self.reach(run_id, "Preparing")
+        return is_first
 
     def _new(
         self, experiment: Mapping[str, Any], run_id: str, given: Mapping[str, Any]

@@ -21,6 +21,7 @@ from modelship.cli.wording import text_of
 from modelship.errors import DeploymentFailedError, ScoringRequestError, UnsupportedError
 from modelship.targets import DeployTarget
 from modelship.testing import cases, offline_bundle, script_bundle, with_lock
+from modelship.testing.thread_output import Log, captured
 from waiting import wait_until
 
 ENVIRONMENT = Environment(python="3.11", requirements=())
@@ -204,6 +205,17 @@ def test_prints_go_to_the_log_and_others_prints_do_not(serve, capsys):
     assert sys.stdout is stdout
     assert capsys.readouterr().out == "mine\n" * 8
     assert deployment.logs() == "loading\n" + "".join(f"{n}\n" for n in range(200)) * 8
+
+
+def test_a_stream_that_was_put_back_too_late_is_passed_on(monkeypatch, capsys):
+    """Who replaces it while a script prints, and puts back what was there, does no harm."""
+    with monkeypatch.context() as patch:
+        with captured(Log()):
+            patch.setattr(sys, "stdout", sys.stdout)
+        patch.undo()
+        with ThreadPoolExecutor(1) as pool, captured(Log()):
+            pool.submit(print, "mine").result()
+    assert capsys.readouterr().out == "mine\n"
 
 
 def test_calls_of_run_wait_for_each_other(serve):

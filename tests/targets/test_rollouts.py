@@ -22,7 +22,7 @@ from modelship.errors import (
 )
 from modelship.routing.children import start_child
 from modelship.state_paths import state_folder
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Observation, State
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
 from waiting import meanwhile
 
@@ -256,6 +256,26 @@ def test_a_killed_router_gives_the_address_back(deployment, bundle_of, monkeypat
         _update(deployment, bundle_of(1), rollout=_LONG)
     assert len([each for each in got if each != 200]) <= 2
     assert {_status(deployment.scoring_uri) for _ in range(20)} == {200}
+
+
+def test_an_old_release_that_is_busy_is_waited_for(bundle_of):
+    """It does not answer while its workers run long requests; the new one is tried all the same."""
+    backend = MemoryBackend()
+    with DeployTarget(backend).deploy(bundle_of(0), name="busy", show_output=False) as deployment:
+        old, observe, looks = (
+            deployment.instance.instance_id,
+            backend.observe,
+            [State.UNHEALTHY] * 2,
+        )
+
+        def busy(instance):
+            tries = instance.instance_id == old and len(backend.instances("busy")) > 1
+            return Observation(looks.pop()) if tries and looks else observe(instance)
+
+        backend.observe = busy
+        with _calling(deployment), pytest.raises(RolloutFailedError):
+            _update(deployment, bundle_of(1, body="raise ValueError"), rollout="canary")
+        assert not looks
 
 
 def test_without_an_older_release_there_is_no_traffic_to_try_one_on(

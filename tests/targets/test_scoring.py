@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -14,7 +15,7 @@ from modelship.errors import (
     ScoringTimeoutError,
     ServiceUnreachableError,
 )
-from modelship.targets.http_scoring import answers, score
+from modelship.targets.http_scoring import answers, fetch, score
 
 
 @contextmanager
@@ -166,6 +167,13 @@ def test_an_answer_that_trickles_meets_its_deadline_too():
             score(uri, {}, timeout_s=0.5)
         gone.set()
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("ask", [partial(score, payload={}), fetch])
+def test_a_deadline_that_has_passed_before_is_a_timeout_too(ask):
+    """As between two requests of an evaluation that share one deadline."""
+    with pytest.raises(ScoringTimeoutError):
+        ask("http://127.0.0.1:1/score", timeout_s=0.0)
 
 
 def test_nobody_there_is_said_with_the_cause():

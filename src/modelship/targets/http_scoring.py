@@ -193,6 +193,7 @@ def _exchange(
     deadline = Deadline(timeout_s)
     timeouts = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
     try:
+        deadline.check()  # requests takes no timeout of 0
         with (
             session_towards(scoring_uri) as session,
             session.request(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -13,7 +14,7 @@ from modelship.errors import (
     ScoringTimeoutError,
     TargetUnavailableError,
 )
-from modelship.progress import DeadlineExceededError
+from modelship.progress import Deadline, DeadlineExceededError
 from modelship.routing.router import Router, RouterLostError
 from modelship.routing.trials import try_canary, try_shadow
 from modelship.staging import storing
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelship.evaluation import Gate
-    from modelship.progress import Deadline, Steps
+    from modelship.progress import Steps
     from modelship.routing.trials import Trial
     from modelship.tables import Schema
     from modelship.targets.backend import TargetBackend
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Trying", "forget_differences"]
 
+_BUSY_S: Final = 30.0
+"""How long a run() may keep the old release from answering the health route."""
+_PAUSE_S: Final = 0.2
 _OTHERS: Final = "Allow more time or fewer requests, or deploy without this stage."
 _ADVICE: Final = {
     "gate": "Deploy a better model, or change the bound if it is too strict.",
@@ -127,7 +131,7 @@ class Trying:
             self._steps.say(
                 "no release is running under this name yet: there is no traffic to try it on"
             )
-        elif self._backend.observe(current).state is not State.HEALTHY:
+        elif not self._answers(current):
             self._steps.say("the old release does not answer: there is nothing to compare with")
         elif isinstance(self._backend, SupportsShares):
             self._share(self._backend, Samples(self._backend, instance, current, sample))
@@ -138,6 +142,15 @@ class Trying:
                 if not self._outlives(instance, current):
                     raise
                 self._steps.say("the old release has stopped: the new one takes over untested")
+
+    def _answers(self, instance: Instance) -> bool:
+        """Return whether an instance is healthy; one whose workers are busy gets some time."""
+        deadline = Deadline(min(_BUSY_S, self._steps.deadline.remaining_s))
+        while (state := self._backend.observe(instance).state) is not State.HEALTHY:
+            if state is State.FAILED or not deadline.remaining_s:
+                return False
+            time.sleep(_PAUSE_S)
+        return True
 
     def _outlives(self, instance: Instance, current: Instance) -> bool:
         """Return whether the new release is healthy and the old one has exited."""

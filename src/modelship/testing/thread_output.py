@@ -46,8 +46,9 @@ class _ByThread(io.TextIOBase):
 
     def begin(self, log: Log) -> None:
         with self._lock:
-            if not self._logs:
-                self._real = getattr(sys, self._stream_name)
+            found = getattr(sys, self._stream_name)
+            if not self._logs and found is not self:
+                self._real = found
                 setattr(sys, self._stream_name, self)
             self._logs[threading.get_ident()] = log
 

@@ -165,18 +165,19 @@ def answer_over_http(
     the next one is sent.
     """
     given: list[PlaceAnswer] = []
-    key = _key(service.deployment, timeout_s=request_timeout_s)
+    key = _key(service.deployment, timeout_s=request_timeout_s) or ""
     for each in requests_:
         answer = _send(service.deployment, each, key=key, timeout_s=request_timeout_s)
         given.append(answer)
         if answer.failure and len(given) < len(requests_):
             service.bring_back(is_busy=answer.failure != ENDED)
-            key = _key(service.deployment, timeout_s=request_timeout_s)
+            found = _key(service.deployment, timeout_s=request_timeout_s)
+            key = key if found is None else found
     return given
 
 
-def _key(deployment: Deployment | Address, *, timeout_s: float) -> str:
-    """Return the service's key if it needs one, else ``""``."""
+def _key(deployment: Deployment | Address, *, timeout_s: float) -> str | None:
+    """Return the service's key if it needs one, else ``""``; None if it does not say so."""
     import requests
 
     try:
@@ -184,7 +185,7 @@ def _key(deployment: Deployment | Address, *, timeout_s: float) -> str:
             status = session.get(deployment.swagger_uri, timeout=timeout_s).status_code
         return deployment.keys().primary if status == _UNAUTHORIZED else ""
     except (requests.RequestException, UnsupportedError):
-        return ""  # each request reports its own result
+        return None  # each request reports its own result
 
 
 def _send(

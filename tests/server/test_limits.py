@@ -13,11 +13,26 @@ import pytest
 import requests
 from kernel import peak_bytes, wait_until_read
 
+from waiting import wait_until
+
 _TIMEOUT_S = 20.0
 _HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\n%bContent-Length: %d\r\n\r\n"
 _HEALTH = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _KEY = "open-sesame"
 _MIB = 1 << 20
+# In C, and holding the interpreter's lock: the thread of the event loop waits for it.
+_HOLDS_THE_LOCK = """
+import ctypes, pathlib, sys
+def init():
+    sys.setswitchinterval(600)
+def run(raw_data):
+    if raw_data == "hold":
+        pathlib.Path("works").touch()
+        library = ctypes.PyDLL(None)
+        while library.access(b"may-end", 0):
+            library.usleep(10_000)
+    return 1
+"""
 
 
 @pytest.fixture
@@ -105,9 +120,23 @@ def test_a_body_that_stops_is_sent_away(started, opened):
     assert _statuses(opened(server, _HEAD % (b"", 2 * _MIB) + b" " * _MIB)) == [408]
 
 
+def test_a_head_that_comes_while_the_service_is_held_up_is_read(started, opened):
+    """No client is sent away for what it has sent, and nobody has read in time."""
+    server = started(files={"score.py": _HOLDS_THE_LOCK}, MODELSHIP_HEAD_S="2")
+    head = _HEAD % (b"Connection: close\r\n", 4)
+    late = opened(server, head[:9])
+    wait_until_read(late)
+    holding = opened(server, head + b"hold")
+    wait_until((server.folder / "works").exists)
+    time.sleep(2.2)  # more than a head may take
+    late.sendall(head[9:] + b"next")
+    (server.folder / "may-end").touch()
+    assert [_statuses(each) for each in (holding, late)] == [[200], [200]]
+
+
 def test_a_body_that_is_slow_is_read(started, opened):
     """Of one that brings a few kilobytes each second nothing is lost."""
-    server = started(MODELSHIP_BODY_S="1")
+    server = started(MODELSHIP_BODY_S="2")
     slow = opened(server, _HEAD % (b"Connection: close\r\n", 20_002) + b"{}")
     for _ in range(10):
         slow.sendall(b" " * 2000)
@@ -119,10 +148,7 @@ def test_a_body_that_stalls_makes_room(started, opened):
     """What lies there and does not grow goes when there is no room for one that does."""
     server = started(MODELSHIP_BODY_MB="2", MODELSHIP_BODIES_MB="2", MODELSHIP_BODY_S="60")
     stalled = opened(server, _HEAD % (b"", 2 * _MIB) + b" " * (_MIB + _MIB // 2))
-    end_s = time.monotonic() + _TIMEOUT_S
-    while _post(server, b"{}" + b" " * _MIB).status_code != 200:
-        assert time.monotonic() < end_s
-        time.sleep(0.5)
+    wait_until(lambda: _post(server, b"{}" + b" " * _MIB).status_code == 200, pause_s=0.5)
     assert _statuses(stalled) == [503]
 
 

@@ -9,13 +9,14 @@ import re
 import select
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import psutil
 import pytest
 import requests
 
 from modelship.server.scoreboard import Field, Scoreboard
+from waiting import wait_until
 
 _TIMEOUT_S = 30.0
 _STARTS_A_THREAD = """
@@ -61,13 +62,6 @@ def _workers(server):
     return [worker for each in children for worker in each.children()]
 
 
-def _until(condition):
-    end_s = time.monotonic() + _TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-
-
 def test_health_is_answered_while_nothing_else_can_run(started):
     """A run() that holds the interpreter's lock for ever keeps health from nobody."""
     server = started(MODELSHIP_DRAIN_S="0")
@@ -83,7 +77,11 @@ def test_health_is_answered_while_nothing_else_can_run(started):
 
 def test_what_comes_too_early_is_answered_when_it_can_be(serving):
     """While init() runs the service says that it is not ready, and loses no request."""
-    source = "import time\ndef init():\n    time.sleep(1)\ndef run(raw_data):\n    return 1\n"
+    source = (
+        "import os, time\n"
+        "def init():\n    while not os.path.exists('may-end'):\n        time.sleep(0.01)\n"
+        "def run(raw_data):\n    return 1\n"
+    )
     server = serving.start("default", script="operated", files={"score.py": source})
 
     def ready():
@@ -92,12 +90,18 @@ def test_what_comes_too_early_is_answered_when_it_can_be(serving):
         except requests.ConnectionError:
             return None
 
-    _until(lambda: ready() == 503)
-    with ThreadPoolExecutor(60) as pool:
-        answers = list(pool.map(lambda _: _post(server, {}).status_code, range(60)))
-        health = pool.submit(_get, server, "/")
-    assert answers == [200] * 60
-    assert health.result().text == "Healthy"
+    wait_until(lambda: ready() == 503)
+    address = ("127.0.0.1", server.port)
+    with contextlib.ExitStack() as stack:
+        sent = [http.client.HTTPConnection(*address, timeout=_TIMEOUT_S) for _ in range(61)]
+        for each in sent:
+            stack.callback(each.close)
+            each.request(*(("POST", "/score", b"{}") if each is not sent[-1] else ("GET", "/")))
+        assert ready() == 503
+        (server.folder / "may-end").touch()
+        answers = [each.getresponse() for each in sent]
+        assert [each.status for each in answers] == [200] * 61
+        assert answers[-1].read() == b"Healthy"
     assert ready() == 200
     server.stop()
 
@@ -126,7 +130,7 @@ def test_a_worker_that_dies_is_started_again(started, how):
 def test_workers_share_what_init_made(started):
     """Four workers have the memory of init() once."""
     server = started(WORKER_COUNT="4", TABLE_BYTES="50_000_000")
-    _until(lambda: _numbers(server)["modelship_ready_workers"] == 4)
+    wait_until(lambda: _numbers(server)["modelship_ready_workers"] == 4)
     workers = _workers(server)
     own = [each.memory_full_info().uss for each in workers]
     assert len(workers) == 4
@@ -143,7 +147,7 @@ def test_a_script_that_starts_threads_is_loaded_by_each_worker(serving):
         "default", script="operated", files={"score.py": source}, settings={"WORKER_COUNT": "2"}
     )
     assert server.wait_until_healthy()
-    _until(lambda: _numbers(server)["modelship_ready_workers"] == 2)
+    wait_until(lambda: _numbers(server)["modelship_ready_workers"] == 2)
     assert _post(server, {}).json()[0] is True
     assert "no worker shares its memory" in server.log
     server.stop()
@@ -159,10 +163,10 @@ def test_a_worker_that_is_alone_is_replaced_too(serving):
     assert server.wait_until_healthy()
     first = _post(server, {}).json()
     assert _post(server, {"exit": True}).status_code == 500
-    _until(lambda: not psutil.pid_exists(first))
+    wait_until(lambda: not psutil.pid_exists(first))
     second = _post(server, {}).json()
     psutil.Process(second).kill()
-    _until(lambda: not psutil.pid_exists(second))
+    wait_until(lambda: not psutil.pid_exists(second))
     assert _post(server, {}).json() not in {first, second}
     assert server.stop().exit_code == 0
 
@@ -178,7 +182,7 @@ def test_more_workers_than_there_is_room_for_ask_to_be_replaced(started):
             pid = session.post(uri, json={}, timeout=_TIMEOUT_S).json()["pid"]
             session.post(uri, json={"exit": True}, timeout=_TIMEOUT_S)
             slow.append(pool.submit(session.post, uri, json={"sleep_s": 2}, timeout=_TIMEOUT_S))
-            _until(lambda pid=pid: _post(server, {}).json()["pid"] != pid)
+            wait_until(lambda pid=pid: _post(server, {}).json()["pid"] != pid)
         assert [each.result().status_code for each in slow] == [200] * 3
     assert "has ended with" not in server.log
 
@@ -194,15 +198,15 @@ def test_a_service_that_serves_goes_on_when_init_fails(serving, tmp_path):
     server = serving.start(
         "default", script="operated", files={"score.py": source}, settings={"WORKER_COUNT": "2"}
     )
-    _until(lambda: "2 of 2 workers are ready." in server.log)
+    wait_until(lambda: "2 of 2 workers are ready." in server.log)
     broken.touch()
     killed = _post(server, {}).json()
     psutil.Process(killed).kill()
-    _until(lambda: server.log.count("has ended with 3; another one starts in") >= 2)
+    wait_until(lambda: server.log.count("has ended with 3; another one starts in") >= 2)
     assert _post(server, {}).json() != killed
     assert _get(server, "/ready").text == "Ready: 1 of 2 workers"
     broken.unlink()
-    _until(lambda: _numbers(server)["modelship_ready_workers"] == 2)
+    wait_until(lambda: _numbers(server)["modelship_ready_workers"] == 2)
     assert server.stop().exit_code == 0
 
 
@@ -236,7 +240,7 @@ def test_connections_wait_while_there_are_no_descriptors(serving):
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(80)]
         last = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), _TIMEOUT_S))
         last.sendall(request)
-        _until(lambda: "No more connections for a moment" in server.log)
+        wait_until(lambda: "No more connections for a moment" in server.log)
         for each in idle:
             each.close()
         assert last.recv(1000).startswith(b"HTTP/1.1 200 ")
@@ -253,6 +257,14 @@ def test_numbers_that_no_worker_counted_are_reset():
     assert not board.repair(slot)
 
 
+def test_a_slot_is_taken_as_if_it_were_new():
+    """A worker that was killed with its host may have written a little longer."""
+    board = Scoreboard(1)
+    board.slot(0)[Field.READY], board.slot(0)[Field.RUNS] = 1, 3
+    assert board.take() == 0
+    assert (board.ready(), board.slot(0)[Field.RUNS]) == (0, 3)
+
+
 def test_a_program_that_init_starts_is_no_worker(serving):
     """When it ends, no other worker is started in its place."""
     source = (
@@ -263,7 +275,7 @@ def test_a_program_that_init_starts_is_no_worker(serving):
     server = serving.start("default", script="operated", files={"score.py": source})
     assert server.wait_until_healthy()
     helper = _post(server, {}).json()
-    _until(lambda: not psutil.pid_exists(helper))
+    wait_until(lambda: not psutil.pid_exists(helper))
     time.sleep(1)
     assert _numbers(server)["modelship_worker_starts_total"] == 1
     assert "another one starts" not in server.log
@@ -272,13 +284,15 @@ def test_a_program_that_init_starts_is_no_worker(serving):
 
 def test_a_full_queue_refuses(started):
     """What does not fit into the queue is told to come again, and what fits is answered."""
-    server = started(MODELSHIP_QUEUE="2")
+    server = started("plain", MODELSHIP_QUEUE="2")
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: _post(server, {"sleep_s": 0.3}), range(8)))
-    refused = [each for each in answers if each.status_code == 503]
-    assert refused
-    assert {each.headers["retry-after"] for each in refused} == {"1"}
-    assert {each.status_code for each in answers} == {200, 503}
+        asked = [pool.submit(_post, server, {"do": "wait"}) for _ in range(8)]
+        try:
+            refused = [each.result() for each in wait(asked, return_when=FIRST_COMPLETED).done]
+        finally:
+            (server.folder / "may-end").touch()
+        assert {(each.status_code, each.headers["retry-after"]) for each in refused} == {(503, "1")}
+        assert {each.result().status_code for each in asked} == {200, 503}
 
 
 def test_a_worker_that_grows_is_replaced(started):
@@ -287,7 +301,7 @@ def test_a_worker_that_grows_is_replaced(started):
     first = _post(server, {}).json()["pid"]
     for _ in range(4):
         assert _post(server, {"leak_mb": 100}).status_code == 200
-    _until(lambda: _post(server, {}).json()["pid"] != first)
+    wait_until(lambda: _post(server, {}).json()["pid"] != first)
     assert "it is replaced" in server.log
 
 
@@ -303,7 +317,7 @@ def test_keys_are_asked_for_and_can_change(started, tmp_path):
     for key in ("one", "two"):
         assert _post(server, {}, headers={"Authorization": f"Bearer {key}"}).status_code == 200
     file.write_text(json.dumps({"primary": "three", "secondary": "two"}))
-    _until(lambda: _post(server, {}, headers={"Authorization": "Bearer three"}).ok)
+    wait_until(lambda: _post(server, {}, headers={"Authorization": "Bearer three"}).ok)
     assert _post(server, {}, headers={"Authorization": "Bearer one"}).status_code == 401
     assert not re.search(r"\b(one|two|three)\b", server.log)
 
@@ -349,7 +363,7 @@ def test_bodies_that_are_too_large_together_are_refused(started):
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1" in answer
         assert _post(server, {}).status_code == 200
-    _until(lambda: _post(server, {"pad": "x" * (1 << 20)}).status_code == 200)
+    wait_until(lambda: _post(server, {"pad": "x" * (1 << 20)}).status_code == 200)
 
 
 def test_a_connection_that_stays_keeps_no_body(started):
@@ -361,18 +375,20 @@ def test_a_connection_that_stays_keeps_no_body(started):
         uri = f"http://127.0.0.1:{server.port}/score"
         answer = session.post(uri, data=b"{}" + b" " * (200 << 20), timeout=_TIMEOUT_S)
         assert answer.status_code == 200
-        _until(lambda: worker.memory_info().rss - before < 100 << 20)
+        wait_until(lambda: worker.memory_info().rss - before < 100 << 20)
 
 
 def test_no_accepted_request_is_lost_at_the_end(started):
     """SIGTERM under load: each request that was sent before is answered, then the server ends."""
     server = started(WORKER_COUNT="2")
     address = ("127.0.0.1", server.port)
-    sent = [http.client.HTTPConnection(*address, timeout=_TIMEOUT_S) for _ in range(8)]
-    for each in sent:
-        each.request("POST", "/score", b'{"sleep_s": 0.1}', {"content-type": "application/json"})
-    server.process.terminate()
-    assert [each.getresponse().status for each in sent] == [200] * 8
+    with contextlib.ExitStack() as stack:
+        sent = [http.client.HTTPConnection(*address, timeout=_TIMEOUT_S) for _ in range(8)]
+        for each in sent:
+            stack.callback(each.close)
+            each.request("POST", "/score", b'{"sleep_s": 0.1}')
+        server.process.terminate()
+        assert [each.getresponse().status for each in sent] == [200] * 8
     assert server.stop().exit_code == 0
 
 
@@ -437,7 +453,7 @@ def test_the_log_can_be_json(started):
         lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("request_id") == "abc"]
 
-    _until(told)
+    wait_until(told)
     assert told()[0]["status"] == 200
 
 
@@ -451,7 +467,7 @@ def over_tls(serving, tmp_path):
     files = dict.fromkeys(("MODELSHIP_TLS_CERTIFICATE", "MODELSHIP_TLS_KEY"), str(pem))
     settings = files | {"MODELSHIP_DRAIN_S": "0"}
     server = serving.start("default", script="operated", settings=settings)
-    _until(lambda: "ready for serving traffic" in server.log)
+    wait_until(lambda: "ready for serving traffic" in server.log)
     yield server, {"verify": str(ca), "timeout": _TIMEOUT_S}
     server.stop()
 

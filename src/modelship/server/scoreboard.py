@@ -143,6 +143,7 @@ class Scoreboard:
         """Reserve a free slot for a worker that is about to start; None if there is none."""
         for index, slot in enumerate(self.slots()):
             if not slot[Field.PID]:
+                self.clear(slot)  # the last worker may have written after it was given up
                 slot[Field.PID] = -1  # until the worker writes its own
                 return index
         return None

@@ -105,6 +105,7 @@ class _Supervisor:
             self._log_file.look()
             with suppress(OSError):  # resources may be available the next time
                 self._watchman.look()
+        signal.setitimer(signal.ITIMER_REAL, 0)  # nobody is left to kill but this process, at exit
         self._responder.finish()
         self._watchman.end()
         for number in ENDING:  # Python removes handlers at exit, and one more signal would kill it
@@ -155,6 +156,8 @@ class _Supervisor:
         if index is not None:
             slot = self._board.slot(index)
             slot[Field.PID], slot[Field.ALONE] = pid, 1
+        if self._ending:  # since a moment ago, when this host was not there to be told
+            signal_one(pid, signal.SIGTERM)
         return True
 
     def _become_host(self, index: int | None, place: int) -> int:
@@ -179,6 +182,7 @@ class _Supervisor:
             served = self._board.says(ended.pid, Field.READY) or (
                 not self._are_alone and self._board.ready() > 0
             )
+            self._was_ready |= served  # since the last look at the board
             signal_group(ended.pid, signal.SIGKILL)  # its remaining child processes
             self._release(ended.pid)
             if not (self._ending or ended.was_retired):
@@ -228,9 +232,9 @@ class _Supervisor:
         """Kill a worker whose current run() exceeds the worker timeout."""
         now = time.monotonic_ns()
         for slot in self._board.slots():
-            since = slot[Field.BUSY_SINCE_NS]
+            # In this order: the next worker that has the slot is not busy since then.
+            pid, since = slot[Field.PID], slot[Field.BUSY_SINCE_NS]
             if since and now - since > self._settings.worker_timeout_s * 1e9:
-                pid = slot[Field.PID]
                 slot[Field.BUSY_SINCE_NS] = 0
                 if not self._is_ours(pid):
                     continue

@@ -143,6 +143,7 @@ class WorkerService:
         """Close connections that are idle or too slow, periodically."""
         while True:
             await asyncio.sleep(_SWEEP_S)
+            await asyncio.sleep(0)  # what has come while the loop was held up is read first
             self._slot[Field.WAITING] = len(self.conductor.waiting)
             self.connections.sweep()
             for call in self.on_sweep:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from modelship.bundle import programs
+from waiting import wait_until
 
 _TIMEOUT_S = 20.0
 _STARTS_ONE = """
@@ -41,13 +42,6 @@ def _marked(mark):
     ]
 
 
-def _wait_for_the_end_of(mark):
-    end_s = time.monotonic() + _TIMEOUT_S
-    while _marked(mark):
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize(
     "program", [_STARTS_ONE, _IN_A_THREAD, _SEES_ITS_END], ids=["main", "thread", "ends-first"]
 )
@@ -60,7 +54,7 @@ def test_nothing_outlives_whoever_started_it(program, after_s):
     time.sleep(after_s)
     starter.kill()
     starter.wait()
-    _wait_for_the_end_of(mark)
+    wait_until(lambda: not _marked(mark))
 
 
 def test_a_program_ends_with_its_orphans():
@@ -100,7 +94,7 @@ def test_a_program_that_takes_too_long_is_ended():
     with pytest.raises(subprocess.TimeoutExpired) as caught:
         programs.run([sys.executable, "-c", code], timeout_s=0.5, env={"MARK": mark})
     assert (caught.value.output, caught.value.stderr) == ("", "")
-    _wait_for_the_end_of(mark)
+    wait_until(lambda: not _marked(mark))
 
 
 def test_a_program_speaks_and_listens():

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from modelship import DeployTarget
 from modelship.errors import ModelshipError
 from modelship.parity import ScoringRequest, compare
+from waiting import wait_until
 
 ONLY_IN_PROCESS = """
 import sys
@@ -33,6 +33,7 @@ COMPARE = """
 import sys
 from modelship import ScoringBundle
 from modelship.parity import ScoringRequest, compare
+from waiting import wait_until
 bundle = ScoringBundle.load(sys.argv[1])
 compare(bundle, on=["process"], requests=[ScoringRequest("wait", sys.argv[2].encode())])
 """
@@ -62,9 +63,8 @@ def test_an_interrupt_deletes_what_was_deployed(make_bundle, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not mark.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    wait_until(lambda: mark.exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     [service] = DeployTarget.open("process").list()
     assert service.name.startswith("parity-")
     process.send_signal(signal.SIGINT)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
-import time
+import termios
+from array import array
 from pathlib import Path
 
-__all__ = ["peak_bytes", "wait_until_read"]
+from waiting import wait_until
 
-_TIMEOUT_S = 20.0
+__all__ = ["peak_bytes", "wait_until_read"]
 
 
 def wait_until_read(connection):
     """Wait until the server has read all that was sent to it on a connection over IPv4."""
     ports = [f":{connection.getpeername()[1]:04X}", f":{connection.getsockname()[1]:04X}"]
-    end_s = time.monotonic() + _TIMEOUT_S
-    while time.monotonic() < end_s:
+
+    def is_read():
+        if _unacknowledged_bytes(connection):
+            return False  # it may be on its way still
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
         found = [row for row in rows if [row[1][-5:], row[2][-5:]] == ports]
-        if not found or found[0][4].endswith(":00000000"):
-            return
-        time.sleep(0.001)
-    raise TimeoutError
+        return not found or found[0][4].endswith(":00000000")
+
+    wait_until(is_read, pause_s=0.001)
+
+
+def _unacknowledged_bytes(connection):
+    number = array("i", [0])
+    fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, number)
+    return number[0]
 
 
 def peak_bytes(pid):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
+import time
 from collections import Counter
 
 __all__ = ["asked_while"]
 
 _TIMEOUT_S = 30.0
+_SOON_S = 0.2  # a service that ends waits for 0.3 s
 
 
 def asked_while(doing, *, port, clients=8, kept=True, tls=None, ends=True):
@@ -16,8 +19,13 @@ def asked_while(doing, *, port, clients=8, kept=True, tls=None, ends=True):
 
     It begins when a request was answered. Each client stops when it is refused: then it had no
     connection, and nothing is lost. Where the service does not end, they stop afterwards.
+
+    A service that ends waits a moment for the request of a connection. A client that the machine
+    has held up for longer has no claim: that of a new connection is not counted, and before a
+    further one it looks whether its connection is still there.
     """
-    return asyncio.run(_asked_while(doing, port, clients, kept, tls, ends))
+    counted = asyncio.run(_asked_while(doing, port, clients, kept, tls, ends))
+    return {what: count for what, count in counted.items() if what != "late"}
 
 
 async def _asked_while(doing, port, clients, kept, tls, ends):
@@ -41,6 +49,7 @@ async def _ask(port, kept, tls, counted, done):
     request = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n%s\r\n{}"
     request %= b"" if kept else b"Connection: close\r\n"
     while not done.is_set():
+        began_s = time.monotonic()
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
         except ConnectionRefusedError:
@@ -50,12 +59,21 @@ async def _ask(port, kept, tls, counted, done):
             counted["lost"] += 1
             continue
         with contextlib.closing(writer):
-            while await _answered(reader, writer, request, counted):
-                if done.is_set():
+            lost = "late" if time.monotonic() - began_s > _SOON_S else "lost"
+            while await _answered(reader, writer, request, counted, lost=lost):
+                lost = "lost"
+                if done.is_set() or _has_ended(writer):
                     break
 
 
-async def _answered(reader, writer, request, counted):
+def _has_ended(writer):
+    """Return whether the server has ended the connection, which was idle for long enough."""
+    ended = select.poll()
+    ended.register(writer.get_extra_info("socket"), select.POLLRDHUP)
+    return bool(ended.poll(0))
+
+
+async def _answered(reader, writer, request, counted, *, lost):
     """Send a request, count its answer, and return whether the connection stays."""
     try:
         writer.write(request)
@@ -63,7 +81,7 @@ async def _answered(reader, writer, request, counted):
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         await reader.readexactly(length)
     except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
-        counted["lost"] += 1
+        counted[lost] += 1
         return False
     counted[head.split()[1].decode()] += 1
     return b"connection: close" not in head.lower() and b"Connection: close" not in request

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import requests
 
 import modelship
+from waiting import wait_until
 
 _SOURCE = Path(modelship.__file__).parents[1]
 _TIMEOUT_S = 30.0
@@ -53,11 +53,8 @@ def _serving(command, *, cwd, port, **variables):
     uri = f"http://127.0.0.1:{port}"
     with _started(command, cwd=cwd, **variables) as process:
         try:
-            end_s = time.monotonic() + _TIMEOUT_S
-            while not _is_ready(uri):
-                assert process.poll() is None, process.stdout.read()
-                assert time.monotonic() < end_s
-                time.sleep(0.05)
+            wait_until(lambda: _is_ready(uri) or process.poll() is not None)
+            assert process.poll() is None, process.stdout.read()
             yield process, lambda: requests.post(f"{uri}/score", json=[1], timeout=10).json()
         finally:
             process.kill()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 import requests
+
+from waiting import wait_until
 
 _TIMEOUT_S = 30.0
 _SECRET = "hunter-two"
@@ -46,11 +48,8 @@ def _ask(server, body, *, query="", **options):
 
 def _files(folder, count):
     """Wait until so many are there, and return them by name."""
-    end_s = time.monotonic() + _TIMEOUT_S
-    while len(found := sorted(folder.glob("*.jsonl"))) < count:
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-    return found
+    wait_until(lambda: len([*folder.glob("*.jsonl")]) >= count)
+    return sorted(folder.glob("*.jsonl"))
 
 
 def _document(folder):
@@ -136,17 +135,18 @@ def test_the_folder_stays_bounded(started, folder):
 def test_several_workers_write_into_one_folder(started, folder):
     """Each file names the process that wrote it, and none is lost."""
     server = started(MODELSHIP_CAPTURE=str(folder), WORKER_COUNT="2")
-    workers, count = set(), 0
-    end_s = time.monotonic() + _TIMEOUT_S
-    while len(workers) < 2 and time.monotonic() < end_s:
+    counts = itertools.count(4, 4)
+
+    def found():
         with ThreadPoolExecutor(4) as pool:
             for answer in pool.map(lambda _: _ask(server, _LATE), range(4)):
                 assert answer.status_code == 500
-        count += 4
-        found = _files(folder, count)
-        workers = {each.name.split("-")[1] for each in found}
-    assert len(workers) == 2
-    assert len(found) == count
+        count = next(counts)
+        files = _files(folder, count)
+        assert len(files) == count
+        return files
+
+    wait_until(lambda: len({each.name.split("-")[1] for each in found()}) == 2)
 
 
 def test_a_flood_is_dropped_and_counted(started, folder):

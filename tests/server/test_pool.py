@@ -9,6 +9,7 @@ import pytest
 from modelship.server.listening import Listeners
 from modelship.server.pool import Pool
 from modelship.server.processes import readable_on_signals
+from waiting import wait_until
 
 DEADLINE_S = 20.0
 
@@ -24,10 +25,8 @@ def pool():
 
 def _ended(pool, count):
     """Return the next processes to end."""
-    end_s, found = time.monotonic() + DEADLINE_S, []
-    while len(found) < count:
-        assert time.monotonic() < end_s
-        found += pool.reap()
+    found = []
+    wait_until(lambda: found.extend(pool.reap()) or len(found) >= count)
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 import requests
@@ -12,6 +11,7 @@ from click.testing import CliRunner
 from modelship.cli.app import cli
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
 from modelship.parity import Address, read_captured, read_requests, replay
+from waiting import wait_until
 
 _TIMEOUT_S = 30.0
 _SECRET = "hunter-two"
@@ -42,10 +42,7 @@ def captured(service, tmp_path):
             timeout=_TIMEOUT_S,
         )
     folder = tmp_path / "captured"
-    end_s = time.monotonic() + _TIMEOUT_S
-    while len([*folder.glob("*.jsonl")]) < 2:
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
+    wait_until(lambda: len([*folder.glob("*.jsonl")]) == 2)
     return folder
 
 

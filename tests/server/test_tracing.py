@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from modelship.server.tracing import Tracing
 from receiving import ACCEPTED, receiver
+from waiting import wait_until
 
 _TIMEOUT_S = 30.0
 _SECRET = "hunter-two"
@@ -48,11 +49,8 @@ def _score(server, body='{"rows": 1}', **headers):
 
 
 def _spans(received, *, count):
-    end_s = time.monotonic() + _TIMEOUT_S
-    while len(found := [*_decoded(received)]) < count:
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-    return found
+    wait_until(lambda: len([*_decoded(received)]) >= count)
+    return [*_decoded(received)]
 
 
 def _decoded(received):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from differential.servers import KINDS as ALL_KINDS
 from differential.wire import Sent, ask, post, send
+from waiting import wait_until
 
 _TIMEOUT_S = 20.0
 # What is expected was seen on the reference, whose version is pinned.
@@ -51,11 +51,11 @@ def test_the_log_has_the_same_lines(serving, kind):
         server.answers(post(what, f'{{"do": "{what}"}}'.encode()))
     server.answers(post("a query", b'{"do": "none"}', path="/score?key=secret"))
     server.answers(send("HEAD", method="HEAD"))
-    end_s = time.monotonic() + _TIMEOUT_S
-    missing = list(_LINES)
-    while missing and time.monotonic() < end_s:
-        missing = [line for line in missing if not _pattern(line, kind).search(server.log)]
-    assert not missing, "\n".join((*missing, server.log[-3000:]))
+
+    def missing():
+        return [line for line in _LINES if not _pattern(line, kind).search(server.log)]
+
+    wait_until(lambda: not missing(), describe=lambda: "\n".join((*missing(), server.log[-3000:])))
     assert '"GET / HTTP/1.1"' not in server.log
     assert " - GET / " not in server.log
     assert kind == "reference" or "secret" not in server.log
@@ -68,8 +68,7 @@ def test_health_beside_a_score(serving, kind):
     server.wait_until_healthy()
     with ThreadPoolExecutor(2) as pool:
         score = pool.submit(server.answers, post("wait", b'{"do": "wait"}'))
-        while not (server.folder / "works").exists():
-            time.sleep(0.01)
+        wait_until((server.folder / "works").exists)
         health = pool.submit(server.answers, send("health", path="/"))
         if kind != "reference":
             assert health.result(_TIMEOUT_S)[0].body == b"Healthy"
@@ -88,8 +87,7 @@ def test_work_in_flight_is_finished_at_the_end(serving, kind):
     server.wait_until_healthy()
     with ThreadPoolExecutor(1) as pool:
         score = pool.submit(server.answers, post("wait", b'{"do": "wait"}'))
-        while not (server.folder / "works").exists():
-            time.sleep(0.01)
+        wait_until((server.folder / "works").exists)
         server.process.terminate()
         (server.folder / "may-end").touch()
         assert score.result(_TIMEOUT_S)[0].body == b'"waited"'

@@ -12,6 +12,7 @@ from modelship import DeployTarget
 from modelship.runtime.images import labels
 from modelship.targets import Serving
 from modelship.targets.docker import gates
+from reserved_ports import reserved
 
 pytestmark = pytest.mark.docker
 
@@ -60,7 +61,8 @@ def test_an_address_outlives_its_containers(deployer, server, then):
     assert (first.scoring_uri, first.run({})[0], folder.exists()) == (uri, 2, False)
     docker_says("kill", first.instance.instance_id)
     serving = Serving(server=server, port=port)
-    last = deployer.deploy(bundle(deployer, 3), name=name, serving=serving, overwrite=True)
+    with reserved(port):
+        last = deployer.deploy(bundle(deployer, 3), name=name, serving=serving, overwrite=True)
     assert (last.scoring_uri, last.run({})[0]) == (uri, 3)
 
 

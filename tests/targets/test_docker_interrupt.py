@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -23,6 +23,7 @@ from docker_base import (
 
 from modelship.bundle import Lock
 from modelship.testing.bundles import with_lock
+from waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -86,24 +87,17 @@ def build(deployer, own, server_alone, tmp_path, monkeypatch):
         arguments, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
     )
     with contextlib.closing(docker.from_env()) as client:
-        _wait_for(lambda: "compileall" in _commands_on(own, client), process=process, timeout_s=90)
+        wait_until(partial(_compiles, process, own, client), timeout_s=120)
     yield process
     process.kill()
     process.communicate()
 
 
-def _commands_on(image, client):
-    """Return what runs now in containers on an image."""
+def _compiles(process, image, client):
+    """Return whether a container on an image compiles now, which the process waits for."""
+    assert process.poll() is None, process.communicate()
     found = client.api.containers(filters={"label": image})
-    return " ".join(each["Command"] for each in found)
-
-
-def _wait_for(condition, *, process, timeout_s):
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end_s
-        time.sleep(0.1)
+    return any("compileall" in each["Command"] for each in found)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +110,7 @@ def test_an_interrupted_build_leaves_no_container(build, own, tmp_path, sent):
     build.send_signal(sent)
     _, errors = build.communicate(timeout=30)
     assert build.returncode != 0
-    end_s = time.monotonic() + 20
-    while docker_says("ps", "--all", "--quiet", "--filter", f"label={own}"):
-        assert time.monotonic() < end_s
-        time.sleep(0.1)
+    wait_until(lambda: not docker_says("ps", "--all", "--quiet", "--filter", f"label={own}"))
     if sent is signal.SIGINT:
         assert "KeyboardInterrupt" in errors
         assert list(Path(tmp_path, "home", "cache", "docker").iterdir()) == []

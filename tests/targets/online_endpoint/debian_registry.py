@@ -4,13 +4,14 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
 from contextlib import contextmanager
 
 import pytest
 import requests
+
+from reserved_ports import reserve_port
+from waiting import wait_until
 
 # One line of htpasswd: the registry reads only bcrypt, which Python does not have.
 USER, PASSWORD = "pusher", "of-this-test"
@@ -35,20 +36,19 @@ def debian_registry(folder):
     program = shutil.which(os.environ.get("MODELSHIP_TEST_REGISTRY", "docker-registry"))
     if program is None:
         pytest.skip("needs the package docker-registry, or its path in MODELSHIP_TEST_REGISTRY")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    reserving, port = reserve_port()
     (folder / "htpasswd").write_text(LINE)
     (folder / "config.yml").write_text(CONFIG.format(folder=folder, port=port))
     with (folder / "log").open("w") as log:
         command = [program, "serve", str(folder / "config.yml")]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait_until_it_answers(f"http://127.0.0.1:{port}/v2/")
+        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/v2/"))
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(30)
+        reserving.close()
 
 
 def log_in(folder, address):
@@ -58,13 +58,6 @@ def log_in(folder, address):
     login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     (place / "config.json").write_text(json.dumps({"auths": {address: {"auth": login}}}))
     return place
-
-
-def _wait_until_it_answers(url):
-    end = time.monotonic() + 30
-    while not _answers(url):
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def _answers(url):

@@ -1,9 +1,7 @@
 """A release with a container of its own is built here and pushed to a registry."""
 
-import contextlib
 import os
 import subprocess
-import time
 
 import pytest
 import requests
@@ -13,10 +11,12 @@ from modelship import DeployTarget, Serving
 from modelship.bundle import Environment
 from modelship.errors import ImagePushError, InvalidOptionError, TargetUnavailableError
 from modelship.progress import Steps
+from modelship.targets.http_scoring import answers
 from modelship.targets.online_endpoint import OnlineEndpointBackend
 from modelship.targets.online_endpoint.custom_container import _advice
 from modelship.targets.release import Release
 from modelship.testing import cases, script_bundle, with_lock
+from waiting import wait_until
 
 BASE_IMAGE = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
 OWN = Serving(server="modelship", auth=True)
@@ -44,13 +44,8 @@ def docker(*arguments):
 
 def answered(address):
     """Return the answer of a container, once it answers."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with contextlib.suppress(requests.ConnectionError):
-            if requests.get(address, timeout=5).ok:
-                return requests.post(f"{address}score", json=cases.ROWS, timeout=10).json()
-        time.sleep(0.2)
-    return None
+    wait_until(lambda: answers(address))
+    return requests.post(f"{address}score", json=cases.ROWS, timeout=10).json()
 
 
 @pytest.mark.long

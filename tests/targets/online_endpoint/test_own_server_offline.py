@@ -14,6 +14,7 @@ from modelship import DeployTarget, Serving
 from modelship.bundle import Environment
 from modelship.errors import ImagePushError
 from modelship.testing import OfflineWorkspace, script_bundle, with_lock
+from waiting import wait_until
 
 BASE_IMAGE = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
 TYPED = """
@@ -79,7 +80,7 @@ def test_a_typed_script_serves_behind_the_endpoint(target, bundle):
     headers = {"Authorization": f"Bearer {key}", **kind}
     sent = {"data": body.getvalue(), "headers": headers, "timeout": 30}
     assert requests.post(deployment.scoring_uri, **sent).json() == [9]
-    assert "the model is in" in deployment.logs()
+    wait_until(lambda: "the model is in" in deployment.logs(), describe=deployment.logs)
     target.delete("typed")
     assert not target.list()
 

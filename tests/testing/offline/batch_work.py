@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from online_requests import Online, wait_until
+from online_requests import DEADLINE_S, Online
+
+from waiting import wait_until
 
 ECHO = """
 import os, pathlib
@@ -98,7 +100,7 @@ class BatchWork:
 
     def wait(self, name):
         """Wait until a job has ended; return its run and its child."""
-        wait_until(lambda: self.run(name)[0]["status"] in ENDED)
+        wait_until(lambda: self.run(name)[0]["status"] in ENDED, timeout_s=DEADLINE_S)
         return self.run(name)
 
     def output(self, run):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from offline_services import resolving, trusting_only
 
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.testing.offline.v2.environment_definitions import definition_of
+from waiting import wait_until
 
 DEADLINE_S = 120
 CONDA = f"""
@@ -109,16 +109,16 @@ class Online:
 
     def settled(self, answer):
         """Return what the operation of an answer says at its end."""
-        end = time.monotonic() + DEADLINE_S
         access = self.offline._shared.access
         headers = {"Authorization": f"Bearer {access.token(lifetime_s=600)}"}
-        while True:
-            url = answer.headers["Azure-AsyncOperation"]
+        url = answer.headers["Azure-AsyncOperation"]
+
+        def ended():
             found = self.session.get(url, headers=headers, timeout=60).json()
-            if found["status"] != "InProgress":
-                return found
-            assert time.monotonic() < end, found
-            time.sleep(0.2)  # starting takes a second or more, and each question takes cpu
+            return found if found["status"] != "InProgress" else None
+
+        # Starting takes a second or more, and each question takes cpu.
+        return wait_until(ended, timeout_s=DEADLINE_S, pause_s=0.2)
 
     def logs(self, endpoint, name, **body):
         """Return the log of a deployment."""
@@ -135,14 +135,6 @@ class Online:
         key = key or self.keys(endpoint)["primaryKey"]
         headers = {"Authorization": f"Bearer {key}", **fields}
         return requests.post(uri, data=text, headers=headers, timeout=60)
-
-
-def wait_until(condition):
-    """Wait until a condition holds."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import psutil
 import pytest
 import requests
@@ -11,7 +9,7 @@ from azureml.core import Model, Webservice
 from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.core.webservice import AksWebservice
 from azureml.exceptions import WebserviceException
-from offline_services import DEADLINE_S, INSPECTOR, deploying
+from offline_services import INSPECTOR, deploying
 
 from modelship.testing.offline.service_credentials import ServiceTokens
 
@@ -152,9 +150,11 @@ def test_what_needs_no_new_container_is_updated_at_once(service):
 
 def test_what_runs_is_updated_with_a_new_container(place, service):
     """The script, the replicas and the resources; scaling replaces a fixed number."""
-    script = INSPECTOR.replace("is ready", "is renewed")
+    go_on = place.folder / "go_on"
+    waits = f"    while not os.path.exists({str(go_on)!r}): time.sleep(0.02)\n    print"
+    script = INSPECTOR.replace("is ready", "is renewed").replace("    print", waits)
     service.update(
-        inference_config=place.inference_config(script),
+        inference_config=place.inference_config(f"import time{script}"),
         autoscale_enabled=True,
         autoscale_min_replicas=1,
         autoscale_max_replicas=3,
@@ -168,10 +168,10 @@ def test_what_runs_is_updated_with_a_new_container(place, service):
     )
     assert service.state == "Transitioning"
     key = service.get_keys()[0]
-    end = time.monotonic() + DEADLINE_S
+    assert status(service, key) == 200  # the older container serves until the new one does
+    go_on.touch()
     while place.operation(service)["state"] in {"NotStarted", "Running"}:
-        assert time.monotonic() < end
-        assert status(service, key) == 200  # the older container serves until the new one does
+        assert status(service, key) == 200
     assert place.settle(service)["state"] == "Succeeded"
     assert [*service.autoscaler.serialize().values()] == [True, 1, 3, 2, 50]
     resources = service.container_resource_requirements.serialize()

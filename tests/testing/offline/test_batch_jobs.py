@@ -6,9 +6,10 @@ import pytest
 from batch_work import BatchWork
 from mlflow_models import FILES, registered
 from offline_services import runs
-from online_requests import open_online, wait_until
+from online_requests import open_online
 
 from modelship.testing.offline.v2.batch_plans import parts_of
+from waiting import wait_until
 
 SLOW = "import time\ndef run(mini_batch):\n    time.sleep(600)"
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import time
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from azureml.core import Webservice
 from azureml.exceptions import WebserviceException
-from offline_services import CONDA, DEADLINE_S, PYTHON, deploying, runs
+from offline_services import CONDA, PYTHON, deploying, runs
 
+from modelship.targets.process import server_process
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.faults import StageFault
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
+from waiting import wait_until
 
 CRASHING = """
 def init():
@@ -161,15 +165,36 @@ def test_a_service_that_takes_too_much_memory_has_failed(place):
     assert "OOMKilled" in service.get_logs()
 
 
+def test_a_container_that_is_being_killed_has_ended(place, monkeypatch):
+    """A client whose connection broke finds it Failed, though a process of it still runs."""
+    service = place.up(memory_gb=0.4)
+    killing, end = threading.Event(), server_process.end
+
+    def end_late(*arguments, **options):
+        killing.set()
+        assert failed.wait(60)
+        end(*arguments, **options)
+
+    failed = threading.Event()
+    with monkeypatch.context() as patch, ThreadPoolExecutor() as pool:
+        patch.setattr(server_process, "end", end_late)
+        asked = pool.submit(service.run, "len(b'x' * 2**30) + __import__('time').sleep(60)")
+        assert killing.wait(60)
+        patch.setattr(server_process, "end", end)
+        service.update_deployment_state()
+        failed.set()
+        assert (service.state, service.error["details"][0]["code"]) == ("Failed", "OOMKilled")
+        with pytest.raises(requests.ConnectionError):
+            asked.result()
+
+
 def test_a_service_whose_process_ended_has_failed(place):
     """When nothing serves any more the state says so, and connections end unanswered."""
     service = place.up()
     process = service.run("os.getppid()")
     with pytest.raises(requests.ConnectionError):
         service.run("os.kill(os.getppid(), 9) or __import__('time').sleep(60)")
-    end = time.monotonic() + DEADLINE_S
-    while runs(process):
-        assert time.monotonic() < end
+    wait_until(lambda: not runs(process))
     service.update_deployment_state()
     assert (service.state, service.error["code"]) == ("Failed", "AciDeploymentFailed")
     assert "the inspector is ready" in service.get_logs()
@@ -247,6 +272,24 @@ def test_a_deployment_that_was_cut_short_has_failed(tmp_path, shared_home):
         assert place.operation(again)["state"] == "Failed"
 
 
+def test_a_deployment_that_begins_as_the_workspace_ends_has_failed(tmp_path, shared_home):
+    """As one that is under way: its operation and it are Failed when the workspace opens again."""
+    with deploying(tmp_path, home=shared_home, light=True) as place:
+        rollouts = place.offline._app.calls["services.get"].answer.__self__._rollouts
+        begin, closing, begun = rollouts._roll_out, rollouts.workers.close, threading.Event()
+        rollouts._roll_out = lambda *arguments: begun.wait(60) and begin(*arguments)
+        rollouts.workers.close = lambda: (
+            setattr(rollouts.workers, "closed", True) or begun.set() or closing()
+        )
+        service = place.deploy()
+        operation = service._operation_endpoint.rpartition("/")[2]
+    with deploying(tmp_path, home=shared_home, light=True) as place:
+        again = Webservice(place.ws, service.name)
+        assert (again.state, again.error["code"]) == ("Failed", "Interrupted")
+        found = json.loads((place.documents / "operations" / f"{operation}.json").read_text())
+        assert (found["state"], found["error"]["code"]) == ("Failed", "Interrupted")
+
+
 def test_an_update_that_was_cut_short_leaves_what_ran_before(tmp_path, shared_home):
     """A healthy service is not lost because the workspace was closed while it was updated."""
     with deploying(tmp_path, home=shared_home, light=True) as place:
@@ -279,10 +322,7 @@ def test_a_deletion_overtakes_a_deployment(place):
     """A service that is deleted while it is deployed stays deleted, and nothing of it runs."""
     service = place.deploy("import time\ntime.sleep(3600)\n" + CRASHING)
     containers = place.offline.folder / "containers"
-    end = time.monotonic() + DEADLINE_S
-    while not (found := list(containers.glob(f"{service.name}-*/pid"))):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    found = wait_until(lambda: [*containers.glob(f"{service.name}-*/pid")])
     process = int(found[0].read_text())
     service.delete()
     assert not runs(process)

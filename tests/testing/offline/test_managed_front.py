@@ -7,13 +7,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from online_requests import wait_until
 from test_front import Server, answer_after, receive, request
 
 from modelship.testing.offline.faults import Faults, FrontFault
 from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.routes import Limits, Route, Target
 from modelship.testing.offline.v2.managed_front import ManagedFront
+from waiting import wait_until
 
 SENT = request(b"[1]")
 ANSWERED = b"HTTP/1.1 200 OK\r\nazureml-model-deployment: blue\r\nConnection: close\r\n\r\nanswered"

@@ -6,7 +6,9 @@ from collections import Counter
 
 import pytest
 import requests
-from online_requests import open_online, wait_until
+from online_requests import open_online
+
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from online_requests import open_online, wait_until
+from online_requests import open_online
 from test_online_endpoints import saying
 
-SLOW = "import time\n\ndef init():\n    time.sleep(1)\n\ndef run(raw_data):\n    return 'slow'\n"
+from waiting import wait_until
+
+SLOW = """
+import os, time
+def init():
+    while not os.path.exists({go_on!r}):
+        time.sleep(0.02)
+def run(raw_data):
+    return "slow"
+"""
 BROKEN = "def init():\n    raise ValueError('broken')\n\ndef run(raw_data):\n    return 1\n"
 
 
@@ -25,15 +34,17 @@ def serving(online, script):
     return name
 
 
-def test_an_update_replaces_the_container_without_a_gap(place):
+def test_an_update_replaces_the_container_without_a_gap(place, tmp_path):
     """The old one serves until the new one does, and also after a new one that crashes."""
     with place() as online:
         name = serving(online, saying("old"))
-        answer = online.put(name, "blue", online.body(SLOW))
+        slow = online.body(SLOW.format(go_on=str(tmp_path / "go_on")))
+        answer = online.put(name, "blue", slow)
         assert answer.status_code == 200
         assert online.get(name, "blue")["properties"]["provisioningState"] == "Updating"
-        assert online.put(name, "blue", online.body(SLOW)).status_code == 409
+        assert online.put(name, "blue", slow).status_code == 409
         assert online.ask(name).json() == "old"
+        (tmp_path / "go_on").touch()
         assert online.settled(answer)["status"] == "Succeeded"
         assert online.ask(name).json() == "slow"
         assert online.deploy(name, "blue", BROKEN)["error"]["code"] == "BadArgument"

@@ -13,6 +13,7 @@ from online_requests import open_online
 from modelship import Bounds, Canary, DeployTarget, Serving, Shadow
 from modelship.bundle import Environment
 from modelship.testing import script_bundle, with_lock
+from waiting import wait_until
 
 CLIENTS = 4
 NAME = "loaded"
@@ -81,13 +82,13 @@ def test_no_request_is_lost_in_a_shadow_and_a_canary(tmp_path, shared_home, rele
         said = {"serving": Serving(workers=3), "check": "static", "show_output": False}
         first = target.deploy(releases[0], name=NAME, **said)
         with Load(first) as load:
-            time.sleep(0.5)
+            wait_until(lambda: load.answers)
             begun = time.monotonic()
             target.deploy(
                 releases[1], name=NAME, overwrite=True, rollout=canary, shadow=shadow, **said
             )
             ended = time.monotonic()
-            time.sleep(0.5)
+            wait_until(lambda: load.answers[-1][0] > ended)
     assert {status for *_, status, _ in load.answers} == {200}
     texts = [(asked, answered, text) for asked, answered, _, text in load.answers]
     assert {text for _, answered, text in texts if answered < begun} == {'"old"'}

@@ -72,7 +72,8 @@ class ProcessContainers(Compute, ProcessBackend):
         return instance
 
     def ended(self, instance: Instance) -> bool:
-        return not server_process.is_running(instance.instance_id, self._folder(instance))
+        is_running = server_process.is_running(instance.instance_id, self._folder(instance))
+        return self.ran_out_of_memory(instance) or not is_running  # it is being killed then
 
     def ran_out_of_memory(self, instance: Instance) -> bool:
         return instance.instance_id in self._killed
@@ -99,7 +100,6 @@ class ProcessContainers(Compute, ProcessBackend):
                     self._kill(instance, memory_gb)
 
     def _kill(self, instance: Instance, memory_gb: float) -> None:
-        self._killed.add(instance.instance_id)
         self._limited.pop(instance.instance_id, None)
         folder = self._folder(instance)
         with suppress(OSError), (folder / "server.log").open("a") as log:
@@ -107,6 +107,7 @@ class ProcessContainers(Compute, ProcessBackend):
                 "[modelship] the container was ended: killed for memory (OOMKilled) at its limit "
                 f"of {memory_gb:g} GiB, exit code 137\n"
             )
+        self._killed.add(instance.instance_id)
         server_process.end(instance.instance_id, folder, grace_s=0)
 
 

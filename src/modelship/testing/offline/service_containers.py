@@ -139,6 +139,7 @@ class Containers:
 
     def keep_log(self, key: str, log: str) -> None:
         """Keep the log of a container that is gone, until the next one starts."""
+        self._logs.mkdir(exist_ok=True)
         write_atomic(self._log_file(key), log, durable=False)
 
     def note(self, key: str, **fields: Any) -> None:

@@ -161,8 +161,7 @@ class Rollouts:
         """
         document = self._services.get(name)  # None if it was deleted just now
         said = self._remarks(document) if document else []
-        noted = "".join(f"[modelship] {each}\n" for each in said)
-        return noted + self._containers.log(name)
+        return "".join(f"[modelship] {each}\n" for each in said) + self._containers.log(name)
 
     def close(self) -> None:
         """Stop everything that runs; :meth:`start` starts it again, as the documents say."""
@@ -180,7 +179,7 @@ class Rollouts:
         try:
             self._roll_out(name, operation, fault)
         except _OvertakenError:
-            self._operations.end(operation, "Cancelled")
+            self._cancel(operation)
         except DeploymentFailure as failure:
             self._fail(name, operation, failure)
         except Exception as error:  # noqa: BLE001 - it becomes the error of the operation
@@ -221,15 +220,13 @@ class Rollouts:
             return self._containers.start(name, image, steps)
 
     def _await(self, name: str, operation: str, instance: Instance, stage: str) -> None:
-        end = time.monotonic() + HEALTHY_WITHIN_S
-        pause_s = _FIRST_PAUSE_S
+        end, pause_s = time.monotonic() + HEALTHY_WITHIN_S, _FIRST_PAUSE_S
         while (state := self.compute.observe(instance).state) is not State.HEALTHY:
             with self.changing(name):
                 self._require(name, operation)
                 if state is State.FAILED:
                     raise self._containers.why(name, instance)
-            hangs = stage == "never-healthy"
-            injected = hangs and failures.MARK in self.compute.logs(instance)
+            injected = stage == "never-healthy" and failures.MARK in self.compute.logs(instance)
             if injected or time.monotonic() > end:
                 raise failures.timed_out()
             time.sleep(pause_s)
@@ -252,9 +249,14 @@ class Rollouts:
                 shown = name.rpartition(":")[2]  # without the prefix of online deployments
                 _log.warning("the deployment of %s has failed: %s", shown, error["message"])
             except (_OvertakenError, KeyError):
-                self._operations.end(operation, "Cancelled")
+                self._cancel(operation)
                 return
         self._operations.end(operation, failure.operation_state, error=error)
+
+    def _cancel(self, operation: str) -> None:
+        """Record that another one took over; the next workspace ends one that this one leaves."""
+        if not self.workers.closed:
+            self._operations.end(operation, "Cancelled")
 
     # --- what is written down -------------------------------------------------------------
 

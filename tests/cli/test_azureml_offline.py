@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -25,6 +26,7 @@ from click.testing import CliRunner
 from light_inference_server import only_light_server
 from modelship.cli import azureml_offline, main
 from modelship.cli.app import cli
+from reserved_ports import reserved
 
 DEPLOY = """
 from azureml.core import Environment, Model, Workspace
@@ -172,10 +174,13 @@ def test_it_serves_code_in_another_terminal_until_ctrl_c(
         assert requests.post(scoring_uri, data="hello", timeout=30).json() == "HELLO"
         assert processes_in(folder)
         assert end(process) == (0, "stopping the workspace and its services\n")
-    assert processes_in(folder) == []
-    with pytest.raises(requests.ConnectionError):
-        requests.get(first["endpoint"], timeout=30)
-    with terminal("--folder", folder, "--json") as process:
+    with ExitStack() as stack:  # no other process of this machine takes their ports meanwhile
+        for each in (first["endpoint"], scoring_uri):
+            stack.enter_context(reserved(urlsplit(each).port))
+        assert processes_in(folder) == []
+        with pytest.raises(requests.ConnectionError):
+            requests.get(first["endpoint"], timeout=30)
+        process = stack.enter_context(terminal("--folder", folder, "--json"))
         assert read_document(process) == first
         assert requests.post(scoring_uri, data="again", timeout=30).json() == "AGAIN"
         assert end(process, signal.SIGTERM)[0] == 143

@@ -107,6 +107,16 @@ def test_a_refusal_has_the_code_of_azure(workspace, offline, deployment):
     assert "instance_type" in caught.value.hint
 
 
+def test_code_that_another_client_has_registered_meanwhile_is_taken(workspace, tmp_path):
+    """Both have found none, and have uploaded the same files to places of their own."""
+    found = set()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "score.py").write_text("")
+        found.add(workspace.put_code(tmp_path / name, "3c" * 32))
+    assert found == {workspace.code("3c" * 32)}
+
+
 SIGNED_IN = """
 import sys
 from pathlib import Path

@@ -152,7 +152,13 @@ class MlEndpoints:
         )
         place = f"{str(given['blobUri']).rstrip('/')}/{quote(folder.name)}"
         said = {"codeUri": place, "isAnonymous": True, "properties": {}}
-        written = self._arm.send("PUT", path, version=_CODES, body={"properties": said})
+        try:
+            written = self._arm.send("PUT", path, version=_CODES, body={"properties": said})
+        except ArmError:
+            # Another client may have registered the same files meanwhile, from another place.
+            if registered := self.code(digest):
+                return registered
+            raise
         return str(written["id"])
 
     # --- shared ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import warnings
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from modelship.errors import WorkspaceUnreachableError
 from modelship.workspace._sdk_errors import translate
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "quiet"]
 
 _LOGGERS = ("azureml", "azure", "msrest", "msrestazure", "msal", "urllib3.connectionpool")
+_INTERRUPTED_S: Final = 20.0  # a second Ctrl-C ends this, too
 
 _muted: set[int] = set()
 _lock = threading.Lock()
@@ -114,7 +115,10 @@ _Answer = TypeVar("_Answer")
 
 
 class Asker:
-    """Runs calls of the SDK, each in a thread of its own that is abandoned if it hangs."""
+    """Runs calls of the SDK, each in a thread of its own that is abandoned if it hangs.
+
+    If the caller is interrupted, a call still has some seconds to end.
+    """
 
     def __init__(
         self,
@@ -130,6 +134,7 @@ class Asker:
     def __call__(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float) -> _Answer:
         answers: list[_Answer] = []
         failures: list[BaseException] = []
+        ended = threading.Event()
 
         def work() -> None:
             try:
@@ -141,17 +146,18 @@ class Asker:
                     answers.append(call())
             except BaseException as error:  # noqa: BLE001 - SystemExit too: it goes to who waits
                 failures.append(error)
+            finally:
+                ended.set()
 
         # In the caller's context, so that a long transfer can show how far it is.
         thread = threading.Thread(
             target=copy_context().run, args=(work,), name=f"modelship: {doing}", daemon=True
         )
-        thread.start()
-        thread.join(timeout_s)
+        is_in_time = self._waited(thread, ended, timeout_s)
         name = self._location.workspace_name
-        if thread.is_alive() and not self._muted:
+        if not is_in_time and not self._muted:
             raise TimeoutError
-        if thread.is_alive():
+        if not is_in_time:
             raise WorkspaceUnreachableError(name, doing, f"no answer within {timeout_s:g} s")
         if failures:
             [error] = failures
@@ -159,6 +165,17 @@ class Asker:
                 error = RuntimeError(f"{type(error).__name__}: {error}")
             raise self._translated(error, doing) from error
         return answers[0]
+
+    def _waited(self, thread: threading.Thread, ended: threading.Event, timeout_s: float) -> bool:
+        """Start a call, and return whether it has ended in time."""
+        try:
+            thread.start()
+            return ended.wait(timeout_s)
+        except BaseException:
+            # What the call makes can be undone once it is there; but nobody waits for a sign-in.
+            if self._muted and thread.ident is not None:
+                ended.wait(min(timeout_s, _INTERRUPTED_S))
+            raise
 
     def _translated(self, error: Exception, doing: str) -> ModelshipError:
         found = self._translate(error, workspace=self._location.workspace_name, doing=doing)

@@ -21,6 +21,7 @@ import modelship as ms
 from modelship.batch.scoring_places import ScoringPlace, place_files
 from modelship.bundle import Environment
 from modelship.testing import with_lock
+from reserved_ports import reserve_port
 from waiting import wait_until
 
 # That of every azurite; it is in its documentation.
@@ -157,7 +158,7 @@ def gcs_server():
     given.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it asks for the kind of a bucket
     pytest.importorskip("gcsfs")
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
-    port = free_port()
+    reserving, port = reserve_port()
     server = emulator.create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket")
     server.start()
     given.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
@@ -165,6 +166,7 @@ def gcs_server():
     yield "bucket"
     given.undo()
     server.stop()
+    reserving.close()
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +176,7 @@ def azure_server(tmp_path_factory):
     if program is None:
         pytest.skip("azurite is not installed: npm install -g azurite")
     pytest.importorskip("adlfs")
-    port = free_port()
+    reserving, port = reserve_port()
     command = [
         program,
         "--silent",
@@ -186,7 +188,8 @@ def azure_server(tmp_path_factory):
     given = pytest.MonkeyPatch()
     account = f"AccountName=devstoreaccount1;AccountKey={AZURITE_KEY}"
     endpoint = f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1"
-    with subprocess.Popen(command, cwd=tmp_path_factory.mktemp("azurite")) as server:
+    place = tmp_path_factory.mktemp("azurite")
+    with reserving, subprocess.Popen(command, cwd=place) as server:
         given.setenv(
             "AZURE_STORAGE_CONNECTION_STRING", f"DefaultEndpointsProtocol=http;{account};{endpoint}"
         )
@@ -195,12 +198,6 @@ def azure_server(tmp_path_factory):
         yield "bucket"
         given.undo()
         server.terminate()
-
-
-def free_port():
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def wait_for(port):

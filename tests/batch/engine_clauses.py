@@ -70,6 +70,27 @@ def scorers(output):
     return found
 
 
+HANGS = """
+    import os
+    slept, few = time.sleep, iter(range(8))
+
+    def sleep(seconds):
+        while next(few, None) is None and os.path.exists(FILE):
+            slept(0.02)
+        slept(seconds)
+
+    time.sleep = sleep
+"""
+
+
+def hanging_while(file):
+    """Return lines for init(): each process scores a few pieces, and hangs while there is a file.
+
+    So the job is not done before something is done to it.
+    """
+    return HANGS.replace("FILE", repr(str(file))).strip()
+
+
 def require_spark():
     """Skip the test unless Spark can be started; return its folder."""
     pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
@@ -183,7 +204,8 @@ class EngineClauses:
 
     def test_5_a_driver_that_is_killed_leaves_nothing_and_is_resumed(self, job, engine, tmp_path):
         """The scoring processes end by themselves, and the same command scores the rest."""
-        made = job()
+        (tmp_path / "hold").touch()
+        made = job(hanging_while(tmp_path / "hold"))
         made.bundle.save(tmp_path / "saved")
         command = [sys.executable, "-m", "modelship.cli", "batch", tmp_path / "saved"]
         command += [tmp_path / "rows.csv", "-o", made.output, "--check", "off", "--quiet"]
@@ -195,6 +217,7 @@ class EngineClauses:
             wait_until(lambda: manifest.exists() and manifest.stat().st_size > 500, timeout_s=240)
             driver.kill()
         assert 0 < made.status().rows_in < ROWS
+        (tmp_path / "hold").unlink()
         wait_until(lambda: not scorers(made.output))
         subprocess.run(command, check=True)
         assert accounted(made.output) == all_once()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from fake_scoring import FakeEngine, FakeProcess, SlowProcess
 
 import modelship as ms
 from modelship import errors
+from modelship.batch import piece_progress
 from modelship.batch.batch_plan import Piece
 from modelship.batch.batch_progress import ProgressReport
 from modelship.batch.batch_status import BatchStatus
@@ -172,7 +174,8 @@ def test_the_rows_of_a_piece_under_way_are_shown(job):
 def test_a_piece_tells_its_progress_each_second(monkeypatch):
     """Not after each of its calls."""
     told, now = [], []
-    monkeypatch.setattr("time.monotonic", lambda: 0.25 * len(now))
+    clock = SimpleNamespace(monotonic=lambda: 0.25 * len(now))
+    monkeypatch.setattr(piece_progress, "time", clock)
     tell = progress_teller(Piece(7, 0, 0, 9, 0, 9), told.append)
     for at in range(20):
         tell(at, 0)

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import psutil
 import pytest
-from engine_clauses import QUICK_JAVA, ROWS, SCRIPT, require_spark
+from engine_clauses import QUICK_JAVA, ROWS, SCRIPT, hanging_while, require_spark
 
 from waiting import wait_until
 
@@ -20,7 +20,8 @@ def interrupted(bare_bundle, tmp_path, monkeypatch):
     """Return a function that interrupts a job once something is true of it, and what it printed."""
     require_spark()
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", QUICK_JAVA)
-    bare_bundle(SCRIPT.replace("INIT", "pass")).save(tmp_path / "saved")
+    (tmp_path / "hold").touch()
+    bare_bundle(SCRIPT.replace("INIT", hanging_while(tmp_path / "hold"))).save(tmp_path / "saved")
     pd.DataFrame({"a": range(ROWS)}).to_csv(tmp_path / "rows.csv", index=False)
 
     def ended(is_time):

@@ -127,16 +127,26 @@ def stage_in(folder: Path) -> Iterator[Path]:
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=STAGE_PREFIX, dir=folder, ignore_cleanup_errors=True
-        ) as stage:
+        with _new_stage(folder) as stage:
             yield Path(stage)
     except BaseException:
         for path in made:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
+
+
+def _new_stage(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return _stage(folder)
+    except FileNotFoundError:  # another process has failed, and has just removed the folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return _stage(folder)
+
+
+def _stage(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix=STAGE_PREFIX, dir=folder, ignore_cleanup_errors=True)
 
 
 def put_in_place(

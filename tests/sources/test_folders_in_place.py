@@ -1,5 +1,6 @@
 """A folder replaces another while other processes do the same, or read it."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_an_interrupted_exchange_brings_the_old_folder_back(tmp_path, monkeypatc
         put_in_place(new, place, aside=tmp_path / "aside")
     assert names(tmp_path) == ["new", "place"]
     assert names(place) == ["place"]
+
+
+def test_a_process_that_fails_takes_no_folder_from_another(tmp_path, monkeypatch, fetch):
+    """It removes the folder that it has created, in the moment in which the other one begins."""
+    make = tempfile.TemporaryDirectory
+
+    def meanwhile(**options):
+        monkeypatch.undo()
+        (tmp_path / "to").rmdir()
+        return make(**options)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", meanwhile)
+    assert names(fetch(b"1")) == ["a"]
 
 
 @pytest.mark.parametrize("other", ["moves the old one", "fills the place"])

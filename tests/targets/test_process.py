@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -355,8 +356,10 @@ def init():
     pass
 
 def run(raw_data):
-    pathlib.Path(raw_data).touch()
-    time.sleep(5)
+    begun, goes_on = map(pathlib.Path, raw_data.splitlines())
+    begun.touch()
+    while not goes_on.exists():
+        time.sleep(0.02)
     return os.getpid()
 """
 
@@ -366,7 +369,14 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
     bundle, make_bundle, monkeypatch, server, tmp_path
 ):
     """A request to the old instance takes as long as it takes, longer than a deletion waits."""
+    begun, goes_on, end = tmp_path / "begun", tmp_path / "goes-on", server_process.end
+
+    def end_before_the_answer(*instance, **options):
+        threading.Timer(0.5, goes_on.touch).start()
+        end(*instance, **options)
+
     monkeypatch.setattr(process_backend, "_GRACE_S", 0.1)
+    monkeypatch.setattr(server_process, "end", end_before_the_answer)
     target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     slow, serving = make_bundle(SLOW), Serving(server=server)
     with (
@@ -374,8 +384,8 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
         ThreadPoolExecutor(1) as pool,
     ):
         pids = {process.pid for process in running("replaced")}
-        answer = pool.submit(old.run, str(tmp_path / "begun"), timeout_s=30)
-        wait_until((tmp_path / "begun").exists)
+        answer = pool.submit(old.run, f"{begun}\n{goes_on}", timeout_s=60)
+        wait_until(begun.exists)
         with target.deploy(bundle, name="replaced", overwrite=True, show_output=False) as new:
             assert answer.result() in pids
             assert new.run(ROWS) == SCORED

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -170,7 +171,27 @@ def test_a_kept_connection_is_answered_while_it_drains(router, old, call):
         ending.result(30)
 
 
-@pytest.mark.parametrize("sent", [b"", b"{}\n", b'{"weight": 5'])
+def test_the_end_waits_for_requests_after_an_interrupted_command(router, old, call, monkeypatch):
+    """The reply that was not read when Ctrl-C came is not taken for that to the end."""
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    blocked = threading.Event()
+    old.before = blocked.wait
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(call)
+        wait_until(lambda: old.got)
+        with monkeypatch.context() as patch:
+            patch.setattr(router, "_answers", SimpleNamespace(readline=interrupted))
+            with pytest.raises(KeyboardInterrupt):
+                router.traffic()
+        threading.Timer(1.2, blocked.set).start()  # later than a router is killed that has ended
+        router.end(winner="old")
+        assert slow.result(30).ok
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"number": 9}\n', b'{"weight": 5'])
 def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new, call, sent):
     """The lender of the address learns that it is free again, and open requests are answered."""
     ours, lent = socket.socketpair()

@@ -100,6 +100,7 @@ class Router:
         self._handover = handover
         self._answers = control.makefile("rb")
         self._log = log
+        self._number = 0
         self.origins = origins
 
     @classmethod
@@ -190,20 +191,27 @@ class Router:
 
     def _ask(self, command: Mapping[str, Any], *, timeout_s: float = _ANSWER_S) -> Traffic:
         self._control.settimeout(timeout_s)
+        self._number += 1
+        numbered = {**command, "number": self._number}
         try:
-            self._control.sendall(json.dumps(command).encode() + b"\n")
-            line = self._answers.readline()
+            self._control.sendall(json.dumps(numbered).encode() + b"\n")
+            told = self._reply()
         except OSError as error:
             raise RouterLostError(self._said() or str(error)) from error
-        if not line.endswith(b"\n"):
-            raise RouterLostError(self._said() or "it ended without any output")
-        told = json.loads(line)
         return Traffic(
             old=of_document(told["old"]),
             new=of_document(told["new"]),
             copies=of_document(told["copies"]),
             is_copying_lost=told["copying_has_ended"],
         )
+
+    def _reply(self) -> Any:
+        """Return the reply to the last command; an earlier one may have been interrupted."""
+        while (line := self._answers.readline()).endswith(b"\n"):
+            told = json.loads(line)
+            if told["number"] == self._number:
+                return told
+        raise RouterLostError(self._said() or "it ended without any output")
 
     def _said(self) -> str:
         """Return the end of its output."""

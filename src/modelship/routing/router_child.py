@@ -1,9 +1,10 @@
 """Run the router: a process in front of two releases while a new one is tried.
 
 It gets the numbers of three descriptors: the listening socket of the name's address and two
-connections to the controlling process. Each command is a line of JSON, and so is each reply: the
-figures of the releases so far. If the controlling process dies, all requests go to the old release,
-the address is returned to it, and the router ends once everything is answered.
+connections to the controlling process. Each command is a line of JSON with a number, and so is each
+reply: the number of its command, and the figures of the releases so far. If the controlling process
+dies, all requests go to the old release, the address is returned to it, and the router ends once
+everything is answered.
 """
 
 from __future__ import annotations
@@ -83,7 +84,13 @@ _KEEP_ALIVE_S: Final = 3600.0
 
 
 class _Router:
-    """The listener, the forwarder, and the copies."""
+    """The listener, the forwarder, and the copies.
+
+    Attributes
+    ----------
+    number : int
+        The number of the last command.
+    """
 
     def __init__(
         self,
@@ -94,6 +101,7 @@ class _Router:
         listener: socket.socket,
         handover: socket.socket,
     ) -> None:
+        self.number = 0
         self._held: list[int] = []
         self._listener = listener
         self._handover = handover
@@ -124,6 +132,7 @@ class _Router:
     def told(self) -> dict[str, Any]:
         """Return the figures of the releases so far."""
         return {
+            "number": self.number,
             **{name: tally.to_document() for name, tally in self._forwarder.tallies.items()},
             "copies": self._copies.tally.to_document(),
             "copying_has_ended": self._copies.has_ended,
@@ -153,6 +162,7 @@ async def _control(
     """Execute commands until the end command or the controlling process ends; return the winner."""
     while line := await _line(reader):
         command = json.loads(line)
+        router.number = command["number"]
         if "end" in command:
             return str(command["end"])
         await router.obey(command)
@@ -181,6 +191,7 @@ async def _main(listener: socket.socket, control: socket.socket, handover: socke
         forwarder = Forwarder(origins, client=client, copies=copies)
         runner = await _listen(listener, forwarder)
         router = _Router(forwarder, copies, runner, listener=listener, handover=handover)
+        router.number = origins["number"]
         _tell(router, writer)
         winner = await _control(router, reader, writer)
         await router.end(winner=winner or OLD)

@@ -126,7 +126,7 @@ def test_what_needs_no_new_container_is_updated_at_once(service):
         tags={"kind": "changed"},
         properties={"added": "1"},
         collect_model_data=False,
-        scoring_timeout_ms=1000,
+        scoring_timeout_ms=50_000,
         replica_max_concurrent_requests=2,
         max_request_wait_time=700,
         namespace="team-b",
@@ -142,10 +142,12 @@ def test_what_needs_no_new_container_is_updated_at_once(service):
     probe = service.liveness_probe_requirements.serialize()
     assert [*probe.values()] == [7, 8, 9, 2, 4]
     assert service.max_concurrent_requests_per_container == 2
-    assert (service.scoring_timeout_ms, service.max_request_wait_time) == (1000, 700)
+    assert (service.scoring_timeout_ms, service.max_request_wait_time) == (50_000, 700)
     assert service.run("__import__('os').getppid()") == before
+    service.update(scoring_timeout_ms=100)
     with pytest.raises(WebserviceException, match="Response Code: 504"):
-        service.run("__import__('time').sleep(2)")
+        service.run("__import__('time').sleep(1)")
+    service.update(scoring_timeout_ms=50_000)
 
 
 def test_what_runs_is_updated_with_a_new_container(place, service):

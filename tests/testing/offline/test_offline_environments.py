@@ -10,8 +10,11 @@ from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from offline_services import CONDA, deploying
 
+from modelship.testing.offline import images
+from modelship.testing.offline.environments import building
 from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
+from modelship.testing.offline.workers import Workers
 
 WHEEL_FREE = "azureml-inference-server-http"
 
@@ -128,7 +131,27 @@ def test_an_image_of_ones_own_is_registered_and_refused_by_a_build(place):
     assert "Not simulated: base_image: the packages are installed without example.org" in log
 
 
-def test_a_build_ends_with_its_workspace(shared_home, monkeypatch):
+@pytest.fixture
+def resolved_at_the_end(bare_lock, monkeypatch):
+    """Let what a build needs be resolved once its workspace is being closed."""
+    closing, close = threading.Event(), Workers.close
+
+    def resolved(_environment):
+        assert closing.wait(60)
+        return bare_lock
+
+    def close_meanwhile(workers):
+        workers.closed = True
+        if any(each.name == "build ending" for each in workers._threads):
+            closing.set()
+        close(workers)
+
+    monkeypatch.setattr(images, "todays_lock", resolved)
+    monkeypatch.setattr(Workers, "close", close_meanwhile)
+    monkeypatch.setattr(building, "_SOON_S", 0.0)
+
+
+def test_a_build_ends_with_its_workspace(shared_home, monkeypatch, resolved_at_the_end):
     """One that is under way when the workspace is closed brings nothing of it back."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     with OfflineWorkspace() as offline:

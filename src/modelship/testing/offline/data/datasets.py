@@ -139,11 +139,13 @@ class Datasets(Part):
 
     @answers("datasets.update", "PUT", f"{_EVERY}/<dataset_id>", shape=_CHANGED)
     def _update(self, body: dict[str, Any], dataset_id: str) -> dict[str, Any]:
-        found = [each for each in self._names.all() if each["datasetId"] == dataset_id]
-        if not found:
-            raise RefusalError(404, "NotFound", f"There is no dataset with the id {dataset_id}.")
         fields = {"description": body.get("description"), "tags": body.get("tags") or {}}
-        return self._shown(self._names.change(found[0]["name"], **fields))
+        with self._names.lock:
+            found = [each for each in self._names.all() if each["datasetId"] == dataset_id]
+            if not found:
+                message = f"There is no dataset with the id {dataset_id}."
+                raise RefusalError(404, "NotFound", message)
+            return self._shown(self._names.change(found[0]["name"], **fields))
 
     @answers("datasets.delete", "DELETE", f"{_EVERY}/<path:name>")
     def _delete(self, name: str) -> None:

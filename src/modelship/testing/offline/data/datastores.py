@@ -70,17 +70,21 @@ class Datastores(Part):
     def _set_default(self, request: Request, name: str) -> None:
         chosen = self.find(request, name)
         with self._documents.lock:
-            for each in self._documents.all():
-                self._documents.change(each["name"], isDefault=False)
+            others = [each for each in self._documents.all() if each.get("isDefault")]
+            # First: the older one stays the default until it is none any more.
             self._documents.put(chosen["name"], chosen | {"isDefault": True})
+            for each in others:
+                if each["name"] != chosen["name"]:
+                    self._documents.change(each["name"], isDefault=False)
 
     @answers("datastores.create", "POST", _EVERY, shape=_ANY)
     def _create(self, request: Request, body: dict[str, Any]) -> None:
         wanted = self._checked(request, body)
-        if wanted["name"] in self._own or self._documents.get(wanted["name"]) is not None:
-            message = "Another datastore with the same name already exists."
-            raise _user_error(f"{message} Pass overwrite=True, or another name.")
-        self._put(wanted)
+        with self._documents.lock:
+            if wanted["name"] in self._own or self._documents.get(wanted["name"]) is not None:
+                message = "Another datastore with the same name already exists."
+                raise _user_error(f"{message} Pass overwrite=True, or another name.")
+            self._put(wanted)
 
     @answers("datastores.update", "PUT", _ONE, shape=_ANY)
     def _update(self, request: Request, body: dict[str, Any], name: str) -> None:

@@ -118,12 +118,15 @@ class Experiments(Part):
 
     @answers("experiments.delete", "DELETE", _BY_ID)
     def _delete(self, experiment_id: str) -> None:
-        found = self.with_id(experiment_id)
-        runs = [each for each in self._runs.all() if each["experimentId"] == experiment_id]
-        if runs:
-            message = f"The experiment {found['name']} cannot be deleted: it has {len(runs)} runs."
-            raise RefusalError(409, "ExperimentNotEmpty", message)
-        self._documents.delete(experiment_id)
+        with self._runs.lock:  # no run is added meanwhile
+            found = self.with_id(experiment_id)
+            runs = [each for each in self._runs.all() if each["experimentId"] == experiment_id]
+            if runs:
+                message = (
+                    f"The experiment {found['name']} cannot be deleted: it has {len(runs)} runs."
+                )
+                raise RefusalError(409, "ExperimentNotEmpty", message)
+            self._documents.delete(experiment_id)
 
 
 def _new(name: str) -> dict[str, Any]:

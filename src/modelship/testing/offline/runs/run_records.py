@@ -198,7 +198,8 @@ class Records:
 
     def _next_number(self, experiment_id: str) -> int:
         with self._experiments.lock:
-            experiment = self._experiments.get(experiment_id) or {}
+            message = f"There is no experiment with the id {experiment_id!r}."
+            experiment = self._experiments.require(experiment_id, "ExperimentNotFound", message)
             number = 1 + int(experiment.get("lastRunNumber") or 0)
             self._experiments.change(experiment_id, lastRunNumber=number)
         return number

@@ -370,6 +370,32 @@ def test_a_request_beyond_the_limit_is_turned_away(fronts):
         release.set()
 
 
+def test_a_request_ends_with_its_answer(fronts):
+    """The next one has its turn then, even if the server stays connected."""
+    ends, whole = threading.Event(), b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nanswered"
+
+    def behave(connection):
+        receive(connection, len(request()))
+        connection.sendall(whole[:-4])
+        connection.sendall(whole[-4:])
+        threading.Thread(target=hold, args=(connection.dup(),)).start()
+
+    def hold(connection):
+        with connection:
+            ends.wait(20)
+
+    server = Server(behave)
+    target = Target(server.address, limits=Limits(at_once=1, wait_s=0.05, timeout_s=20))
+    address = ("127.0.0.1", fronts.open("service"))
+    fronts.point("service", Route((target,), is_router=True))
+    with server.listener:
+        for _ in range(2):
+            with socket.create_connection(address, timeout=20) as client:
+                client.sendall(request())
+                assert receive(client, len(whole)) == whole
+        ends.set()
+
+
 def test_an_answer_that_takes_too_long_is_not_awaited(fronts):
     """The router answers 504 in place of the server."""
     release = threading.Event()

@@ -10,6 +10,7 @@ has ``Connection: close``.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 import threading
@@ -38,8 +39,11 @@ from modelship.testing.offline.routes import (
     fields_of,
     without_prefix,
 )
+from modelship.testing.offline.v2.front_answers import bytes_left, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modelship.testing.offline.routes import Target
 
 __all__ = ["Fronts"]
@@ -166,8 +170,8 @@ class Fronts:
         if target is None:
             return _UNAVAILABLE if route.is_router else b""
         try:
-            async with target.turn():
-                return await _pass_on(request, client, target)
+            async with target.turn() as on_answer:
+                return await _pass_on(request, client, target, on_answer)
         except QueueTimeoutError:
             return _UNAVAILABLE
 
@@ -190,8 +194,14 @@ def _is_meant(head: bytes, route: Route) -> bool:
     return bool(welcome) or not sent_by_page(line.decode("latin-1"), fields)
 
 
-async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
-    """Forward the request to the server and its response to the client, concurrently."""
+async def _pass_on(
+    head: bytes, client: socket.socket, target: Target, on_answer: Callable[[], None]
+) -> bytes:
+    """Forward the request to the server and its response to the client, concurrently.
+
+    `on_answer` is called before the end of a response of known length is sent: a client may send
+    its next request before the server has closed the connection.
+    """
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
         server.setblocking(False)
@@ -201,9 +211,16 @@ async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
             first = await _first_bytes(server, target)
             if first is None:
                 return _TIMED_OUT
-            await loop.sock_sendall(client, first)
+            left = _bytes_left(first)
+            if left <= 0:
+                on_answer()
+            await loop.sock_sendall(client, _versioned(first, target))
             with suppress(ConnectionResetError):  # closed with unread bytes, after a response
-                await pump(server, client)
+                while chunk := await loop.sock_recv(server, CHUNK_BYTES):
+                    left -= len(chunk)
+                    if left <= 0:
+                        on_answer()
+                    await loop.sock_sendall(client, chunk)
         except ConnectionResetError:  # the client sees one too, instead of a normal end
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise
@@ -214,13 +231,23 @@ async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
 
 
 async def _first_bytes(server: socket.socket, target: Target) -> bytes | None:
-    """Return the start of a response with the version added; None after a timeout."""
+    """Return the start of a response; None after a timeout."""
     receiving = asyncio.get_running_loop().sock_recv(server, CHUNK_BYTES)
     timeout_s = target.limits.timeout_s if target.limits else None
     try:
-        first = await in_time(receiving, timeout_s)
+        return await in_time(receiving, timeout_s)
     except asyncio.TimeoutError:
         return None
+
+
+def _bytes_left(first: bytes) -> float:
+    """Return how many bytes of a response follow its first ones; infinity if that is unknown."""
+    is_final = HEAD_END in first and not status_of(first).startswith(b"1")
+    return bytes_left(first) if is_final else math.inf
+
+
+def _versioned(first: bytes, target: Target) -> bytes:
+    """Return the start of a response with the version added, if there is one."""
     if not target.version:
         return first
     return first.replace(b"\r\n", b"\r\n%s: %s\r\n" % (VERSION_FIELD, target.version.encode()), 1)

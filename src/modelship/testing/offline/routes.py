@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -84,25 +84,26 @@ class Target:
         self._turns = asyncio.Semaphore(self.limits.at_once) if self.limits else None
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Run the body when it is its turn.
+    async def turn(self) -> AsyncIterator[Callable[[], None]]:
+        """Run the body when it is its turn; what it gets ends the turn earlier.
 
         Raises
         ------
         QueueTimeoutError
             If that takes longer than the limit.
         """
-        if self._turns is None or self.limits is None:
-            yield
-            return
+        with ExitStack() as held:
+            if self._turns is not None and self.limits is not None:
+                await self._await_turn(self._turns, self.limits.wait_s)
+                held.callback(self._turns.release)
+            yield held.close
+
+    @staticmethod
+    async def _await_turn(turns: asyncio.Semaphore, wait_s: float) -> None:
         try:
-            await asyncio.wait_for(self._turns.acquire(), self.limits.wait_s)
+            await asyncio.wait_for(turns.acquire(), wait_s)
         except asyncio.TimeoutError:
             raise QueueTimeoutError from None
-        try:
-            yield
-        finally:
-            self._turns.release()
 
 
 class Policy(Protocol):

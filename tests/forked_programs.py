@@ -71,7 +71,7 @@ class Forked:
 
     def _look(self, timeout_s: float | None) -> int | None:
         if self.returncode is None and select.select([self._ending], [], [], timeout_s)[0]:
-            self.returncode = int(os.read(self._ending, 16))
+            self.returncode = int(os.read(self._ending, 16) or -signal.SIGKILL)
             os.close(self._ending)
         return self.returncode
 

@@ -18,6 +18,7 @@ class TestDocker(TargetContract):
     }
     other_serving = {"workers": 2}  # noqa: RUF012 - never changed
     python = "3.11"
+    slow_timeout_s = 20.0  # its images are built meanwhile, too
     # The target process keeps these in the gate; for containers, test_docker.py,
     # test_docker_address.py, test_history_docker.py and test_secrets.py ask the like.
     long_clauses = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from modelship.server.capture import Folder
 from waiting import wait_until
 
 _TIMEOUT_S = 30.0
@@ -160,6 +162,20 @@ def test_a_flood_is_dropped_and_counted(started, folder):
     told = [line for line in log.splitlines() if "came too fast to be captured" in line]
     dropped = sum(int(line.split(" - ")[1].split()[0]) for line in told)
     assert len(list(folder.iterdir())) + dropped == 400
+
+
+def test_containers_may_share_a_folder(folder, monkeypatch):
+    """Their processes have the same ids: another one may remove the file that is tried out."""
+    close = os.close
+
+    def close_and_lose(descriptor):
+        close(descriptor)
+        for probe in folder.glob(".*.probe"):
+            probe.unlink()
+
+    monkeypatch.setattr(os, "close", close_and_lose)
+    Folder(folder, most_bytes=1 << 20, writers=1).prepare()
+    assert [*folder.iterdir()] == []
 
 
 def test_it_is_off_unless_asked_for(started):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,16 +67,26 @@ def no_thread_is_left():
     assert "modelship-io" not in {each.name for each in threading.enumerate()}
 
 
+@pytest.fixture
+def still(monkeypatch):
+    """Let no time pass for the conductor, however busy the machine is: each run is short."""
+    clock = SimpleNamespace(perf_counter=lambda: 0.0, monotonic_ns=time.monotonic_ns)
+    monkeypatch.setattr("modelship.server.conductor.time", clock)
+
+
+@pytest.mark.usefixtures("still")
 def test_what_arrives_while_others_are_read_goes_along():
     """As long as each look finds some, they are scored in one call; the first empty one ends it."""
     assert taken([2, 3, 1, 0, 4], takes_several=True) == [6, 4]
 
 
+@pytest.mark.usefixtures("still")
 def test_a_lone_request_is_not_held_up():
     """Nobody looks for others where only one has arrived."""
     assert taken([1, 1, 1], takes_several=True) == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("still")
 def test_a_script_that_takes_one_is_never_held_up():
     """Where nothing goes together, nothing is gathered."""
     assert taken([2, 3], takes_several=False) == [1] * 5
@@ -102,7 +113,7 @@ def test_an_answer_lets_the_next_requests_in():
 
     slot = Scoreboard(1).slot(0)
     conductor = Conductor(loop, Slow(takes_several=False), deliver=deliver, slot=slot)
-    deadline = threading.Timer(5.0, conductor.end)
+    deadline = threading.Timer(60.0, conductor.end)
     deadline.start()
     loop.call_soon(conductor.submit, Body())
     conductor.run()

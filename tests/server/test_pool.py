@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,12 @@ def pool():
     yield made
     made.signal(signal.SIGKILL)
     _ended(made, len(made.pids))
+
+
+@pytest.fixture
+def still(monkeypatch):
+    """Let no time pass in the pool, however busy the machine is."""
+    monkeypatch.setattr("modelship.server.pool.time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 def _ended(pool, count):
@@ -82,6 +89,7 @@ def test_no_more_load_at_once_than_may(pool):
     assert len(pool.pids) == 4
 
 
+@pytest.mark.usefixtures("still")
 def test_pauses_grow_up_to_the_longest_and_start_anew(pool):
     """The first one is none; during one nothing is started."""
     assert [pool.pause() for _ in range(5)] == [0.0, 0.1, 0.2, 0.3, 0.3]
@@ -101,6 +109,7 @@ def test_a_process_ends_with_what_it_returns(pool, become, code):
     assert (ended.pid, ended.code) == (pid, code)
 
 
+@pytest.mark.usefixtures("still")
 def test_where_nothing_can_be_forked_there_is_a_pause(pool, monkeypatch):
     """The error is the system's, and the next try comes later."""
     monkeypatch.setattr(os, "fork", lambda: (_ for _ in ()).throw(BlockingIOError(11, "full")))

@@ -142,7 +142,7 @@ class Server:
             self.process.kill()
             self.process.wait()
         for each in family:
-            if each.is_running():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it is ending as well
                 each.kill()
         self.release_port()
         return Ended(self.process.returncode, self.log)

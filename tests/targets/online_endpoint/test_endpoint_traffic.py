@@ -4,14 +4,14 @@ import contextlib
 import hashlib
 import pickle
 import threading
-import time
+from types import SimpleNamespace
 
 import pytest
 from fake_ml_workspace import FakeMlWorkspace
 
 from modelship import DeployTarget, Serving
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, WorkspaceRequestError
-from modelship.targets.online_endpoint import OnlineEndpointBackend
+from modelship.targets.online_endpoint import OnlineEndpointBackend, endpoint_services
 from modelship.targets.online_endpoint.deployment_records import deployment_name
 from modelship.targets.online_endpoint.endpoint_place import MADE_BY
 from modelship.targets.settling import settle, switch_back
@@ -185,27 +185,32 @@ def test_a_record_that_needs_too_many_tags_is_refused(target, bundle, workspace)
 
 
 class Watched(FakeMlWorkspace):
-    """A workspace that keeps when an endpoint was changed, and when a deployment was deleted."""
+    """A workspace that keeps that an endpoint was changed, and that a deployment was deleted."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.seen = []
 
     def put_endpoint(self, *given, **options):
-        self.changed_at = time.monotonic()
+        self.seen.append("changed")
         return super().put_endpoint(*given, **options)
 
     def delete_deployment(self, *given, **options):
-        self.deleted_at = time.monotonic()
+        self.seen.append("deleted")
         return super().delete_deployment(*given, **options)
 
 
-@pytest.mark.parametrize(("options", "least_s"), [({}, 0.4), ({"drain_s": 0.2}, 0.2)])
+@pytest.mark.parametrize(("options", "waited_s"), [({}, 0.4), ({"drain_s": 0.2}, 0.2)])
 def test_a_replaced_deployment_outlives_its_requests(
-    tmp_path, monkeypatch, bundle, other, options, least_s
+    tmp_path, monkeypatch, bundle, other, options, waited_s
 ):
     """It is deleted after its request timeout, or after the given time."""
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
     with contextlib.closing(Watched(tmp_path / "watched")) as workspace:
+        monkeypatch.setattr(endpoint_services, "time", SimpleNamespace(sleep=workspace.seen.append))
         options = {"request_settings": {"request_timeout_ms": 400}, **options}
         target = DeployTarget(OnlineEndpointBackend.at(workspace, **options))
         target.deploy(bundle, name="scale", **QUIETLY)
         target.deploy(other, name="scale", overwrite=True, **QUIETLY)
-        assert least_s <= workspace.deleted_at - workspace.changed_at < least_s + 5
+        assert workspace.seen[-3:] == ["changed", waited_s, "deleted"]
         assert len(workspace.deployments("scale")) == 1

@@ -13,6 +13,14 @@ from modelship.workspace.asking import Asker
 LOCATION = WorkspaceLocation("s", "g", "w")
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Let Ctrl-C raise what it raises in a program, whatever it does to the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 

@@ -105,11 +105,15 @@ def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
         ("operations.get", f"create the service '{NAME}'"),
     ],
 )
-def test_a_500_always(target, bundle, faults, call, doing):
+def test_a_500_always(target, bundle, bare_lock, faults, call, doing, tmp_path):
     """The message says what was asked, the status and Azure's cause; nothing is left."""
     fault = Fault(call, status=500, code="InternalError", message="Something broke", times=None)
     faults.plant(fault)
-    made = with_lock(bundle, lock=bundle.lock)
+    script = f"{cases.SCALING}\n# {call}\n"  # no other test has kept this release
+    made = script_bundle(
+        script, folder=tmp_path, environment=bundle.environment, model={"factor": cases.FACTOR}
+    )
+    made = with_lock(made, lock=bare_lock)
     text = refused(lambda: deploy(target, made), WorkspaceRequestError)
     assert text.startswith(f"The workspace 'offline' refused to {doing}")
     assert text.endswith("InternalError: Something broke.")

@@ -116,6 +116,13 @@ def test_an_engine_is_asked_once_which_it_is(lone_engine):
     assert lone_engine.count("/v1.41/info") == 3
 
 
+def test_a_container_that_goes_may_have_no_image_any_more(lone_engine, monkeypatch):
+    """A listing of that moment ends no question about the images of all containers."""
+    with engine.connected() as found:
+        monkeypatch.setattr(found._api, "containers", lambda **_: [{"ImageID": ""}])
+        assert found.images_of_containers() == []
+
+
 @pytest.mark.parametrize(
     ("exit_code", "events", "expected"),
     [

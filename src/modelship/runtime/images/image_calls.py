@@ -39,7 +39,8 @@ class ImageCalls(VolumeCalls):
     def images_of_containers(self) -> list[Image]:
         """Return the images of all containers, running or not."""
         used = {each["ImageID"] for each in self._api.containers(all=True)}
-        found = (self.image(image_id) for image_id in sorted(used))
+        # A container that is just being removed may have none any more.
+        found = (self.image(image_id) for image_id in sorted(used - {""}))
         return [each for each in found if each is not None]
 
     def tag(self, reference: str, name: str) -> None:

@@ -72,8 +72,16 @@ def own(waiting):
     name = f"modelship-test-interrupted-{secrets.token_hex(4)}"
     docker_says("build", "--tag", name, "-", stdin=f"FROM {waiting}\nLABEL {name}=yes\n")
     yield name
-    for image in docker_says("images", "--quiet", "--filter", f"label={name}").split():
-        docker_says("rmi", "--force", image)
+    wait_until(lambda: are_removed(name))
+
+
+def are_removed(label):
+    """Remove all images with a label, as builds of others do meanwhile; tell if none is left."""
+    found = docker_says("images", "--quiet", "--filter", f"label={label}").split()
+    for image in found:
+        command = ["docker", "rmi", "--force", image]
+        subprocess.run(command, capture_output=True, timeout=60, check=False)
+    return not found
 
 
 @pytest.fixture

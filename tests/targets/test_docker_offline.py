@@ -116,6 +116,19 @@ def test_an_engine_is_asked_once_which_it_is(lone_engine):
     assert lone_engine.count("/v1.41/info") == 3
 
 
+def test_an_image_may_be_removed_by_two_at_once(lone_engine, monkeypatch):
+    """An engine calls that an error of its own; another error is told."""
+
+    def remove(reference):
+        raise docker.errors.APIError("500", explanation=f"{reference} sha256:a")
+
+    with engine.connected() as found:
+        monkeypatch.setattr(found._api, "remove_image", remove)
+        found.remove_image("unrecognized image ID")
+        with pytest.raises(docker.errors.APIError):
+            found.remove_image("no space")
+
+
 def test_a_container_that_goes_may_have_no_image_any_more(lone_engine, monkeypatch):
     """A listing of that moment ends no question about the images of all containers."""
     with engine.connected() as found:

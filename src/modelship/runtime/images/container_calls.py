@@ -26,6 +26,7 @@ _GRACE_S = 5
 _CONFLICT = 409
 _KILLED = 137
 _REMOVAL_TIMEOUT_S = 180
+_JUST_GONE = "unrecognized image ID"  # another process removes the same image at this moment
 _NO_MOUNT = "bind source path does not exist"
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
@@ -225,7 +226,7 @@ class ContainerCalls(EngineFacts):
         except self._errors.NotFound:
             return
         except self._errors.APIError as error:
-            if error.status_code != _CONFLICT:
+            if error.status_code != _CONFLICT and _JUST_GONE not in str(error):
                 raise
         finally:
             self._api.timeout = usual_s

@@ -160,9 +160,7 @@ class Folder:
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = self._path / f".{os.getpid()}.probe"
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        probe.unlink(
-            missing_ok=True
-        )  # a container with the same process id may have the folder too
+        probe.unlink(missing_ok=True)  # another container may have the same process id
         self._remove_abandoned()
 
     def add(self, line: bytes, *, at_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from itertools import count
 
 import psutil
 import pytest
@@ -38,12 +39,14 @@ def score(tmp_path):
     (tmp_path / "input").mkdir()
     for number in range(5):
         (tmp_path / "input" / f"{number}.txt").write_text(str(number))
-    said = []
+    said, numbers = [], count()
 
     def run(script, **settings):
-        (tmp_path / "driver.py").write_text(script)
+        folder = tmp_path / f"script-{next(numbers)}"  # Python caches the bytecode of each file
+        folder.mkdir()
+        (folder / "driver.py").write_text(script)
         usual = {"input": str(tmp_path / "input"), "mini_batch_size": 2, "max_retries": 0}
-        places = {"script": str(tmp_path / "driver.py"), "output": str(tmp_path / "output")}
+        places = {"script": str(folder / "driver.py"), "output": str(tmp_path / "output")}
         return score_files(BatchSettings(**places, **{**usual, **settings}), say=said.append)
 
     run.said = said

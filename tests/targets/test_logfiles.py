@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,36 @@ def test_the_end_is_read_across_both_files(tmp_path):
         assert folders.log_end(tmp_path, lines=count).splitlines() == everything[-count:]
     assert folders.log_end(tmp_path, lines=0) == ""
     assert folders.log_end(tmp_path / "nowhere", lines=3) == ""
+
+
+@pytest.fixture
+def rotating(tmp_path, monkeypatch):
+    """Return a folder with a log that is rotated after the first of its files has been opened."""
+    (tmp_path / "server.log.1").write_text("one\n")
+    (tmp_path / "server.log").write_text("two\n")
+    opened, rotate = Path.open, tmp_path / "rotate"
+
+    def rotating(path, *arguments, **options):
+        stream = opened(path, *arguments, **options)
+        if rotate.exists():
+            rotate.unlink()
+            (tmp_path / "server.log").replace(tmp_path / "server.log.1")
+            opened(tmp_path / "server.log", "w").close()
+        return stream
+
+    rotate.touch()
+    monkeypatch.setattr(Path, "open", rotating)
+    return tmp_path
+
+
+def test_a_rotation_while_a_log_is_read_leaves_nothing_out(rotating):
+    """What the rotation drops may be missing at the beginning, and nothing after it."""
+    assert folders.whole_log(rotating) in {"two\n", "one\ntwo\n"}
+
+
+def test_a_rotation_while_the_end_is_read_repeats_nothing(rotating):
+    """The file that was the current one when it was read is not read again as the previous one."""
+    assert folders.log_end(rotating, lines=5) in {"two", "one\ntwo"}
 
 
 def test_the_end_of_a_large_log_is_all_that_is_read(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,25 @@ def client_python(sdk_home):
 def sdk_that_knows_azure(sdk_home):
     """Import what reads where Azure's clouds are, before an offline workspace says so."""
     importlib.import_module("azureml._vendor.azure_cli_core.cloud")
+
+
+@pytest.fixture(autouse=True)
+def header_of_invoke():
+    """Keep the key and the deployment that a test names from the later tests of its process.
+
+    The SDK's invoke() writes both into one header for all its requests, and takes nothing out.
+    """
+    _forget_invoked()
+    yield
+    _forget_invoked()
+
+
+def _forget_invoked():
+    constants = sys.modules.get("azure.ai.ml.constants._endpoint")
+    if constants is not None:
+        header = constants.EndpointInvokeFields.DEFAULT_HEADER
+        for name in header.keys() - {"Content-Type"}:
+            del header[name]
 
 
 @pytest.fixture

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from batch_work import BatchWork
 from mlflow_models import FILES, registered
 from offline_services import runs
 from online_requests import open_online
 
+from modelship.testing.offline.v2.batch_jobs import BatchJobs
 from modelship.testing.offline.v2.batch_plans import parts_of
 from waiting import wait_until
 
@@ -147,6 +151,26 @@ def test_what_cannot_be_scored_is_refused(batch):
     for message, answer in asked.items():
         assert answer.status_code in {400, 404}
         assert message in answer.json()["error"]["message"]
+
+
+def test_one_of_two_requests_gets_a_name(batch, monkeypatch):
+    """The other is told that it is taken, and nothing else of it is recorded."""
+    output, both = BatchJobs._output, Barrier(2)
+
+    def meeting(*arguments):
+        both.wait(60)
+        return output(*arguments)
+
+    monkeypatch.setattr(BatchJobs, "_output", meeting)
+    deployment, uri = batch.deploy(), batch.upload(a="1")
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(batch.post, deployment, uri, name="twice") for _ in range(2)]
+        started, refused = sorted((each.result() for each in asked), key=lambda a: a.status_code)
+    assert (started.status_code, refused.status_code) == (201, 400)
+    assert "'twice' is not a valid name of a new job" in refused.json()["error"]["message"]
+    runs = batch.online.offline._shared.store.documents("runs").all()
+    assert len([each for each in runs if "twice" in (each["runId"], each["parentRunId"])]) == 2
+    assert batch.wait("twice")[0]["status"] == "Completed"
 
 
 @pytest.fixture

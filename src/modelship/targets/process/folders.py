@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import psutil
 
@@ -132,40 +132,52 @@ def _exists(pid: int) -> bool:
 
 def whole_log(folder: Path) -> str:
     """Return the whole available log of a service; ``""`` if there is none."""
-    return b"".join(_content(each) for each in _logs(folder)).decode(errors="replace")
+    with _logs(folder) as files:
+        return b"".join(each.read() for each in files).decode(errors="replace")
 
 
 def log_end(folder: Path, *, lines: int) -> str:
     """Return the last lines of the log of a service; reads only those, from the end."""
     end = b""
-    for file in reversed(_logs(folder)):
-        end = _end_of(file, lines=lines - end.count(b"\n")) + end
-        if end.count(b"\n") >= lines:
-            break
+    with _logs(folder) as files:
+        for file in reversed(files):
+            end = _end_of(file, lines=lines - end.count(b"\n")) + end
+            if end.count(b"\n") >= lines:
+                break
     return "\n".join(end.decode(errors="replace").splitlines()[-lines:]) if lines > 0 else ""
 
 
-def _logs(folder: Path) -> list[Path]:
-    """Return the previous and the current file; a link or a pipe in place of one is ignored."""
-    files = (folder / f"{LOG}.1", folder / LOG)
-    return [file for file in files if file.is_file() and not file.is_symlink()]
+@contextmanager
+def _logs(folder: Path) -> Iterator[list[BinaryIO]]:
+    """Open the previous and the current file, which a rotation meanwhile does not change.
+
+    The current one is opened first: after a rotation in between it is the previous one, too.
+    """
+    with ExitStack() as stack:
+        current = _opened(folder / LOG, stack)
+        previous = _opened(folder / f"{LOG}.1", stack)
+        if current and previous and os.path.sameopenfile(current.fileno(), previous.fileno()):
+            previous = None
+        yield [each for each in (previous, current) if each]
 
 
-def _content(file: Path) -> bytes:
+def _opened(file: Path, stack: ExitStack) -> BinaryIO | None:
+    """Open a file; a link or a pipe in its place is ignored."""
+    if file.is_symlink() or not file.is_file():
+        return None
     with suppress(FileNotFoundError):
-        return file.read_bytes()
-    return b""
+        return stack.enter_context(file.open("rb"))
+    return None
 
 
-def _end_of(file: Path, *, lines: int) -> bytes:
+def _end_of(stream: BinaryIO, *, lines: int) -> bytes:
     """Return the end of a file with at least this many newlines; all of it if it has fewer."""
     blocks: list[bytes] = []
     found = 0
-    with suppress(FileNotFoundError), file.open("rb") as stream:
-        at = stream.seek(0, os.SEEK_END)
-        while at and found <= lines:
-            size = min(_BLOCK_BYTES, at)
-            at = stream.seek(at - size)
-            blocks.append(stream.read(size))
-            found += blocks[-1].count(b"\n")
+    at = stream.seek(0, os.SEEK_END)
+    while at and found <= lines:
+        size = min(_BLOCK_BYTES, at)
+        at = stream.seek(at - size)
+        blocks.append(stream.read(size))
+        found += blocks[-1].count(b"\n")
     return b"".join(reversed(blocks))

@@ -67,10 +67,6 @@ class Records:
         """
         return self._documents.require(run_id, "RunNotFound", f"There is no run {run_id!r}.")
 
-    def exists(self, run_id: str) -> bool:
-        """Return whether there is a run with this id."""
-        return self._documents.get(run_id) is not None
-
     def all(self) -> list[dict[str, Any]]:
         """Return all runs, unordered."""
         return self._documents.all()

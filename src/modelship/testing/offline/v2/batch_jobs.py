@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.process_variables import process_variables
 from modelship.testing.offline.computes import most_nodes
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import json_response, optional
+from modelship.testing.offline.json_exchange import RefusalError, json_response, optional
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Part, answers
 from modelship.testing.offline.runs.jobs import Job
@@ -198,8 +198,8 @@ class BatchJobs(Part):
 
     def _new_name(self, wanted: str | None) -> str:
         name = wanted or f"batchjob-{uuid.uuid4()}"
-        if not _NAME.fullmatch(name) or self._records.exists(name):
-            raise bad_request(f"'{name}' is not a valid name of a new job.")
+        if not _NAME.fullmatch(name):
+            raise _bad_name(name)
         return name
 
     def _record(self, job: dict[str, Any], experiment: str) -> None:
@@ -216,7 +216,10 @@ class BatchJobs(Part):
             "azureml.jobtype": "azureml.pipelinejob",
         }
         parent = {"runType": "azureml.PipelineRun", "tags": tags}
-        self._records.put(where, job["name"], {**common, **parent})
+        try:
+            self._records.put(where, job["name"], {**common, **parent}, is_new=True)
+        except RefusalError:
+            raise _bad_name(job["name"]) from None
         named = {"displayName": "batchscoring", "parentRunId": job["name"]}
         self._records.put(where, job["child"], {**common, **named, "runType": "azureml.StepRun"})
 
@@ -287,3 +290,7 @@ class BatchJobs(Part):
     def _short(self, job: dict[str, Any]) -> dict[str, Any]:
         run = self._records.find(job["name"])
         return shown_short_job(job, run, workspace=self._identity.path)
+
+
+def _bad_name(name: str) -> ArmRefusalError:
+    return bad_request(f"'{name}' is not a valid name of a new job.")

@@ -13,7 +13,7 @@ from fake_scoring import FakeEngine, FakeProcess
 
 import modelship as ms
 from modelship import errors
-from modelship.batch import batch_status, job_run
+from modelship.batch import batch_status, driver_lock, job_run
 from modelship.batch.batch_status import read_job
 from modelship.batch.driver_lock import driving, is_driven
 from modelship.batch.local_output import LocalOutput
@@ -288,6 +288,17 @@ def test_who_looks_whether_a_job_is_driven_keeps_no_driver_out(tmp_path, monkeyp
         monkeypatch.setattr("time.sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
         with driving(tmp_path / "driver.json"):
             assert is_driven(tmp_path / "driver.json")
+
+
+def test_who_looks_for_too_long_is_told_of(tmp_path, monkeypatch):
+    """A process that hangs while it looks is no job, and holds no driver up for ever."""
+    monkeypatch.setattr(driver_lock, "_MOST_LOOKING_S", 0.1)
+    path = tmp_path / "driver.json"
+    with path.open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        refused = pytest.raises(errors.BatchOutputError, match=r"driver\.json, and is no batch job")
+        with refused, driving(path):
+            pass
 
 
 def test_a_status_is_of_one_moment(job, monkeypatch):

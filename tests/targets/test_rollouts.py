@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -20,9 +21,12 @@ from modelship.errors import (
     UnknownMetricError,
     UnsupportedError,
 )
+from modelship.progress import Steps
 from modelship.routing.children import start_child
 from modelship.state_paths import state_folder
 from modelship.targets import DeployTarget, Observation, State
+from modelship.targets.rollout_stages import Stages
+from modelship.targets.trying import Trying
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
 from waiting import meanwhile
 
@@ -276,6 +280,26 @@ def test_an_old_release_that_is_busy_is_waited_for(bundle_of):
         with _calling(deployment), pytest.raises(RolloutFailedError):
             _update(deployment, bundle_of(1, body="raise ValueError"), rollout="canary")
         assert not looks
+
+
+@pytest.mark.parametrize(("timeout_s", "waited_s"), [(20, 10), (600, 30)])
+def test_an_old_release_that_hangs_leaves_time_for_the_new_one(
+    monkeypatch, capsys, timeout_s, waited_s
+):
+    """It is waited for as long as is said, and half of the time is left for what follows."""
+    passed = []
+    clock = SimpleNamespace(monotonic=lambda: sum(passed), sleep=passed.append)
+    monkeypatch.setattr("modelship.progress.time", clock)
+    monkeypatch.setattr("modelship.targets.trying.time", clock)
+    backend = SimpleNamespace(observe=lambda _instance: Observation(State.UNHEALTHY))
+    old = SimpleNamespace(release=SimpleNamespace(digest=""))
+    steps = Steps("t", timeout_s=timeout_s, show_output=True)
+    Trying(backend, name="t", stages=Stages(canary=Canary()), steps=steps).run(None, old)
+    assert sum(passed) == pytest.approx(waited_s, abs=1)
+    assert capsys.readouterr().err.splitlines() == [
+        f"[t] waiting up to {waited_s} s until the old release answers",
+        "[t] the old release does not answer: there is nothing to compare with",
+    ]
 
 
 def test_without_an_older_release_there_is_no_traffic_to_try_one_on(

@@ -40,8 +40,9 @@ def test_a_call_ends_before_its_caller_is_interrupted():
 
 
 @pytest.mark.parametrize("muted", [True, False])
-def test_a_call_that_hangs_is_left_after_an_interrupt(monkeypatch, muted):
-    """After some seconds; at once if it waits for the user, who has just pressed Ctrl-C."""
+def test_a_call_that_hangs_is_left_after_an_interrupt(monkeypatch, capsys, muted):
+    """After some seconds, of which the user is told; at once if it waits for the user anyway."""
+    monkeypatch.setattr(asking, "_SILENT_S", 0.0)
     monkeypatch.setattr(asking, "_INTERRUPTED_S", 0.1 if muted else 60)
     is_over = threading.Event()
 
@@ -54,3 +55,4 @@ def test_a_call_that_hangs_is_left_after_an_interrupt(monkeypatch, muted):
             Asker(LOCATION, muted=muted)("sign in", hang, timeout_s=60)
     finally:
         is_over.set()
+    assert ("Ctrl-C again ends at once" in capsys.readouterr().err) == muted

@@ -22,6 +22,7 @@ __all__ = ["driving", "is_driven"]
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _READ_BYTES = 1 << 12
 _LOOKING_S = 0.01
+_MOST_LOOKING_S = 10.0
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def driving(path: Path) -> Iterator[None]:
     Raises
     ------
     BatchOutputError
-        If another process holds it.
+        If another process holds it, or looks at it for longer than some seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -46,6 +47,13 @@ def driving(path: Path) -> Iterator[None]:
                 str(path.parent.parent),
                 f"{_holder(descriptor)} writes to it",
                 "Wait until that one has ended, or end it, and run the same command again.",
+            ) from None
+        except TimeoutError:
+            raise BatchOutputError(
+                str(path.parent.parent),
+                f"another process has locked {path}, and is no batch job",
+                "End the process that has this file open, such as a command that shows the status "
+                "of the job and hangs, and run the same command again.",
             ) from None
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS:
@@ -59,13 +67,23 @@ def driving(path: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int) -> None:
-    """Lock a file; BlockingIOError if a driver holds it: others share it for a moment, to look."""
-    while True:
+    """Lock a file that others share for a moment, to look.
+
+    Raises
+    ------
+    BlockingIOError
+        If a driver holds it.
+    TimeoutError
+        If others share it for too long.
+    """
+    end_s = time.monotonic() + _MOST_LOOKING_S
+    while time.monotonic() < end_s:
         with suppress(BlockingIOError):
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         time.sleep(_LOOKING_S)
+    raise TimeoutError
 
 
 def is_driven(path: Path) -> bool:

@@ -144,11 +144,19 @@ class Trying:
                 self._steps.say("the old release has stopped: the new one takes over untested")
 
     def _answers(self, instance: Instance) -> bool:
-        """Return whether an instance is healthy; one whose workers are busy gets some time."""
-        deadline = Deadline(min(_BUSY_S, self._steps.deadline.remaining_s))
+        """Return whether an instance is healthy; one whose workers are busy gets some time.
+
+        If it hangs, half of the time that is left is for the steps that follow.
+        """
+        deadline = Deadline(min(_BUSY_S, self._steps.deadline.remaining_s / 2))
+        is_said = False
         while (state := self._backend.observe(instance).state) is not State.HEALTHY:
             if state is State.FAILED or not deadline.remaining_s:
                 return False
+            if not is_said:
+                limit_s = deadline.timeout_s
+                self._steps.say(f"waiting up to {limit_s:.0f} s until the old release answers")
+                is_said = True
             time.sleep(_PAUSE_S)
         return True
 

@@ -6,12 +6,13 @@ import logging
 import sys
 import threading
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 from modelship.errors import WorkspaceUnreachableError
+from modelship.progress import write_line
 from modelship.workspace._sdk_errors import translate
 from modelship.workspace.way_out import trusting
 
@@ -25,6 +26,7 @@ __all__ = ["Asker", "quiet"]
 
 _LOGGERS = ("azureml", "azure", "msrest", "msrestazure", "msal", "urllib3.connectionpool")
 _INTERRUPTED_S: Final = 20.0  # a second Ctrl-C ends this, too
+_SILENT_S: Final = 1.0
 
 _muted: set[int] = set()
 _lock = threading.Lock()
@@ -174,8 +176,20 @@ class Asker:
         except BaseException:
             # What the call makes can be undone once it is there; but nobody waits for a sign-in.
             if self._muted and thread.ident is not None:
-                ended.wait(min(timeout_s, _INTERRUPTED_S))
+                self._await_end(ended, min(timeout_s, _INTERRUPTED_S))
             raise
+
+    def _await_end(self, ended: threading.Event, timeout_s: float) -> None:
+        """Wait for a call whose caller was interrupted, and say so if that takes a while."""
+        silent_s = min(timeout_s, _SILENT_S)
+        if ended.wait(silent_s):
+            return
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            write_line(
+                f"interrupted: waiting up to {timeout_s:.0f} s for an answer of the workspace "
+                f"{self._location.workspace_name}; Ctrl-C again ends at once"
+            )
+        ended.wait(timeout_s - silent_s)
 
     def _translated(self, error: Exception, doing: str) -> ModelshipError:
         found = self._translate(error, workspace=self._location.workspace_name, doing=doing)

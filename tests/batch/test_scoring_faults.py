@@ -209,6 +209,15 @@ def test_processes_in_init_end_when_the_job_does(place_of):
     assert time.monotonic() - began < 60
 
 
+def test_a_process_that_has_closed_its_connection_ends_when_the_job_does(process_of, tmp_path):
+    """Nobody waits any more until it ends by itself."""
+    mark = tmp_path / "closed"
+    closes = f"os.closerange(3, 256); open({str(mark)!r}, 'w'); time.sleep(600)"
+    process = process_of(closes, is_stopped=mark.exists)
+    with pytest.raises(ScoringStoppedError):
+        process.score(5, 10, timeout_s=600)
+
+
 def test_an_answer_that_came_before_the_end_counts():
     """The process may end, or its time pass, just after nothing had come."""
     ours, its = socket.socketpair()

@@ -16,7 +16,7 @@ from modelship.batch.row_memory import RowMemory
 from modelship.batch.scored_rows import Elements
 from modelship.batch.scorer.scorer_messages import send
 from modelship.batch.scoring_places import ScoringPlace, scoring_place
-from modelship.batch.script_host import BROKEN, ENDING_S, received
+from modelship.batch.script_host import BROKEN, ended, received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,8 +212,10 @@ class ScoringProcess:
 
     def _ended(self, error: Exception) -> CallError:
         """Return the error of a process that has ended in a call, or sent something else."""
-        within_s = ENDING_S if isinstance(error, (EOFError, OSError)) else 0.0
-        code = None if self._process is None else self._process.ended(within_s=within_s)
+        process, code = self._process, None
+        if process is not None:
+            is_closed = isinstance(error, (EOFError, OSError))
+            code = ended(process, look=self._require_running) if is_closed else process.ended()
         log = self.kill()
         if code is None:
             return CallError("run() closed the connection of its process", log)
@@ -251,7 +253,7 @@ class ScoringProcess:
             problem = f"init() took longer than {self._start_timeout_s:g} s"
             raise ScriptNotReadyError(f"{problem}\n{self.kill()}") from None
         except BROKEN:
-            code = self._process.ended(within_s=ENDING_S)
+            code = ended(self._process, look=self._require_running)
             raise start_of_script.ended(code, self.kill()) from None
         if "error" in ready:
             self.kill()

@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["BROKEN", "ENDING_S", "Running", "ScriptHost", "received"]
+__all__ = ["BROKEN", "Running", "ScriptHost", "ended", "received"]
 
-ENDING_S = 10.0
-"""How long a process may take to end that was killed, or has closed its connection, in seconds."""
 BROKEN = (EOFError, OSError, ValueError, struct.error, OverflowError, MemoryError)
 """What a connection raises whose other side has ended, or sent something else than a message."""
 
 _MODULE = "modelship_batch.batch.scorer"
+_ENDING_S = 10.0  # that a process may take which was killed, or has closed its connection
 _LOOK_EVERY_S = 0.2
 _REQUEST_S = 10.0
 
@@ -75,6 +74,18 @@ def received(
         left_s = end_s - time.monotonic()
     connection.settimeout(max(_LOOK_EVERY_S, end_s - time.monotonic()))
     return receive(connection)
+
+
+def ended(process: Running, *, look: Callable[[], None]) -> int | None:
+    """Return the exit code of a process that has closed its connection.
+
+    It usually ends then; None if it does not, within some seconds. `look` is called several times a
+    second meanwhile, and may raise.
+    """
+    end_s = time.monotonic() + _ENDING_S
+    while (code := process.ended(within_s=_LOOK_EVERY_S)) is None and time.monotonic() < end_s:
+        look()
+    return code
 
 
 class ScriptHost:
@@ -189,8 +200,10 @@ class ScriptHost:
             problem = f"init() took longer than {timeout_s:g} s"
             raise ScriptNotReadyError(f"{problem}\n{self._log.tail()}") from None
         except BROKEN:
-            code = process.ended(within_s=ENDING_S)
-            self._close()
+            try:
+                code = ended(process, look=look)
+            finally:
+                self._close()
             raise start_of_script.ended(code, self._log.tail()) from None
         except BaseException:  # calls are to end: nobody waits for it any more
             self._close()
@@ -238,7 +251,7 @@ class _Program:
             end_tree(self._process.pid, is_guard=True)
         else:
             end(self._process)  # what is left of its session
-        self.ended(within_s=ENDING_S)
+        self.ended(within_s=_ENDING_S)
 
 
 class _Fork:
@@ -264,7 +277,7 @@ class _Fork:
     def end(self) -> None:
         if self._code is None:
             end_tree(self._pid)
-            self.ended(within_s=ENDING_S)
+            self.ended(within_s=_ENDING_S)
 
 
 _SHORTEST_S = 0.01

@@ -7,6 +7,7 @@ import gzip
 import importlib.util
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +31,15 @@ hypothesis.settings.register_profile("steady", max_examples=15, **steady)
 hypothesis.settings.register_profile("long", **steady)
 hypothesis.settings.register_profile("thorough", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+def pytest_configure():
+    """Let Ctrl-C arrive, also in the programs that tests start.
+
+    A shell lets what it runs in the background ignore it, and with it all that this starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item):

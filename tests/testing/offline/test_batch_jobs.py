@@ -11,6 +11,7 @@ from mlflow_models import FILES, registered
 from offline_services import runs
 from online_requests import open_online
 
+from modelship.testing.offline.v2.batch_deployments import BatchDeployments
 from modelship.testing.offline.v2.batch_jobs import BatchJobs
 from modelship.testing.offline.v2.batch_plans import parts_of
 from waiting import wait_until
@@ -167,10 +168,30 @@ def test_one_of_two_requests_gets_a_name(batch, monkeypatch):
         asked = [pool.submit(batch.post, deployment, uri, name="twice") for _ in range(2)]
         started, refused = sorted((each.result() for each in asked), key=lambda a: a.status_code)
     assert (started.status_code, refused.status_code) == (201, 400)
-    assert "'twice' is not a valid name of a new job" in refused.json()["error"]["message"]
+    assert "There is a run 'twice' already" in refused.json()["error"]["message"]
     runs = batch.online.offline._shared.store.documents("runs").all()
     assert len([each for each in runs if "twice" in (each["runId"], each["parentRunId"])]) == 2
     assert batch.wait("twice")[0]["status"] == "Completed"
+
+
+def test_a_deployment_goes_with_an_endpoint_that_is_deleted_meanwhile(batch, monkeypatch):
+    """Otherwise it would be back with the next endpoint of that name."""
+    other = BatchWork(batch.online, "passing")
+    other.create()
+    check = BatchDeployments._check
+
+    def late(deployments, name, properties):
+        check(deployments, name, properties)
+        assert other.call("DELETE", "batchEndpoints/passing").status_code == 202
+
+    path = "batchEndpoints/passing/deployments/blue"
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchDeployments, "_check", late)
+        refused = other.call("PUT", path, other.body())
+    assert refused.status_code == 404
+    assert "The batch endpoint 'passing' was not found" in refused.json()["error"]["message"]
+    other.create()
+    assert other.call("GET", path).status_code == 404
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ class BatchDeployments(Part):
         self._endpoints.require(endpoint)
         self._check(name, body["properties"])
         with self._documents.lock:
+            self._endpoints.require(endpoint)  # it may have been deleted meanwhile
             before = self._documents.get(deployment_key(endpoint, name))
             now = moment()
             document = {

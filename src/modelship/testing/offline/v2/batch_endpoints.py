@@ -97,11 +97,12 @@ class BatchEndpoints(Part):
     @answers("batch-endpoints.delete", "DELETE", _ONE, refusal=ArmRefusalError)
     def _delete(self, request: Request, endpoint: str) -> Response:
         """Remove an endpoint with its deployments; its jobs stay."""
-        if not self._documents.delete(endpoint):
-            return json_response(None, status=204)
-        for each in self._deployments.all():
-            if each["endpoint"] == endpoint:
-                self._deployments.delete(deployment_key(endpoint, each["name"]))
+        with self._deployments.lock:  # none is added meanwhile
+            if not self._documents.delete(endpoint):
+                return json_response(None, status=204)
+            for each in self._deployments.all():
+                if each["endpoint"] == endpoint:
+                    self._deployments.delete(deployment_key(endpoint, each["name"]))
         return accepted(self.ended(endpoint), "be", request, self._identity)
 
     def _check(self, endpoint: str, wanted: dict[str, Any]) -> None:

@@ -199,7 +199,7 @@ class BatchJobs(Part):
     def _new_name(self, wanted: str | None) -> str:
         name = wanted or f"batchjob-{uuid.uuid4()}"
         if not _NAME.fullmatch(name):
-            raise _bad_name(name)
+            raise bad_request(f"'{name}' is not a valid name of a job.")
         return name
 
     def _record(self, job: dict[str, Any], experiment: str) -> None:
@@ -218,8 +218,8 @@ class BatchJobs(Part):
         parent = {"runType": "azureml.PipelineRun", "tags": tags}
         try:
             self._records.put(where, job["name"], {**common, **parent}, is_new=True)
-        except RefusalError:
-            raise _bad_name(job["name"]) from None
+        except RefusalError as refusal:  # there is one of this name, or the experiment is gone
+            raise bad_request(refusal.message) from None
         named = {"displayName": "batchscoring", "parentRunId": job["name"]}
         self._records.put(where, job["child"], {**common, **named, "runType": "azureml.StepRun"})
 
@@ -290,7 +290,3 @@ class BatchJobs(Part):
     def _short(self, job: dict[str, Any]) -> dict[str, Any]:
         run = self._records.find(job["name"])
         return shown_short_job(job, run, workspace=self._identity.path)
-
-
-def _bad_name(name: str) -> ArmRefusalError:
-    return bad_request(f"'{name}' is not a valid name of a new job.")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import select
+import sys
+import threading
 import time
 from itertools import count
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from modelship.batch.mini_batch import batch_worker
 from modelship.batch.mini_batch.batch_pool import BatchFailedError, BatchSummary, score_files
+from modelship.batch.mini_batch.batch_worker import BatchWorker, InitError
 from modelship.batch.mini_batch.mini_batch_settings import BatchSettings
 from modelship.batch.mini_batch.mini_batch_splitting import mini_batches_of
 from waiting import wait_until
@@ -235,6 +239,22 @@ def run(mini_batch):
     with pytest.raises(BatchFailedError, match=r"init\(\) failed: The process was killed"):
         score(script.replace("KILLS", "9"))
     assert tries.read_text() == "xxx"
+
+
+def test_no_process_is_started_again_once_the_job_is_to_end(tmp_path):
+    """Nobody waits for it any more."""
+
+    class Ending(threading.Event):
+        def wait(self, timeout=None):
+            self.set()
+            return super().wait(timeout)
+
+    killed = "import os\ndef init(): os.kill(os.getpid(), 9)\n"
+    (tmp_path / "driver.py").write_text(f"{killed}def run(mini_batch): return mini_batch\n")
+    worker = BatchWorker(sys.executable, str(tmp_path / "driver.py"))
+    mini_batch = SimpleNamespace(question={}, items=1)
+    with pytest.raises(InitError, match="The process was killed"):
+        worker.score(mini_batch, 60, Ending())
 
 
 def test_an_answer_that_came_in_time_counts_however_late_it_is_read(score, monkeypatch):

@@ -114,9 +114,11 @@ class BatchWorker:
 
     def _start(self, ended: threading.Event) -> subprocess.Popen[bytes]:
         for pause_s in _PAUSES_S:
-            with suppress(_KilledInitError):
+            try:
                 return self._start_once(ended)
-            ended.wait(pause_s)
+            except _KilledInitError:  # noqa: PERF203 - a start takes longer
+                if ended.wait(pause_s):
+                    raise
         return self._start_once(ended)
 
     def _start_once(self, ended: threading.Event) -> subprocess.Popen[bytes]:

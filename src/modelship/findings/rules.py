@@ -205,7 +205,12 @@ _ALL: Final = (
         "Send fewer requests at once, or raise instance_count, or the workers together with "
         "max_concurrent_requests_per_instance.",
     ),
-    Rule("MS612", "no-traffic", _E, "Send traffic to a deployment of the endpoint."),
+    Rule(
+        "MS612",
+        "no-traffic",
+        _E,
+        "Send traffic to a deployment of the endpoint, or ask one that it has.",
+    ),
     Rule("MS613", "access-denied", _E, "Give the identity the missing role, and deploy again."),
     Rule("MS614", "operation-conflict", _E, "Wait until the other operation has ended."),
     Rule("MS615", "name-in-use", _E, "Choose another name: it is unique in the region."),

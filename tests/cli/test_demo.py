@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from modelship.cli.demo import _Story
+from modelship.cli.demo import _Demo, _Story
 from modelship.errors import DeploymentNotFoundError
 from modelship.targets import DeployTarget
 
@@ -71,6 +71,18 @@ def test_the_demo_deletes_its_service_after_ctrl_c(modelship, monkeypatch):
     monkeypatch.setattr(_Story, "_tell", tell)
     assert modelship("demo", "-t", "memory").exit_code == 130
     assert DeployTarget.open("memory").list() == ()
+
+
+def test_an_interrupted_demo_removes_its_temporary_folder(modelship, here, monkeypatch):
+    """Only a demo that comes to its end leaves the folder with its results."""
+
+    def train(_demo):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    monkeypatch.setattr(_Demo, "_train", train)
+    assert modelship("demo", "-t", "memory").exit_code == 130
+    assert list(here.glob("modelship-demo-*")) == []
 
 
 def test_the_demo_first_creates_its_folder(modelship, here):

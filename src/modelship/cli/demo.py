@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -82,14 +83,24 @@ def demo(
     findings = _Findings(place.name, f"digits-demo-{secrets.token_hex(2)}", kept=keep)
     story = _Story(on_stderr=as_json_is_asked())
     story.title("From a trained model to a running service: scikit-learn's handwritten digits")
-    with ExitStack() as stack:
-        folder = output or Path(tempfile.mkdtemp(prefix="modelship-demo-"))
+    results = nullcontext(output) if output else _temporary_results()
+    with results as folder, ExitStack() as stack:
         with storing(folder, ours=False):
             folder.mkdir(parents=True, exist_ok=True)
         _look_for_place(story, place, dict(options), timeout_s=config.timeout_s)
         _Demo(story, findings, folder).play(place, stack, timeout_s=config.timeout_s, keep=keep)
     if as_json_is_asked():
         emit(asdict(findings))
+
+
+@contextmanager
+def _temporary_results() -> Iterator[Path]:
+    """Make a temporary folder that stays only if the demo comes to its end."""
+    with ExitStack() as undo:
+        folder = tempfile.mkdtemp(prefix="modelship-demo-")
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield Path(folder)
+        undo.pop_all()
 
 
 def _look_for_place(
@@ -285,6 +296,5 @@ class _Story:
         from rich.markup import escape
 
         duration = f"{time.monotonic() - started:.1f} s"
-        self._console.print(
-            f"{mark} {name:<{_NAME_WIDTH}} [dim]{duration:>6}[/dim]  {escape(outcome)}".rstrip()
-        )
+        line = f"{mark} {name:<{_NAME_WIDTH}} [dim]{duration:>6}[/dim]  {escape(outcome)}"
+        self._console.print(line.rstrip())

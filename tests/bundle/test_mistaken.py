@@ -56,6 +56,7 @@ def folder(tmp_path, monkeypatch):
         ("saved", "a saved bundle already", "modelship deploy saved -n NAME"),
         ("saved/source", "a part of a saved bundle", "saved."),
         ("saved/bundle.json", "one file of a saved bundle", "saved."),
+        ("saved/score.py", "no such file or folder", "Give the folder of the bundle: saved."),
         ("cut", "without its bundle.json", "Save it again"),
         (".", "a folder with saved bundles (saved)", "such as saved."),
         ("savde", "did you mean 'saved'?", "saved."),

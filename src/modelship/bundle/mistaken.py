@@ -78,8 +78,12 @@ def _nothing(path: Path) -> Thing:
     if path.is_symlink():
         return Thing("a link to a file that is gone", "Give the file itself.")
     near = [each.parent.name for each in path.parent.glob(f"*/{_MANIFEST}")]
-    known = f"Saved bundles next to it: {listed(sorted(near), _MOST_SHOWN)}." if near else ""
-    advice = known or f"Create a bundle there: {_bundling('MODEL', to=_typed(path))}."
+    if (path.parent / _MANIFEST).exists():
+        advice = f"Give the folder of the bundle: {_typed(path.parent)}."
+    elif near:
+        advice = f"Saved bundles next to it: {listed(sorted(near), _MOST_SHOWN)}."
+    else:
+        advice = f"Create a bundle there: {_bundling('MODEL', to=_typed(path))}."
     return Thing(f"missing: no such file or folder{nearest(path.name, near)}", advice)
 
 

@@ -187,7 +187,12 @@ _ALL: Final = (
     Rule("MS511", "body-not-json", _E, "Write the body with json.dumps."),
     # the place that runs it
     Rule("MS601", "port-not-bound", _E, "Make the server listen on the port of the service."),
-    Rule("MS602", "health-check-failing", _E, "Find out why it stopped answering: modelship logs."),
+    Rule(
+        "MS602",
+        "health-check-failing",
+        _E,
+        "Find out why it stopped answering: modelship logs NAME.",
+    ),
     Rule("MS603", "build-failed", _E, "Find the failing package in the build log."),
     Rule("MS604", "crash-loop", _E, "Read what the script logged before it ended."),
     Rule("MS605", "wrong-architecture", _E, "Use a base image for the machine's architecture."),
@@ -217,7 +222,7 @@ _ALL: Final = (
     Rule("MS616", "network-closed", _E, "Use a network that may reach it, or allow this one."),
     Rule("MS617", "platform-error", _E, "Try again later; if it fails again, ask Azure's support."),
     Rule("MS618", "client-broken", _E, "Install versions of the client that fit together."),
-    Rule("MS699", "unknown-cause", _E, "Read the full log: modelship logs."),
+    Rule("MS699", "unknown-cause", _E, "Read the full log: modelship logs NAME."),
 )
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.code: rule for rule in _ALL})

@@ -29,6 +29,7 @@ __all__ = [
     "exclusive",
     "exclusive_on_machine",
     "leads_out",
+    "lock_file",
     "state_folder",
     "using_caches",
 ]
@@ -141,18 +142,38 @@ def clearing_caches(*, timeout_s: float) -> Iterator[None]:
 @contextmanager
 def _held(how: int, *, timeout_s: float) -> Iterator[None]:
     folder = state_folder() / "locks"
-    end_s = time.monotonic() + timeout_s
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder / f"{_CACHES}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     try:
-        while not _is_locked(descriptor, how):
-            if time.monotonic() > end_s:
-                raise TimeoutError
-            time.sleep(_PAUSE_S)
+        lock_file(descriptor, how, timeout_s=timeout_s)
         yield
     finally:
         os.close(descriptor)
+
+
+def lock_file(descriptor: int, how: int, *, timeout_s: float) -> None:
+    """Lock an open file until it is closed.
+
+    Parameters
+    ----------
+    descriptor : int
+        The file.
+    how : int
+        ``fcntl.LOCK_SH`` or ``fcntl.LOCK_EX``.
+    timeout_s : float
+        How long to wait for other processes, in seconds.
+
+    Raises
+    ------
+    TimeoutError
+        If others lock it for longer.
+    """
+    end_s = time.monotonic() + timeout_s
+    while not _is_locked(descriptor, how):
+        if time.monotonic() > end_s:
+            raise TimeoutError
+        time.sleep(_PAUSE_S)
 
 
 def _is_locked(descriptor: int, how: int) -> bool:

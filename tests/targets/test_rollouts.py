@@ -290,7 +290,7 @@ def test_an_old_release_that_hangs_leaves_time_for_the_new_one(
     passed = []
     clock = SimpleNamespace(monotonic=lambda: sum(passed), sleep=passed.append)
     monkeypatch.setattr("modelship.progress.time", clock)
-    monkeypatch.setattr("modelship.targets.trying.time", clock)
+    monkeypatch.setattr("modelship.targets.health.time", clock)
     backend = SimpleNamespace(observe=lambda _instance: Observation(State.UNHEALTHY))
     old = SimpleNamespace(release=SimpleNamespace(digest=""))
     steps = Steps("t", timeout_s=timeout_s, show_output=True)

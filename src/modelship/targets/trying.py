@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelship.errors import (
+    DeploymentFailedError,
     GateError,
     RolloutFailedError,
     ScoringTimeoutError,
@@ -21,6 +21,7 @@ from modelship.staging import storing
 from modelship.state_paths import state_folder
 from modelship.targets.backend import SupportsLend, SupportsShares
 from modelship.targets.calling import Caller
+from modelship.targets.health import wait_until_healthy
 from modelship.targets.settling import switch, switch_back
 from modelship.targets.sharing import Samples, share_canary, share_shadow
 from modelship.targets.state import State
@@ -40,7 +41,6 @@ __all__ = ["Trying", "forget_differences"]
 
 _BUSY_S: Final = 30.0
 """How long a run() may keep the old release from answering the health route."""
-_PAUSE_S: Final = 0.2
 _OTHERS: Final = "Allow more time or fewer requests, or deploy without this stage."
 _ADVICE: Final = {
     "gate": "Deploy a better model, or change the bound if it is too strict.",
@@ -148,16 +148,15 @@ class Trying:
 
         If it hangs, half of the time that is left is for the steps that follow.
         """
+        state = self._backend.observe(instance).state
+        if state in {State.HEALTHY, State.FAILED}:
+            return state is State.HEALTHY
         deadline = Deadline(min(_BUSY_S, self._steps.deadline.remaining_s / 2))
-        is_said = False
-        while (state := self._backend.observe(instance).state) is not State.HEALTHY:
-            if state is State.FAILED or not deadline.remaining_s:
-                return False
-            if not is_said:
-                limit_s = deadline.timeout_s
-                self._steps.say(f"waiting up to {limit_s:.0f} s until the old release answers")
-                is_said = True
-            time.sleep(_PAUSE_S)
+        self._steps.say(f"waiting up to {deadline.timeout_s:.0f} s until the old release answers")
+        try:
+            wait_until_healthy(self._backend, instance, deadline)
+        except (DeploymentFailedError, DeadlineExceededError):
+            return False
         return True
 
     def _outlives(self, instance: Instance, current: Instance) -> bool:

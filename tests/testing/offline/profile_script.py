@@ -10,16 +10,7 @@ from azureml.core.model import InferenceConfig
 from azureml.core.profile import ModelProfile
 from azureml.exceptions import WebserviceException
 
-SCORE = """
-import json
-
-def init():
-    global held
-    held = bytearray(60_000_000)
-
-def run(raw_data):
-    return json.loads(raw_data)["data"]
-"""
+SCORE = Path(__file__).with_name("profiled_score.py").read_text()
 
 warnings.simplefilter("ignore")
 ws = Workspace.from_config()

@@ -7,6 +7,7 @@ keeps of one, and the request that the SDK then makes.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from azureml.core import Environment
@@ -23,16 +24,7 @@ from modelship.testing.offline.profiling import measuring
 from modelship.testing.offline.profiling.measuring import Measured
 from modelship.testing.offline.profiling.profile_rows import rows_of
 
-SCORE = """
-import json
-
-def init():
-    global held
-    held = bytearray(60_000_000)
-
-def run(raw_data):
-    return json.loads(raw_data)["data"]
-"""
+SCORE = Path(__file__).with_name("profiled_score.py").read_text()
 ROWS = '{"data": [1]}\n{"data": [2]}\n{"rows": [3]}\n'
 PLACE = "azureml://subscriptions/s/workspaces/w/datastores/workspaceblobstore/paths"
 

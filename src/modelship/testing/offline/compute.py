@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 import threading
-import time
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle import Resources
 from modelship.errors import TargetUnavailableError
+from modelship.state_paths import lock_file
 from modelship.targets.backend import TargetBackend
 from modelship.targets.instance import Instance
 from modelship.targets.release import Release, Serving
@@ -42,7 +42,6 @@ _REAPER = (
 )
 _STOPPED = b"stopped"
 _LOCK = "reaper.lock"
-_PAUSE_S = 0.02
 
 
 class Compute(TargetBackend):
@@ -197,13 +196,9 @@ class Compute(TargetBackend):
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     """Yield an open file that is locked, as soon as nobody else has it; some seconds at most."""
-    end_s = time.monotonic() + _REAPER_S
     with path.open("ab") as file:
-        while time.monotonic() < end_s:
-            with suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            time.sleep(_PAUSE_S)
+        with suppress(TimeoutError):
+            lock_file(file.fileno(), fcntl.LOCK_EX, timeout_s=_REAPER_S)
         yield file.fileno()
 
 

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import threading
 import time
 from collections import Counter
 
@@ -159,15 +160,33 @@ def test_a_job_whose_scoring_processes_are_killed_loses_no_row(job, tmp_path):
     assert accounted(tmp_path / "out") == expected(values)
 
 
-def test_ctrl_c_ends_a_job_that_hangs(job, wait_for_no_scorer, tmp_path):
-    """Within seconds, and nothing stays."""
+def interrupt_in_a_thread(mark):
+    """Let a thread of this process get Ctrl-C once there is a file: that wakes no other thread."""
+
+    def interrupt():
+        wait_until(mark.exists)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+
+
+@pytest.mark.parametrize("is_seen_late", [False, True])
+def test_ctrl_c_ends_a_job_that_hangs(job, wait_for_no_scorer, tmp_path, is_seen_late):
+    """Within seconds, and nothing stays; also where it comes just before the driver waits."""
     mark = tmp_path / "hangs"
     hanging = f"    open({str(mark)!r}, 'w')\n    time.sleep(600)\n"
     made, _ = job(f"import time\ndef init(): pass\ndef run(raw_data):\n{hanging}")
-    pid = begun(lambda: made.run(show_output=False))
+
+    def run():
+        if is_seen_late:
+            interrupt_in_a_thread(mark)
+        made.run(show_output=False)
+
+    pid = begun(run)
     wait_until(mark.exists)
     began = time.monotonic()
-    os.kill(pid, signal.SIGINT)
+    if not is_seen_late:
+        os.kill(pid, signal.SIGINT)
     assert ended(pid) == errors.BatchInterruptedError.exit_code
     assert time.monotonic() - began < 20
     wait_for_no_scorer(tmp_path)

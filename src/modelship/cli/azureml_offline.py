@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import signal
-import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 __all__ = ["azureml_offline"]
+
+_LOOK_EVERY_S = 0.5
 
 
 @command(
@@ -97,7 +99,8 @@ def azureml_offline(
         workspace.faults.plant(fault)
     with workspace, _failures_shown(), _until_interrupted():
         answer(_document(workspace), lambda: _say(workspace, compute))
-        threading.Event().wait()
+        while True:  # a signal that comes just before a wait begins does not end it
+            time.sleep(_LOOK_EVERY_S)
 
 
 @contextmanager

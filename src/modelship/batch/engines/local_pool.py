@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,7 @@ __all__ = ["LocalPool"]
 
 _CUT_S: Final = 2.0
 """How long a process waits for the parts of the piece that it has cut, so as not to start again."""
+_LOOK_EVERY_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class _Slots:
                 running += 1
             if not running:
                 return
-            found = self._done.get()
+            found = self._next()
             if found is None:
                 running -= 1
             elif isinstance(found, BaseException):
@@ -99,6 +101,15 @@ class _Slots:
             else:
                 done += not isinstance(found, PieceProgress)
                 yield found
+
+    def _next(self) -> PieceOutcome | BaseException | None:
+        """Return what a thread tells next.
+
+        A signal that comes just before a wait begins does not end it, so none is without end.
+        """
+        while True:
+            with suppress(queue.Empty):
+                return self._done.get(timeout=_LOOK_EVERY_S)
 
     def end(self) -> None:
         """End all threads, and wait for them."""
